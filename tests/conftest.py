@@ -1,0 +1,46 @@
+"""What the tests share: the project's root, real data where it is, and how a stage's dependencies are found."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def imported(source):
+    """Return the helper modules that a piece of Python imports, by name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "helpers":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("helpers.")}
+    return found
+
+
+def notebook_code(path):
+    """Return all code of a notebook as one text."""
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+
+
+def needed_helpers(path):
+    """Return the helper modules that a notebook imports, directly and through others, sorted."""
+    todo, found = imported(notebook_code(path)), set()
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo |= imported((ROOT / "src" / "helpers" / f"{name}.py").read_text(encoding="utf-8")) - found
+    return sorted(found)
+
+
+@pytest.fixture
+def excerpts():
+    """The folder of real EEG, or a skip that says why."""
+    if not (SHARED / "chbmit-excerpts" / "chb01").is_dir():
+        pytest.skip("needs the real EEG excerpts in ../shared/data, which are not here")
+    return SHARED / "chbmit-excerpts" / "chb01"

@@ -1,0 +1,394 @@
+"""The report: its form is the reference's, its numbers are the files', its article shows all and loads nothing."""
+
+import base64
+import copy
+import re
+import shutil
+import stat
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+matplotlib.use("agg")
+from matplotlib.figure import Figure  # noqa: E402
+
+from helpers import files, report  # noqa: E402
+
+REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "seed" / "reference-report.md"
+SEVEN = [f"{name}.png" for name in report.SAMPLE_PICTURES]
+SCORES = {
+    "n": 281, "seizure": 94, "tp": 89, "fn": 5, "fp": 4, "tn": 183, "accuracy": 0.96797, "sensitivity": 0.94681,
+    "specificity": 0.97861, "f1": 0.951872, "weighted_f1": 0.967932, "threshold": 0.37,
+}  # fmt: skip
+# Weighted to two others for each seizure sample, so its counts need not be whole.
+WEIGHTED = SCORES | {"n": 282.0, "fp": 4.02, "tn": 183.98, "accuracy": 0.91, "f1": 0.8123}
+METRICS = {
+    "patient": "sim99",
+    "source": "simulate",
+    "samples": SCORES,
+    "undefined": {},
+    "reference_prevalence": WEIGHTED,
+    "events": {"seizures": 2, "detected": 2, "sensitivity": 1.0, "precision": 0.5, "f1": 0.6667, "fp_per_24h": 12.34},
+    "folds": [
+        {"fold": 0, "held_out": ["sim99_01", "sim99_03"], "inner": "sim99_02", "threshold": 0.33},
+        {"fold": 1, "held_out": ["sim99_02"], "inner": "sim99_01", "threshold": 0.41},
+    ],
+}
+# As in the reference: number, true, predicted, probability.
+SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
+NARRATIVE = "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second."
+
+
+def sample(number, true, pred, probability):
+    return {
+        "sample": number, "recording": "sim99_01", "start_s": 120.0, "end_s": 132.0, "true": true, "pred": pred,
+        "p_seizure": probability, "threshold": 0.41, "convergence_delta": 0.0003,
+        "strongest_band": {"gradcam": ["B1", None, "B5"], "gradcampp": ["B1", "B1", "B5"], "ig": ["B2", "B2", "B2"]},
+        "files": [f"sample{number}_{name}" for name in SEVEN],
+    }  # fmt: skip
+
+
+def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
+    """Write what the six earlier stages would, in small, with coloured squares for pictures."""
+    out = root / "output" / "sim99"
+    described = {"patient": "sim99", "source": "simulate", "description": "Made by the simulator.", "simulated": True}
+    files.write_json(out / "acquire" / "source.json", described)
+    rows = [f"sim99_0{n},sim99_0{n}.edf,2076-11-06 13:43:04,240.0,256,{n % 2},abc\n" for n in (1, 2, 3)]
+    files.write_text(
+        out / "acquire" / "recordings.csv",
+        "recording,file,start,duration_s,sampling_hz,seizures,sha256\n" + "".join(rows),
+    )
+    files.write_text(
+        out / "acquire" / "seizures.csv", "recording,start_s,end_s\nsim99_01,110.0,152.0\nsim99_03,20.0,55.5\n"
+    )
+    axes = {"frame_s": 4, "hop_s": 0.25, "window_s": 1.0, "channels": ["F7-T7"] * 18, "frequencies_hz": [0.5, 1, 54.75]}
+    files.write_json(out / "preprocess" / "axes.json", axes)
+    files.write_json(out / "train" / "training.json", {"parameters": 54321, "feature_map": [27, 16], "folds": [{}, {}]})
+    files.write_json(out / "evaluate" / "metrics.json", metrics)
+    bands = {"B1": {"name": "delta", "low_hz": 0.5, "high_hz": 4}, "B5": {"name": "gamma", "low_hz": 30, "high_hz": 55}}
+    digest = {
+        "patient": "sim99", "frame_s": 4, "rule": "Chosen by rule.", "samples": [sample(*row) for row in SAMPLES],
+        "bands": bands,
+    }  # fmt: skip
+    files.write_json(out / "explain" / "digest.json", digest)
+    files.write_text(out / "narrate" / "narrative.md", narrative + "\n")
+    files.write_text(out / "narrate" / "claims.csv", "section,sentence,facts,verdict\na,b,c,proven\na,d,e,fixed\n")
+    files.write_json(
+        out / "narrate" / "model.json", {"name": "Small_Model", "revision": "abc1", "dtype": "float32", "seed": 0}
+    )
+    wanted = {stage: list(names) for stage, names in report.PICTURES.items()}
+    wanted["explain"] += [f"sample{row[0]}_{name}" for row in SAMPLES for name in SEVEN]
+    for stage, names in wanted.items():
+        for number, name in enumerate(names):
+            figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
+            figure.text(0, 0.4, name, size=5)
+            figure.savefig(out / stage / name)
+    return out
+
+
+@pytest.fixture
+def patient(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    return write_patient(tmp_path)
+
+
+@pytest.fixture
+def without_quarto(monkeypatch):
+    monkeypatch.setattr(report, "quarto_version", lambda: None)
+
+
+class Page(HTMLParser):
+    """What a page holds: its pictures, what it loads from elsewhere, its headings, its scripts, its anchors."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.pictures, self.loads, self.tags, self.ids, self.keys, self.links = [], [], [], set(), set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.ids.add(attributes.get("id"))
+        self.keys.update(attributes)
+        if tag == "img":
+            self.pictures.append(attributes)
+        if tag == "a":
+            self.links.append(attributes.get("href") or "")
+        else:
+            self.loads += [attributes[key] for key in ("src", "href", "data") if attributes.get(key)]
+
+
+def study(patient):
+    context = report.compose("sim99", "A title")
+    return report.render_study(context, patient / "report"), (patient / "report" / "index.html").read_text("utf-8")
+
+
+def check(text):
+    """Check what holds for either rendering of the fake patient's article."""
+    page = Page(text)
+    assert len(page.pictures) == 8 + 7 * len(SAMPLES)
+    for picture in page.pictures:
+        assert picture["alt"].strip()
+        head, data = picture["src"].split(",")
+        assert head == "data:image/png;base64" and base64.b64decode(data).startswith(b"\x89PNG")
+    assert [load for load in page.loads if not re.match(r"data:|#", load)] == []
+    assert not re.search(r"@import|url\(\s*['\"]?(?!data:|#|['\"]?data:)[a-z]*:?//", text)
+    inner = {link[1:] for link in page.links if link.startswith("#") and link != "#"}
+    assert {"fig-probability", "tbl-metrics", "fig-sample13"} <= inner and inner <= page.ids
+    assert not re.search(r"\?@\w", text)
+    for heading in (
+        "Data and participant",
+        "Methods in short",
+        "Results",
+        "Explanations",
+        "Narrative",
+        "How to reproduce",
+    ):
+        assert re.search(rf"<h2[^>]*>\s*{heading}\s*</h2>", text), heading
+    for said in (
+        "96.80%",
+        "0.9519",
+        "91.00%",
+        "0.8123",
+        "12.3",
+        "54,321",
+        "27 × 16",
+        "Simulated",
+        "B1 – B5",
+        "3.0e-04",
+    ):
+        assert said in text.replace("\xa0", " ").replace("&nbsp;", " "), said
+    return page
+
+
+def test_form_is_the_reference_s(patient):
+    if not REFERENCE.exists():
+        pytest.skip("needs ../shared/seed/reference-report.md")
+    reference = REFERENCE.read_text("utf-8")
+    body, tail = reference.split("## LLM Summary\n")
+    narrative, notes = tail.split("\n\n## Notes\n")
+    (patient / "narrate" / "narrative.md").write_text(narrative, "utf-8")
+    ours = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    # Ours has two lines more: that the patient is simulated, and what the threshold is.
+    ours = re.sub(r"\)\n_Simulated.*_\n", ")\n", ours)
+    ours = re.sub(r"\n\n_Best threshold: .*_\n", "\n", ours)
+    assert ours.splitlines() == reference.replace("(chb08)", "(sim99)").splitlines()
+    assert body.count("![]") == 3 + 4 * len(SAMPLES) and len(notes.splitlines()) == len(SAMPLES)
+
+
+def test_form_line_by_line(patient):
+    ours = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    lines = ours.splitlines()
+    assert lines[0] == "# EEG Spectrogram Model – XAI & Multimodal Report (sim99)"
+    assert lines[1].startswith("_Simulated: ") and lines[2] == ""
+    assert lines[3:12] == [
+        "## Metrics",
+        "| Metric | Value |",
+        "|---|---|",
+        "| Accuracy | 96.80% |",
+        "| Sensitivity | 94.68% |",
+        "| Specificity | 97.86% |",
+        "| F1 | 0.9519 |",
+        "| Weighted F1 | 0.9679 |",
+        "| Best threshold | 0.37 |",
+    ]
+    first = lines.index("**Sample 0**")
+    assert lines[first - 2].startswith("## Examples (Spectrogram Triptych / Grad-CAM / Grad-CAM++ / IG Triptych)")
+    assert lines[first : first + 5 : 2] == [
+        "**Sample 0**",
+        "![](sample0_spec_triptych.png)",
+        "_Spectrogram color: viridis (dark→bright = low→high power)._ ",
+    ]
+    assert lines[first + 17 : first + 20] == ["", "", "**Sample 13**"]
+    start = lines.index("## LLM Summary")
+    assert "\n".join(lines[start + 1 :]).startswith(NARRATIVE + "\n\n## Notes\n- sample 0: ")
+    assert lines[-1] == (
+        "- sample 2: true=0, pred=0, p_seizure=0.057, files=[sample2_spec_triptych.png, sample2_gradcam.png, "
+        "sample2_gradcampp.png, sample2_ig_triptych.png, sample2_ig_t0.png, sample2_ig_t1.png, sample2_ig_t2.png]"
+    )
+
+
+def test_pictures_lie_beside_the_report(patient):
+    path = report.write_reference_form(report.compose("sim99", ""), patient / "report")
+    text = path.read_text("utf-8")
+    named = set(re.findall(r"[\w]+\.png", text))
+    assert len(named) == 3 + 7 * len(SAMPLES)
+    for name in named:
+        stage = "evaluate" if name.startswith("confusion") else "explain"
+        assert (path.parent / name).read_bytes() == (patient / stage / name).read_bytes()
+
+
+def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
+    described = {"patient": "sim99", "source": "directory", "description": "A folder.", "simulated": False}
+    files.write_json(patient / "acquire" / "source.json", described)
+    context = report.compose("sim99", "")
+    report.render_study(context, patient / "report")
+    for path in (report.write_reference_form(context, patient / "report"), patient / "report" / "index.qmd"):
+        assert "simulated" not in path.read_text("utf-8").lower()
+
+
+def test_an_undefined_metric_says_why(patient, without_quarto):
+    metrics = copy.deepcopy(METRICS)
+    metrics["samples"]["sensitivity"] = metrics["events"]["precision"] = None
+    metrics["undefined"] = {"sensitivity": "no seizure sample"}
+    files.write_json(patient / "evaluate" / "metrics.json", metrics)
+    text = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    assert "| Sensitivity | undefined (no seizure sample) |\n" in text
+    assert "undefined (no seizure sample)" in study(patient)[1]
+
+
+def test_plain_rendering(patient, without_quarto):
+    renderer, text = study(patient)
+    page = check(text)
+    assert renderer == "pandoc"
+    assert "This is the plain rendering of the study" in text and "Quarto was not found" in text
+    assert "dvc repro -f report@sim99" in text and "https://quarto.org/docs/get-started/" in page.links
+    assert "script" not in page.tags
+    assert re.search(r"Figure\s1:\s+</span>Probability of a seizure over time", text.replace("&nbsp;", "\xa0"))
+    assert str(Path.home()) not in text and str(report.TEMPLATES.parents[1]) not in text
+
+
+@pytest.mark.skipif(not shutil.which("quarto"), reason="no quarto on PATH")
+def test_quarto_rendering(patient):
+    (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL, "utf-8")
+    renderer, text = study(patient)
+    check(text)
+    assert renderer.startswith("Quarto ") and "plain rendering" not in text
+    assert_harmless(text)
+    assert study(patient)[1] == text
+
+
+def test_every_figure_is_spoken_of(patient, without_quarto):
+    study(patient)
+    source = (patient / "report" / "index.qmd").read_text("utf-8")
+    labels = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", source))
+    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 18
+
+
+def test_the_same_bytes_twice(patient, without_quarto):
+    study(patient)
+    once = {path.name: path.read_bytes() for path in (patient / "report").iterdir()}
+    study(patient)
+    assert {path.name: path.read_bytes() for path in (patient / "report").iterdir()} == once
+
+
+def test_the_source_and_its_pictures_stay(patient, without_quarto):
+    study(patient)
+    source = (patient / "report" / "index.qmd").read_text("utf-8")
+    for name in re.findall(r"\]\((\w+\.png)\)", source):
+        assert (patient / "report" / name).exists()
+
+
+@pytest.mark.parametrize(("stage", "name"), [("evaluate", "probability.png"), ("explain", "sample13_ig_t1.png")])
+def test_a_missing_figure_names_its_stage(patient, stage, name):
+    (patient / stage / name).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{stage}.{name} is not there: .*`dvc repro {stage}@sim99`"):
+        report.compose("sim99", "")
+
+
+def test_a_digest_that_names_other_files_is_refused(patient):
+    digest = files.read_json(patient / "explain" / "digest.json")
+    digest["samples"][0]["files"][0] = "../../elsewhere.png"
+    files.write_json(patient / "explain" / "digest.json", digest)
+    with pytest.raises(ValueError, match="elsewhere"):
+        report.compose("sim99", "")
+
+
+EVIL = """
+
+<script>alert(1)</script> and <img src="https://example.org/x.png"> ![p](https://example.org/y.png) [l](javascript:x)
+
+```{python}
+raise SystemExit
+```
+
+`<script>alert(2)</script>`{=html} $x$ @fig-nowhere {{< include /etc/hostname >}} [x]{onclick="y"}
+
+---
+title: Taken over
+---
+
+:::
+:::
+
+    <script>alert(3)</script>
+
+# Level one
+"""
+
+
+def assert_harmless(text):
+    page = Page(text)
+    assert "alert(" in text and "alert(" not in "".join(re.findall(r"<script\b.*?</script>", text, re.S))
+    assert not any("example.org" in (picture["src"] or "") for picture in page.pictures)
+    assert not any(link.startswith("javascript:x") for link in page.links)
+    assert re.search(r"<title>\s*A title\s*</title>", text) and "onclick" not in page.keys
+    assert "&lt;script&gt;alert(1)" in text and "@fig-nowhere" in text and "include /etc/hostname" in text
+
+
+def test_a_narrative_is_text(patient, without_quarto):
+    (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL, "utf-8")
+    text = study(patient)[1]
+    check(text)
+    assert_harmless(text)
+    assert "<h3" in text and "<strong>accuracy</strong>" in text and "<li>" in text
+    form = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    assert "<script" not in form and "&lt;script>" in form
+
+
+def test_names_from_files_are_text():
+    assert report.escape("a_b*c|<d>\n@e [f](g)") == r"a\_b\*c\|\<d\> \@e \[f\](g)"
+
+
+def test_harmless_keeps_what_is_escaped_and_lowers_headings():
+    assert report.harmless("## A\n\n- **b** \\< c < d\n---") == "### A\n\n- **b** \\< c \\< d\n\\---"
+    assert report.harmless("`a-b/1.0` `{{< x >}}` `y`{=html}") == r"`a-b/1.0` \`\{\{\< x \>\}\}\` `y`\{\=html\}"
+
+
+def fake_quarto(folder, monkeypatch, script):
+    path = folder / "quarto"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+def test_an_old_quarto_is_named_in_the_banner(patient, tmp_path, monkeypatch):
+    fake_quarto(tmp_path, monkeypatch, "echo 1.4.557")
+    renderer, text = study(patient)
+    assert renderer == "pandoc" and "Quarto 1.4.557 was found, which is too old" in text
+
+
+def test_a_failing_quarto_is_quoted(patient, tmp_path, monkeypatch):
+    fake_quarto(
+        tmp_path, monkeypatch, '[ "$1" = --version ] && echo 1.10.2 && exit 0; echo "no such theme" >&2; exit 3'
+    )
+    with pytest.raises(RuntimeError, match="quarto failed with exit code 3:\nno such theme"):
+        study(patient)
+    assert not (patient / "report" / "index.html").exists()
+
+
+def test_a_reference_that_leads_nowhere_is_an_error_in_quarto(patient, tmp_path, monkeypatch):
+    script = '[ "$1" = --version ] && echo 1.7.1 && exit 0; echo "<p>?@fig-lost</p>" > index.html'
+    fake_quarto(tmp_path, monkeypatch, script)
+    with pytest.raises(RuntimeError, match=r"index.qmd lead nowhere: \?@fig-lost"):
+        study(patient)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "message"),
+    [
+        ("@fig-traces", "@fig-lost", "@fig-lost leads nowhere"),
+        ("{#fig-traces", "{#fig-timeline", "two blocks are called fig-timeline"),
+        ("traces.png", "lost.png", "lost.png"),
+    ],
+)
+def test_a_broken_article_is_an_error_in_pandoc(patient, without_quarto, tmp_path, monkeypatch, was, becomes, message):
+    broken = tmp_path / "templates"
+    shutil.copytree(report.TEMPLATES, broken)
+    path = broken / "index.qmd.j2"
+    path.write_text(path.read_text("utf-8").replace(was, becomes), "utf-8")
+    monkeypatch.setattr(report, "TEMPLATES", broken)
+    with pytest.raises(RuntimeError, match=f"pandoc failed(.|\n)*{message}"):
+        study(patient)
