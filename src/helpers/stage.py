@@ -1,5 +1,6 @@
 """One stage for one patient: ``python -m helpers.stage <stage> <patient>`` runs its notebook by papermill."""
 
+import builtins
 import difflib
 import os
 import re
@@ -101,7 +102,9 @@ def _canonical_output(output):
 def message(error):
     """Return one message of a failed cell that a person can act on."""
     value = re.sub(r"\x1b\[[0-9;]*m", "", error.evalue).replace(str(files.ROOT) + os.sep, "")
-    return value if error.ename in ("RecordingError", "ValueError", "FileNotFoundError") else f"{error.ename}: {value}"
+    # What the helpers raise on purpose says it all; another error's name is part of what it says.
+    ours = error.ename in ("ValueError", "FileNotFoundError") or not hasattr(builtins, error.ename)
+    return value if ours else f"{error.ename}: {value}"
 
 
 def run(stage, patient):

@@ -130,7 +130,7 @@ def train_fold(fold, spectrograms, overlapping, samples, frame_columns, settings
     frame_columns : int
     settings : dict
         ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``learning_rate``, ``weight_decay``, ``width``,
-        ``hidden``, ``dropout``.
+        ``hidden``, ``dropout``, ``gain_db``.
 
     Returns
     -------
@@ -184,7 +184,8 @@ def fit(network, spectrograms, train, inner, frame_columns, settings, generator)
             batch = balanced_batch(train, settings["batch_size"], generator)
             triptychs = slices(spectrograms, batch, frame_columns).to(where)
             label = torch.tensor(batch["label"].to_numpy(), dtype=torch.float32, device=where)
-            loss = binary_cross_entropy_with_logits(network(triptychs), label)
+            levels = random_levels(generator, len(batch), triptychs.shape[2], settings["gain_db"]).to(where)
+            loss = binary_cross_entropy_with_logits(network(triptychs + levels), label)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -196,6 +197,16 @@ def fit(network, spectrograms, train, inner, frame_columns, settings, generator)
     network.load_state_dict(best[1])
     curves = pd.DataFrame(rows, columns=["epoch", "train_loss", "inner_loss"])
     return curves.assign(kept=(curves["epoch"] == best[0]).astype(int))
+
+
+def random_levels(generator, count, channels, gain_db):
+    """Return random changes of level in dB, one a triptych and channel, the same over time: [count, 1, C, 1, 1].
+
+    Electrodes sit better or worse from day to day: a channel's level, and that of all channels together, say less of
+    a seizure than a change within the triptych does.
+    """
+    own, common = generator.normal(0, gain_db, (count, channels)), generator.normal(0, gain_db / 2, (count, 1))
+    return torch.from_numpy((own + common).astype(np.float32))[:, None, :, None, None]
 
 
 def balanced_loss(label, log_odds):

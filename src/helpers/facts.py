@@ -1,0 +1,236 @@
+"""The facts of a study: the one source of what its narrative may say."""
+
+import math
+
+METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "IG"}
+STEPS = ("t0", "t1", "t2")
+LABELS = {0: "Non-Seizure", 1: "Seizure"}
+METRICS = ("accuracy", "sensitivity", "specificity", "f1", "weighted_f1")
+COUNTS = ("n", "seizure", "tp", "fn", "fp", "tn")
+GRADES = (("strong", 0.9), ("moderate", 0.7))  # the least sensitivity and specificity; below the last: weak
+
+
+class FactError(ValueError):
+    """Results that contradict each other; a narrative of them would be false whatever it says."""
+
+
+def build(metrics, digest):
+    """Return everything that the narrative of a patient may say.
+
+    Parameters
+    ----------
+    metrics : dict
+        ``metrics.json`` of the stage evaluate.
+    digest : dict
+        ``digest.json`` of the stage explain.
+
+    Returns
+    -------
+    dict
+        ``values`` (key → value, printed form, unit, file and place in it; printed is None if undefined), ``undefined``
+        (key → reason), ``labels``, ``bands``, ``steps``, ``methods``, ``samples``, ``groups`` (a tally of strongest
+        bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2) and ``grade``.
+
+    Raises
+    ------
+    FactError
+        If counts do not add up, a metric is not what its counts give, a recording is tested twice or on a threshold
+        chosen on it, or a sample's prediction contradicts its probability and threshold.
+    """
+    if metrics["patient"] != digest["patient"]:
+        raise FactError(f"metrics are of patient {metrics['patient']}, the digest is of {digest['patient']}")
+    _check_counts(metrics["samples"], "samples")
+    _check_folds(metrics["folds"])
+    patient = metrics["patient"]
+    sources = {stage: f"output/{patient}/{stage}" for stage in ("evaluate", "explain")}
+    values = _values(metrics, f"{sources['evaluate']}/metrics.json")
+    values["frame_s"] = _fact(digest["frame_s"], "s", f"{sources['explain']}/digest.json", "frame_s", plain)
+    samples = [_sample(sample) for sample in digest["samples"]]
+    return {
+        "patient": patient,
+        "simulated": metrics["source"] == "simulate",
+        "values": values,
+        "undefined": {key: metrics["undefined"].get(key, "undefined") for key in METRICS if not values[key]["printed"]},
+        "labels": {str(key): label for key, label in LABELS.items()},
+        "bands": {
+            key: band
+            | {"printed": f"{key} ({band['name']})", "range": f"{plain(band['low_hz'])}–{plain(band['high_hz'])} Hz"}
+            for key, band in digest["bands"].items()
+        },
+        "steps": list(STEPS),
+        "methods": METHODS,
+        "rule": digest["rule"],
+        "samples": samples,
+        "groups": {str(label): _tally([s for s in samples if s["pred"] == label]) for label in (1, 0)},
+        "agreement": _agreement(samples),
+        "changes": {method: _changes(samples, method) for method in METHODS},
+        "largest_delta": _largest_delta(samples),
+        "grade": _grade(metrics["samples"]),
+    }
+
+
+def plain(value):
+    """Print a number with at most three decimals and no needless zeros: 120.0 is "120"."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _fact(value, unit, file, place, form):
+    return {
+        "value": value,
+        "printed": None if value is None else form(value),
+        "unit": unit,
+        "file": file,
+        "place": place,
+    }
+
+
+def _values(metrics, file):
+    """Return the numbers of `metrics`; keys are bare for the samples, else ``events.``, ``reference.``, ``folds.``."""
+    values = {}
+
+    def put(key, place, value, unit, form=str):
+        values[key] = _fact(value, unit, file, place, form)
+
+    for prefix, part in (("", "samples"), ("reference.", "reference_prevalence")):
+        for name in METRICS:
+            put(prefix + name, f"{part}.{name}", metrics[part][name], "fraction", "{:.4f}".format)
+    samples, events, folds = metrics["samples"], metrics["events"], metrics["folds"]
+    for name in COUNTS:
+        put(name, f"samples.{name}", samples[name], "samples")
+    put("other", "samples.n - samples.seizure", samples["n"] - samples["seizure"], "samples")
+    put("threshold", "samples.threshold", samples["threshold"], "probability", "{:.2f}".format)
+    put(
+        "baseline",
+        "1 - samples.seizure / samples.n",
+        1 - samples["seizure"] / samples["n"],
+        "fraction",
+        "{:.4f}".format,
+    )
+    for name in ("seizures", "detected"):
+        put(f"events.{name}", f"events.{name}", events[name], "seizures")
+    put("events.missed", "events.seizures - events.detected", events["seizures"] - events["detected"], "seizures")
+    for name in ("sensitivity", "precision", "f1"):
+        put(f"events.{name}", f"events.{name}", events[name], "fraction", "{:.4f}".format)
+    put("events.fp_per_24h", "events.fp_per_24h", events["fp_per_24h"], "false positives per 24 h", "{:.1f}".format)
+    thresholds = [fold["threshold"] for fold in folds if fold["threshold"] is not None]
+    put("folds.number", "folds", len(folds), "folds")
+    put(
+        "folds.recordings", "folds[].held_out", len({name for fold in folds for name in fold["held_out"]}), "recordings"
+    )
+    for name, pick in (("lowest", min), ("highest", max)):
+        value = pick(thresholds) if thresholds else None
+        put(f"folds.{name}", f"{name} of folds[].threshold", value, "probability", "{:.2f}".format)
+    return values
+
+
+def _check_counts(samples, where):
+    """Hold the metrics against the confusion counts that they come from."""
+    tp, fn, fp, tn = (samples[name] for name in ("tp", "fn", "fp", "tn"))
+    if tp + fn != samples["seizure"] or tp + fn + fp + tn != samples["n"] or not samples["n"]:
+        raise FactError(f"{where}: TP {tp}, FN {fn}, FP {fp}, TN {tn} are not {samples['seizure']} of {samples['n']}")
+
+    def share(part, of):
+        return part / of if of else None
+
+    f1, f1_other = share(2 * tp, 2 * tp + fp + fn), share(2 * tn, 2 * tn + fp + fn)
+    weighted = ((tp + fn) * (f1 or 0) + (tn + fp) * (f1_other or 0)) / samples["n"]
+    wanted = dict(
+        zip(METRICS, (share(tp + tn, samples["n"]), share(tp, tp + fn), share(tn, tn + fp), f1, weighted), strict=True)
+    )
+    for name, value in wanted.items():
+        found = samples[name]
+        if found is not None and not math.isclose(found, value or 0.0, abs_tol=1e-3):
+            raise FactError(f"{where}: {name} is {found}, but TP {tp}, FN {fn}, FP {fp}, TN {tn} give {value}")
+
+
+def _check_folds(folds):
+    """Hold the folds against what the narrative says of them: no recording tested twice, or on its own threshold."""
+    seen = set()
+    for fold in folds:
+        held_out, inner = set(fold["held_out"]), fold["inner"]
+        inner = {inner} if isinstance(inner, str) else set(inner or ())
+        for names, fault in ((seen, "in another fold too"), (inner, "inner too")):
+            if both := held_out & names:
+                raise FactError(f"fold {fold['fold']}: {sorted(both)} held out and {fault}")
+        seen |= held_out
+
+
+def _sample(sample):
+    """Return a sample's facts: numbers printed, and what follows from them."""
+    p, threshold, pred = sample["p_seizure"], sample["threshold"], sample["pred"]
+    if (p > threshold and pred != 1) or (p < threshold and pred != 0):
+        raise FactError(f"sample {sample['sample']}: predicted {pred}, but p_seizure {p} against threshold {threshold}")
+    digits = 3
+    # A reader compares the printed forms: they get as many digits as the comparison needs.
+    while p != threshold and f"{p:.{digits}f}" == f"{threshold:.{digits}f}" and digits < 12:
+        digits += 1
+    delta = sample["convergence_delta"]
+    return {
+        "sample": sample["sample"],
+        "recording": sample["recording"],
+        "start_s": plain(sample["start_s"]),
+        "end_s": plain(sample["end_s"]),
+        "true": sample["true"],
+        "pred": pred,
+        "correct": sample["true"] == pred,
+        "p_seizure": f"{p:.{digits}f}",
+        "threshold": f"{threshold:.{digits}f}",
+        "side": "above" if p > threshold else "below" if p < threshold else "at",
+        "bands": {method: sample["strongest_band"][method] for method in METHODS},
+        "delta": None if delta is None else abs(delta),
+        "files": sample["files"],
+    }
+
+
+def _tally(samples):
+    """Count how often each band is the strongest, over the frames of `samples`."""
+    counts = {}
+    for method in METHODS:
+        named = [band for sample in samples for band in sample["bands"][method] if band]
+        counts[method] = {band: named.count(band) for band in sorted(set(named))}
+    return {
+        "samples": [sample["sample"] for sample in samples],
+        "frames": len(STEPS) * len(samples),
+        "counts": counts,
+    }
+
+
+def _agreement(samples):
+    """Count, for each pair of methods, the frames where both name a band and where it is the same one."""
+    rows, methods = [], list(METHODS)
+    for at, first in enumerate(methods):
+        for second in methods[at + 1 :]:
+            pairs = [
+                (a, b) for s in samples for a, b in zip(s["bands"][first], s["bands"][second], strict=True) if a and b
+            ]
+            rows.append({"methods": [first, second], "same": sum(a == b for a, b in pairs), "of": len(pairs)})
+    return rows
+
+
+def _changes(samples, method):
+    """Tell the samples whose strongest band changes over t0–t2 from those where it stays; a zero map tells nothing."""
+    parts = {"changes": [], "stays": [], "unknown": []}
+    for sample in samples:
+        bands = sample["bands"][method]
+        kind = "unknown" if None in bands else "stays" if len(set(bands)) == 1 else "changes"
+        parts[kind].append(sample["sample"])
+    return parts
+
+
+def _largest_delta(samples):
+    """Return IG's largest convergence delta in size, over the samples, and the first sample that has it."""
+    known = [(sample["delta"], sample["sample"]) for sample in samples if sample["delta"] is not None]
+    if not known:
+        return None
+    value, sample = max(known, key=lambda pair: pair[0])
+    return {"value": value, "printed": f"{value:.4f}" if value >= 0.0001 else "below 0.0001", "sample": sample}
+
+
+def _grade(samples):
+    """Grade a result by a fixed rule, so that no evaluative word is free."""
+    limits = " and ".join(f"{word} from {limit:.2f}" for word, limit in GRADES)
+    rule = f"sensitivity and specificity both count, and the lower decides: {limits}, weak below"
+    lower = [samples[name] for name in ("sensitivity", "specificity")]
+    if None in lower:
+        return {"word": None, "rule": rule}
+    return {"word": next((word for word, limit in GRADES if min(lower) >= limit), "weak"), "rule": rule}

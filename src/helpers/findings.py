@@ -1,0 +1,174 @@
+"""What a narrative may say of the explained samples: each method's own findings, never one's for another's."""
+
+from helpers.facts import METHODS
+from helpers.wording import capital, counted, fixed, listed, literal, share, worded
+
+EXPLAINED = (
+    "Grad-CAM, Grad-CAM++ and Integrated Gradients (IG) each map what counted towards the class that the model "
+    "predicted, be it seizure or non-seizure. They are three methods, and what one finds is no finding of another. For "
+    "each frame, the band where a map is strongest is named. The bands are {bands}."
+)
+CAVEAT = (
+    "_Fixed text:_ A strongest band says what this model used in these samples. It says nothing about how seizures "
+    "arise, and no physiological meaning is read into it here; so few samples cannot stand for all."
+)
+SAW = "this [sample|spectrogram]"
+VERDICTS = {
+    "true 1, predicted 1": f"[correctly identified|rightly recognised] {SAW} as containing seizure activity",
+    "true 0, predicted 0": f"[correctly identified|rightly recognised] {SAW} as not containing seizure activity",
+    "true 1, predicted 0": f"[missed the seizure activity in {SAW}|wrongly labelled {SAW} as not containing "
+    "seizure activity]",
+    "true 0, predicted 1": f"[raised a false alarm on {SAW}|wrongly labelled {SAW} as containing seizure activity]",
+}
+SIDES = {"above": "[lies|is] above", "below": "[lies|is] below", "at": "equals"}
+
+
+def observed(facts):
+    """Return the parts of the section on the observed samples: which, how explained, and a bullet each."""
+    samples = facts["samples"]
+    bands = listed([f"{band['printed'][:-1]}, {band['range']})" for band in facts["bands"].values()])
+    parts = [
+        worded(f"To [see|understand] how the model [decides|reaches its decisions], {_examined(samples)}.", "\n\n"),
+        fixed(f"_Fixed text:_ How they were chosen: {literal(facts['rule'].rstrip('.'))}."),
+        fixed(EXPLAINED.format(bands=literal(bands)), before=" "),
+    ]
+    for number, sample in enumerate(samples):
+        head, *rest = _bullet(sample, facts)
+        parts.append(worded(head, "\n*   " if number else "\n\n*   ", sample["sample"]))
+        parts += [worded(text, about=sample["sample"]) for text in rest]
+    return parts
+
+
+def _examined(samples):
+    seizure, right = sum(sample["true"] for sample in samples), sum(sample["correct"] for sample in samples)
+    if len(samples) == 1:
+        label, how = "seizure" if seizure else "non-seizure", "correctly" if right else "wrongly"
+        return f"1 sample was examined: it is labelled {label}, and the model [classified|judged] it {how}"
+    counts = f"{seizure or 'none'} labelled seizure and {len(samples) - seizure or 'none'} labelled non-seizure"
+    said = {"all": "all of them", "none": "none of them"}.get(share(right, len(samples)), f"{right} of them")
+    return f"{len(samples)} samples were examined: {counts}; the model [classified|judged] {said} correctly"
+
+
+def _bullet(sample, facts):
+    """Yield the sentences of one sample: its verdict, where it lies, and each method's own bands."""
+    true, pred = (facts["labels"][str(sample[key])] for key in ("true", "pred"))
+    verdict = VERDICTS[f"true {sample['true']}, predicted {sample['pred']}"]
+    head = f"**Sample {sample['sample']} (True: {true}, Predicted: {pred}, p_seizure={sample['p_seizure']}):**"
+    yield f"{head} The model {verdict}."
+    yield (
+        f"It [covers|spans] {sample['start_s']} to {sample['end_s']} s of [recording |]{literal(sample['recording'])}, "
+        f"and its probability {SIDES[sample['side']]} its fold's threshold of {sample['threshold']}."
+    )
+    for at, (methods, bands) in enumerate(grouped(sample["bands"])):
+        lead = "" if at else f"[For|In] this {pred.lower()} prediction, "
+        yield _attribution(methods, bands, facts, lead)
+
+
+def grouped(by_method):
+    """Return ``[(methods, what)]``: the methods that say the same together, in order."""
+    groups = {}
+    for method, what in by_method.items():
+        groups.setdefault(repr(what), ([], what))[0].append(method)
+    return list(groups.values())
+
+
+def _subject(methods):
+    """Return a group of methods as a sentence's subject, and whether it is one method."""
+    together = len(methods) == len(METHODS)
+    return "all three methods" if together else listed([METHODS[method] for method in methods]), len(methods) == 1
+
+
+def _attribution(methods, bands, facts, lead):
+    """Say where `methods`, which agree, are strongest at t0, t1 and t2; None among `bands` is a map of zeros."""
+    subject, one = _subject(methods)
+    steps = {}
+    for step, band in zip(facts["steps"], bands, strict=True):
+        steps.setdefault(band, []).append(step)
+    when = {band: "all three steps" if len(at) == 3 else listed(at) for band, at in steps.items()}
+    zero = when.pop(None, None)
+    opened = (lambda text: lead + text) if lead else capital
+    if not when:
+        return opened(f"the map{'' if one else 's'} of {subject} {'is' if one else 'are'} zero at {zero}.")
+    tail = f"; at {zero}, {'its map is' if one else 'their maps are'} zero" if zero else ""
+    places = [f"{literal(facts['bands'][band]['printed'])} at {at}" for band, at in when.items()]
+    inside = listed([places[0], *(f"in {place}" for place in places[1:])])
+    wordings = (
+        f"{subject} {'is' if one else 'are'} strongest in {inside}",
+        f"{subject} {'peaks' if one else 'peak'} in {inside}",
+        f"the strongest band of {subject} is {listed(places)}",
+    )
+    said = "|".join(wordings) if lead else "|".join(map(capital, wordings))
+    return f"{lead}[{said}]{tail}."
+
+
+def analysis(facts):
+    """Return the parts of the section on bands: tallies, agreement, changes and completeness, all computed."""
+    bullets = []  # (head, what it is about, sentences)
+    for label, group in facts["groups"].items():
+        if group["samples"]:
+            head = f"{facts['labels'][label]} Predictions ({_named(group['samples'])})"
+            texts = [_most(methods, counts, group["frames"], facts) for methods, counts in grouped(group["counts"])]
+            bullets.append((head, label, texts))
+    if pairs := [row for row in facts["agreement"] if row["of"]]:
+        bullets.append(("Agreement Between Methods", None, [_agreement(pairs)]))
+    texts = [_change(methods, what) for methods, what in grouped(facts["changes"])]
+    bullets.append(("Change Over Time", None, texts))
+    if delta := facts["largest_delta"]:
+        where = "" if delta["printed"].startswith("below") else f", [for|in] Sample {delta['sample']}"
+        text = f"IG's largest convergence delta [here|over these samples] is {delta['printed']} in size{where}."
+        bullets.append(("Completeness of IG", None, [text]))
+    parts = [worded("[Taken together|Side by side], the maps of these samples show the following:", "\n\n")]
+    for number, (head, about, (first, *rest)) in enumerate(bullets):
+        parts.append(worded(f"**{head}:** {first}", "\n*   " if number else "\n\n*   ", about))
+        parts += [worded(text, about=about) for text in rest]
+    return [*parts, fixed(CAVEAT)]
+
+
+def _named(ids):
+    return f"Sample{'s' if len(ids) > 1 else ''} {listed([str(number) for number in ids])}"
+
+
+def _most(methods, counts, frames, facts):
+    """Say in which band `methods`, which agree, are strongest most often, over `frames` frames."""
+    subject, one = _subject(methods)
+    verb = "is" if one else "are"
+    if not counts:
+        return capital(f"the map{'' if one else 's'} of {subject} {verb} zero in all {frames} frames.")
+    most = max(counts.values())
+    bands = [literal(facts["bands"][band]["printed"]) for band, number in counts.items() if number == most]
+    if most == frames:
+        said = f"strongest in {bands[0]} in [all {frames}|every one of the {frames}] frames"
+    elif len(bands) == 1:
+        said = f"[strongest most often|most often strongest] in {bands[0]}, in {most} of {frames} frames"
+    else:
+        said = f"strongest equally often in {listed(bands)}, in {most} of {frames} frames each"
+    return f"{capital(subject)} {verb} {said}."
+
+
+def _agreement(pairs):
+    lead = "[The same band is strongest|The strongest band is the same] for"
+    if (
+        len(pairs) == len(METHODS)
+        and len({row["of"] for row in pairs}) == 1
+        and all(r["same"] == r["of"] for r in pairs)
+    ):
+        return f"{lead} all three methods in all {counted(pairs[0]['of'], 'frame')}."
+    said = [
+        f"{listed([METHODS[method] for method in row['methods']])} in {row['same']} of {counted(row['of'], 'frame')}"
+        for row in pairs
+    ]
+    return f"{lead} {listed([said[0], *('for ' + text for text in said[1:])])}."
+
+
+def _change(methods, parts):
+    """Say in which samples the strongest band of `methods` changes over t0, t1 and t2, and in which it stays."""
+    subject, one = _subject(methods)
+    said = []
+    for kind, verb in (("changes", "change"), ("stays", "keep")):
+        if parts[kind]:
+            what = "it" if said else f"{'its' if one else 'their'} strongest band"
+            said.append(f"{verb}{'s' if one else ''} {what} within {_named(parts[kind])}")
+    unknown = f"a map of zeros leaves this open in {_named(parts['unknown'])}" if parts["unknown"] else ""
+    if not said:
+        return f"For {subject}, {unknown}."
+    return f"{capital(subject)} {' and '.join(said)}{'; ' + unknown if unknown else ''}."
