@@ -8,6 +8,8 @@ BIN := $(CURDIR)/.venv/bin
 # Stages run as `python -m helpers.stage …`: the environment's own Python comes first.
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
+# Through the environment, not the command line: a path may hold what a shell would read.
+export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -18,8 +20,8 @@ help:  ## list the commands
 	@echo "  PATIENT=<id> studies another patient; with FOLDER=<path> it is declared from a folder of recordings"
 
 study: .venv/installed  ## run the study of PATIENT (default sim08) and print where the report lies
-	@python -m helpers.patients "$(PATIENT)" "$(FOLDER)"
-	@dvc repro "report@$(PATIENT)"
+	@python -m helpers.patients "$$PATIENT" "$$FOLDER"
+	@dvc repro "report@$$PATIENT"
 	@echo
 	@echo "The study:   output/$(PATIENT)/report/index.html"
 	@echo "The report:  output/$(PATIENT)/report/report.md"

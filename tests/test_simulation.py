@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from helpers import simulation
+from helpers import ictal, simulation
 from helpers.files import ROOT, read_json
 from helpers.simulation import CHANNELS, simulate_patient, simulate_recording
 
@@ -123,7 +123,7 @@ def test_planted_rows_lie_inside_seizures(folder):
     assert list(planted) == simulation.PLANTED_COLUMNS and set(planted["recording"]) == {"tiny_01"}
     assert planted["start_s"].min() >= 15 and planted["end_s"].max() <= 32
     assert (planted["start_s"] < planted["end_s"]).all() and (planted["low_hz"] < planted["high_hz"]).all()
-    assert set(planted["channel"]) <= set(CHANNELS) and (planted["amplitude"] >= simulation.NOTICEABLE_UV).all()
+    assert set(planted["channel"]) <= set(CHANNELS) and (planted["amplitude"] >= ictal.NOTICEABLE_UV).all()
     assert planted.groupby(["start_s", "low_hz"])["channel"].count().max() <= len(CHANNELS)
 
 
@@ -208,6 +208,15 @@ def test_bad_plans_are_refused(tmp_path, duration_s, seizures, message):
     with pytest.raises(ValueError, match=f"bad_02: .*{message}"):
         simulate_patient(tmp_path, "bad", plan, 1)
     assert not list(tmp_path.iterdir())  # nothing half-done
+
+
+@pytest.mark.parametrize("recordings", [{}, None])
+def test_no_recordings_are_refused(tmp_path, recordings):
+    with pytest.raises(
+        ValueError, match=r"empty: there are no recordings.*at least one, as empty_01: \{duration_s: 240"
+    ):
+        simulate_patient(tmp_path / "new", "empty", recordings, 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_shortest_seizure_at_the_very_end():

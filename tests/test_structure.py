@@ -1,13 +1,14 @@
 """One name in five places, parameters that exist, dependencies that are true, a README whose commands work."""
 
 import re
+import tomllib
 
 import nbformat
 import pytest
 import yaml
 from conftest import ROOT, imported, needed_helpers, notebook_code
 
-from helpers import patients, stage
+from helpers import files, patients, report, stage
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
@@ -124,9 +125,18 @@ def test_readme_commands_exist():
         assert (ROOT / path).exists(), path
 
 
-def test_no_machine_path_and_no_number_by_hand_in_readme():
-    """The README's scores are those of metrics.json; nothing in the project names a folder of one machine."""
-    for path in [*ROOT.glob("*"), *(ROOT / "src").rglob("*"), *(ROOT / "params").rglob("*")]:
+def test_readme_scores_come_from_the_run():
+    """Each row of the README's table is what metrics.json says, in the report's form."""
+    metrics = files.read_json(ROOT / "output" / "sim08" / "evaluate" / "metrics.json")
+    expected = report.shown(metrics["samples"], report.SCORES, metrics["undefined"])
+    rows = dict(re.findall(r"^\| ([\w ]+) \| ([\d.%]+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    assert rows == {label: expected[key] for key, (label, _) in report.SCORES.items()}
+
+
+def test_no_machine_path():
+    """Nothing in the project names a folder of one machine."""
+    # not params/patients: a user's own declarations say where the recordings lie
+    for path in [*ROOT.glob("*"), *(ROOT / "src").rglob("*"), *(ROOT / "params").glob("*")]:
         if path.is_file() and path.suffix in {".py", ".yaml", ".yml", ".md", ".toml", ".j2", ""}:
             assert not re.search(r"(?<![\w.])/(home|root|work|Users)/", path.read_text(encoding="utf-8")), path
 
@@ -139,8 +149,6 @@ def test_conda_environment_names_what_pyproject_names():
         i for item in conda if isinstance(item, dict) for i in item["pip"]
     ]
     listed = {rename.get(item.split()[0], item.split()[0]) for item in flat} - {"python", "pip", "quarto", "--editable"}
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.match(r"[\w-]+", item)[0] for item in project["dependencies"]}
     assert listed == needed

