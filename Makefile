@@ -34,7 +34,7 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 
 check: .venv/installed  ## check style, and that notebooks hold no outputs
 	@ruff check src tests && ruff format --check src tests
-	@nbstripout --verify --extra-keys "metadata.language_info.version" notebooks/*.ipynb
+	@nbstripout --keep-id --verify --extra-keys "metadata.language_info.version" notebooks/*.ipynb
 
 # CUDA packages are left out: pip brings those that torch itself pins, where there is a GPU build.
 lock:  ## resolve the newest versions into requirements.lock

@@ -21,7 +21,7 @@ def test_threshold_by_hand():
 
 def test_threshold_takes_the_widest_gap():
     """Separated at 0.2 and 0.9: any threshold between them is best; the middle is the farthest from both. Seizures at
-    0.95 and 0.3, others at 0.6, 0.5 and 0.2: F1 is 2/3 between 0.6 and 0.95 and between 0.2 and 0.3; the first is wider.
+    0.95 and 0.3, others at 0.6, 0.5 and 0.2: F1 is 2/3 from 0.6 to 0.95 and from 0.2 to 0.3; the first is wider.
     """
     assert training.best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.9, 0.95]) == pytest.approx(0.55)
     assert training.best_threshold([1, 1, 0, 0, 0], [0.95, 0.3, 0.6, 0.5, 0.2]) == pytest.approx(0.775)
@@ -154,3 +154,9 @@ def test_amplitude_reaches_the_decision():
     triptychs = torch.randn(4, 3, 3, 10, 6)
     with torch.no_grad():
         assert (made(triptychs + 10) - made(triptychs)).abs().min() > 1e-3
+
+
+def test_edges_are_repeated_as_torch_does():
+    """The hand-written padding against torch's replication."""
+    maps = torch.randn(2, 3, 5, 4)
+    assert torch.equal(network.repeat_edges(maps), torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate"))

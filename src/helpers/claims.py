@@ -71,8 +71,8 @@ def _values(match, facts, about):
         key = name.rstrip("_").replace("__", ".")
         value = facts["values"][key]
         total = facts["values"].get(TOTALS.get(key), {}).get("value")
-        count = {"all": total, "none": 0}.get(said, said)
-        if said in ("all", "none"):
+        count = {"all": total, "none": 0, "no": 0}.get(said, said)
+        if said in ("all", "none", "no"):
             yield key, count, value["value"]
         elif said is not None:
             yield key, said, value["printed"] or f"undefined ({facts['undefined'].get(key, 'no fold has one')})"
@@ -172,7 +172,14 @@ READERS = [
     (rf"Specificity is {HIGHER} than sensitivity", _is(lambda a, b: a < b, *RATES)),
     (rf"non-seizure samples were {OFTENER} than seizure samples", _is(lambda a, b: a > b, *RATES)),
     (rf"(?<!-)seizure samples were {OFTENER} than non-seizure samples", _is(lambda a, b: a < b, *RATES)),
-    (r"[Aa]lways answering non-seizure|[Aa] rule that always answers non-seizure", _nothing),
+    (
+        r"(?:[Aa]lways answering|[Aa] rule that always answers) (non-seizure|seizure), the more frequent class here",
+        _fact("more_frequent"),
+    ),
+    (
+        r"[Aa]lways giving the same answer|[Aa] rule that always gives the same answer",
+        _is(lambda a, b: a == b, "seizure", "other"),
+    ),
     (rf"would (?:give|reach) an accuracy of (?P<baseline>{NUMBER})", _values),
     (r"(?:lower|less) than this model's", _is(lambda a, b: a < b, "baseline", "accuracy")),
     (r"(?:higher|more) than this model's", _is(lambda a, b: a > b, "baseline", "accuracy")),
@@ -182,7 +189,10 @@ READERS = [
     (r"this report's rule (?:grades|rates) the result as (strong|moderate|weak)", _fact("grade.word")),
     (r"the result cannot be graded, as one of them is (undefined)", _fact("grade.word", lambda text: None)),
     (r"; (sensitivity|specificity) (?:is|stays) undefined", _undefined),
-    (r"Counted as (?:events|whole seizures)", _nothing),
+    (
+        r"Counted as (?:events|whole seizures) by the rules of SzCORE, which join decisions less than 90 s apart",
+        _nothing,
+    ),
     (r"there was nothing to detect", _is(lambda n: n == 0, "events.seizures")),
     (r"detected the only seizure", _is(lambda n, found: n == found == 1, "events.seizures", "events.detected")),
     (r"missed the only seizure", _is(lambda n, found: n == 1 and found == 0, "events.seizures", "events.detected")),
@@ -191,7 +201,8 @@ READERS = [
         r"|detected (?P<events__detected_>all) (?P<events__seizures_>\d+) seizures",
         _values,
     ),
-    (rf"(?P<events__fp_per_24h>{NUMBER}) false positives per 24 h", _values),
+    (r"(?:with|and the model raised) (?P<events__false_alarms>no|\d+) false alarms?(?=[,;.]| ¤)", _values),
+    (rf"(?:a rate of|which makes) (?P<events__fp_per_24h>{NUMBER}) per 24 h", _values),
     (rf"[Ee]vent F1 is (?P<events__f1>{NUMBER})", _values),
     (rf"[Ee]vent precision is (?P<events__precision>{NUMBER})", _values),
     (
@@ -201,7 +212,7 @@ READERS = [
         _values,
     ),
     (
-        r"[Tt]he folds' thresholds were (?:chosen|set) on inner recordings and (?:"
+        r"[Tt]he folds' thresholds, each (?:chosen|set) on an inner recording and not on a held-out one, (?:"
         rf"(?:range|run) from (?P<folds__lowest>{NUMBER}) to (?P<folds__highest>{NUMBER})"
         rf"|all come to (?P<folds__lowest_>{NUMBER}))(?=\.)",
         _folds,
@@ -218,7 +229,7 @@ READERS = [
     (rf"in each of (?P<folds__number>{NUMBER}) folds", _values),
     (r"in the only fold", _is(lambda n: n == 1, "folds.number")),
     (
-        rf"(?P<n>{NUMBER}) samples?, taken over the whole of (?P<folds__recordings>{NUMBER}) held-out recordings?",
+        rf"(?P<n>{NUMBER}) samples?, taken throughout (?P<folds__recordings>{NUMBER}) held-out recordings?",
         _values,
     ),
     (r"(?:pool|put together) all folds", _is(lambda n: n > 1, "folds.number")),

@@ -29,7 +29,8 @@ def build(metrics, digest):
     dict
         ``values`` (key → value, printed form, unit, file and place in it; printed is None if undefined), ``undefined``
         (key → reason), ``labels``, ``bands``, ``steps``, ``methods``, ``samples``, ``groups`` (a tally of strongest
-        bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2) and ``grade``.
+        bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2), ``grade``, and
+        ``more_frequent`` (the class of more samples, None if both have as many).
 
     Raises
     ------
@@ -40,6 +41,7 @@ def build(metrics, digest):
     if metrics["patient"] != digest["patient"]:
         raise FactError(f"metrics are of patient {metrics['patient']}, the digest is of {digest['patient']}")
     _check_counts(metrics["samples"], "samples")
+    _check_events(metrics["events"])
     _check_folds(metrics["folds"])
     patient = metrics["patient"]
     sources = {stage: f"output/{patient}/{stage}" for stage in ("evaluate", "explain")}
@@ -49,6 +51,7 @@ def build(metrics, digest):
     return {
         "patient": patient,
         "simulated": metrics["source"] == "simulate",
+        "more_frequent": _more_frequent(metrics["samples"]),
         "values": values,
         "undefined": {key: metrics["undefined"].get(key, "undefined") for key in METRICS if not values[key]["printed"]},
         "labels": {str(key): label for key, label in LABELS.items()},
@@ -101,14 +104,15 @@ def _values(metrics, file):
     put("threshold", "samples.threshold", samples["threshold"], "probability", "{:.2f}".format)
     put(
         "baseline",
-        "1 - samples.seizure / samples.n",
-        1 - samples["seizure"] / samples["n"],
+        "max(samples.seizure, samples.n - samples.seizure) / samples.n",
+        max(samples["seizure"], samples["n"] - samples["seizure"]) / samples["n"],
         "fraction",
         "{:.4f}".format,
     )
     for name in ("seizures", "detected"):
         put(f"events.{name}", f"events.{name}", events[name], "seizures")
     put("events.missed", "events.seizures - events.detected", events["seizures"] - events["detected"], "seizures")
+    put("events.false_alarms", "events.false_alarms", events["false_alarms"], "events")
     for name in ("sensitivity", "precision", "f1"):
         put(f"events.{name}", f"events.{name}", events[name], "fraction", "{:.4f}".format)
     put("events.fp_per_24h", "events.fp_per_24h", events["fp_per_24h"], "false positives per 24 h", "{:.1f}".format)
@@ -129,18 +133,44 @@ def _check_counts(samples, where):
     if tp + fn != samples["seizure"] or tp + fn + fp + tn != samples["n"] or not samples["n"]:
         raise FactError(f"{where}: TP {tp}, FN {fn}, FP {fp}, TN {tn} are not {samples['seizure']} of {samples['n']}")
 
-    def share(part, of):
-        return part / of if of else None
-
-    f1, f1_other = share(2 * tp, 2 * tp + fp + fn), share(2 * tn, 2 * tn + fp + fn)
+    f1, f1_other = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
     weighted = ((tp + fn) * (f1 or 0) + (tn + fp) * (f1_other or 0)) / samples["n"]
-    wanted = dict(
-        zip(METRICS, (share(tp + tn, samples["n"]), share(tp, tp + fn), share(tn, tn + fp), f1, weighted), strict=True)
-    )
+    rates = _ratio(tp + tn, samples["n"]), _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+    wanted = dict(zip(METRICS, (*rates, f1, weighted), strict=True))
+    _check_given(samples, wanted, f"{where}: TP {tp}, FN {fn}, FP {fp}, TN {tn}")
+
+
+def _check_events(events):
+    """Hold the event scores against their counts, and the rate against the number of false alarms."""
+    seizures, detected, alarms = (events[name] for name in ("seizures", "detected", "false_alarms"))
+    where = f"events: {seizures} seizures, {detected} detected, {alarms} false alarms"
+    if not 0 <= detected <= seizures or alarms < 0:
+        raise FactError(f"{where}: impossible")
+    wanted = {
+        "sensitivity": _ratio(detected, seizures),
+        "precision": _ratio(detected, detected + alarms),
+        "f1": _ratio(2 * detected, seizures + detected + alarms),
+    }
+    _check_given(events, wanted, where)
+    if events["fp_per_24h"] is not None and bool(events["fp_per_24h"]) != bool(alarms):
+        raise FactError(f"{where}, but {events['fp_per_24h']} false positives per 24 h")
+
+
+def _check_given(scores, wanted, where):
     for name, value in wanted.items():
-        found = samples[name]
+        found = scores[name]
         if found is not None and not math.isclose(found, value or 0.0, abs_tol=1e-3):
-            raise FactError(f"{where}: {name} is {found}, but TP {tp}, FN {fn}, FP {fp}, TN {tn} give {value}")
+            raise FactError(f"{where} give {name} {value}, but it is {found}")
+
+
+def _ratio(part, whole):
+    return part / whole if whole else None
+
+
+def _more_frequent(samples):
+    """Return the class of more samples, as a reader calls it, or None if both have as many."""
+    seizure, other = samples["seizure"], samples["n"] - samples["seizure"]
+    return None if seizure == other else LABELS[int(seizure > other)].lower()
 
 
 def _check_folds(folds):
@@ -228,7 +258,7 @@ def _largest_delta(samples):
 
 def _grade(samples):
     """Grade a result by a fixed rule, so that no evaluative word is free."""
-    limits = " and ".join(f"{word} from {limit:.2f}" for word, limit in GRADES)
+    limits = ", ".join(f"{word} from {limit:.2f}" for word, limit in GRADES)
     rule = f"sensitivity and specificity both count, and the lower decides: {limits}, weak below"
     lower = [samples[name] for name in ("sensitivity", "specificity")]
     if None in lower:

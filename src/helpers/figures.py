@@ -102,7 +102,7 @@ def spectrogram(power, frequencies_hz, hop_s, seizures, title):
     return figure
 
 
-def draw(axis, values, frequencies_hz, start_s, hop_s, bands=True, **options):
+def draw(axis, values, frequencies_hz, start_s, hop_s, bands=True, lines="white", **options):
     """Draw [F, column] values on physical axes, with the bands named on the right; return the image."""
     step = frequencies_hz[1] - frequencies_hz[0]
     low, high = frequencies_hz[0] - step / 2, frequencies_hz[-1] + step / 2
@@ -113,7 +113,7 @@ def draw(axis, values, frequencies_hz, start_s, hop_s, bands=True, **options):
         axis.set_ylabel("frequency (Hz)")
     for band, (_, start, end) in BANDS.items():
         if start > low:
-            axis.axhline(start - step / 2, color="white", linewidth=0.6, linestyle=":")
+            axis.axhline(start - step / 2, color=lines, linewidth=0.6, linestyle=":")
         if bands:
             middle = (max(start, low) + min(end, high)) / 2
             axis.annotate(band, (1.015, middle), xycoords=("axes fraction", "data"), va="center", fontsize=8)
@@ -281,13 +281,16 @@ def sample_pictures(sample, power, maps, axis, limits, simulated):
         f"p_seizure {sample.p_seizure:.3f}"
     )
     place, name = (axis["frequencies_hz"], axis["hop_s"], sample.start_s), f"sample{sample.sample}"
-    explained = f"{title}; for the predicted class"
+    explained = f"for the predicted class\n{title}"
     limit = float(np.abs(maps["ig"]).max())
     step_s = power.shape[2] * axis["hop_s"]
     yield f"{name}_spec_triptych.png", spectrogram_triptych(power, *place, limits, title)
-    yield f"{name}_gradcam.png", relevance_triptych(maps["gradcam"], power, *place, f"Grad-CAM, {explained}")
-    yield f"{name}_gradcampp.png", relevance_triptych(maps["gradcampp"], power, *place, f"Grad-CAM++, {explained}")
-    yield f"{name}_ig_triptych.png", signed_triptych(maps["ig"], *place, f"Integrated Gradients, {title}")
+    yield f"{name}_gradcam.png", relevance_triptych(maps["gradcam"], power, *place, f"Grad-CAM {explained}")
+    yield f"{name}_gradcampp.png", relevance_triptych(maps["gradcampp"], power, *place, f"Grad-CAM++ {explained}")
+    yield (
+        f"{name}_ig_triptych.png",
+        signed_triptych(maps["ig"], *place, f"Integrated Gradients of the log-odds of seizure\n{title}"),
+    )
     for step in range(3):
         start = (*place[:2], sample.start_s + step * step_s)
         figure = signed_step(maps["ig"][step], *start, limit, f"sample {sample.sample}, IG of t{step}")
@@ -296,7 +299,7 @@ def sample_pictures(sample, power, maps, axis, limits, simulated):
 
 def _signed(axis, values, frequencies_hz, hop_s, start_s, limit, bands):
     limit = max(limit, np.finfo(np.float32).tiny)
-    image = draw(axis, values, frequencies_hz, start_s, hop_s, bands, cmap=SIGNED_MAP, vmin=-limit, vmax=limit)
+    image = draw(axis, values, frequencies_hz, start_s, hop_s, bands, "gray", cmap=SIGNED_MAP, vmin=-limit, vmax=limit)
     # In grey both ends are dark: solid lines go round what speaks for seizure, dashed ones round what speaks against.
     _contours(axis, image, values, [0.4 * limit], "solid")
     _contours(axis, image, values, [-0.4 * limit], "dashed")
@@ -313,7 +316,7 @@ def _contours(axis, image, values, levels, style):
 
 
 def _triptych_axes(title):
-    figure, axes = begin(9, 3.0, 1, 3, sharey=True)
+    figure, axes = begin(9, 3.2, 1, 3, sharey=True)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     for step, axis in enumerate(axes):
         axis.set_title(f"t{step}")

@@ -169,7 +169,7 @@ READERS = [
         _of_sample,
     ),
     (r"(?:For|In) this (?P<pred>non-seizure|seizure) prediction", _of_sample),
-    (rf"{WHO} (?:is strongest|are strongest|peaks?) in (?P<places>{PLACES}){ZERO}", _attribution),
+    (rf"{WHO} (?:is|are) strongest in (?P<places>{PLACES}){ZERO}", _attribution),
     (rf"[Tt]he strongest band of {WHO} is (?P<places>{PLACES}){ZERO}", _attribution),
     (rf"[Tt]he maps? of {WHO} (?:is|are) zero at (?P<zero>{AT})", _attribution),
     # the samples together
@@ -209,7 +209,8 @@ READERS = [
     ),
     (rf"For {WHO}, a map of zeros leaves this open in (?P<unknown>{IDS})", _change),
     (
-        rf"IG's largest convergence delta (?:here|over these samples) is (?P<size>(?:below )?{NUMBER}) in size"
+        r"IG's largest convergence delta (?:here|over these samples), by which its attributions miss the change in "
+        rf"log-odds that they should add up to, is (?P<size>(?:below )?{NUMBER}) in size"
         r"(?:, (?:for|in) Sample (?P<sample>\d+))?",
         _delta,
     ),

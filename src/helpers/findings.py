@@ -4,13 +4,15 @@ from helpers.facts import METHODS
 from helpers.wording import capital, counted, fixed, listed, literal, share, worded
 
 EXPLAINED = (
-    "Grad-CAM, Grad-CAM++ and Integrated Gradients (IG) each map what counted towards the class that the model "
-    "predicted, be it seizure or non-seizure. They are three methods, and what one finds is no finding of another. For "
-    "each frame, the band where a map is strongest is named. The bands are {bands}."
+    "Grad-CAM and Grad-CAM++ map what counted towards the class that the model predicted, be it seizure or "
+    "non-seizure. Integrated Gradients (IG) maps how much each point of the spectrogram raised or lowered the log-odds "
+    "of seizure; of that, what spoke for the predicted class is used here. They are three methods, and what one finds "
+    "is no finding of another. For each frame, the band is named where a map is strongest on average. The bands are "
+    "{bands}."
 )
 CAVEAT = (
-    "_Fixed text:_ A strongest band says what this model used in these samples. It says nothing about how seizures "
-    "arise, and no physiological meaning is read into it here; so few samples cannot stand for all."
+    "_Fixed text:_ A strongest band says where a method finds what this model used in these samples. It says nothing "
+    "about how seizures arise, and no physiological meaning is read into it here; so few samples cannot stand for all."
 )
 SAW = "this [sample|spectrogram]"
 VERDICTS = {
@@ -94,7 +96,6 @@ def _attribution(methods, bands, facts, lead):
     inside = listed([places[0], *(f"in {place}" for place in places[1:])])
     wordings = (
         f"{subject} {'is' if one else 'are'} strongest in {inside}",
-        f"{subject} {'peaks' if one else 'peak'} in {inside}",
         f"the strongest band of {subject} is {listed(places)}",
     )
     said = "|".join(wordings) if lead else "|".join(map(capital, wordings))
@@ -107,7 +108,8 @@ def analysis(facts):
     for label, group in facts["groups"].items():
         if group["samples"]:
             head = f"{facts['labels'][label]} Predictions ({_named(group['samples'])})"
-            texts = [_most(methods, counts, group["frames"], facts) for methods, counts in grouped(group["counts"])]
+            tops = {method: _top(counts) for method, counts in group["counts"].items()}
+            texts = [_most(methods, top, group["frames"], facts) for methods, top in grouped(tops)]
             bullets.append((head, label, texts))
     if pairs := [row for row in facts["agreement"] if row["of"]]:
         bullets.append(("Agreement Between Methods", None, [_agreement(pairs)]))
@@ -115,7 +117,10 @@ def analysis(facts):
     bullets.append(("Change Over Time", None, texts))
     if delta := facts["largest_delta"]:
         where = "" if delta["printed"].startswith("below") else f", [for|in] Sample {delta['sample']}"
-        text = f"IG's largest convergence delta [here|over these samples] is {delta['printed']} in size{where}."
+        text = (
+            "IG's largest convergence delta [here|over these samples], by which its attributions miss the change in "
+            f"log-odds that they should add up to, is {delta['printed']} in size{where}."
+        )
         bullets.append(("Completeness of IG", None, [text]))
     parts = [worded("[Taken together|Side by side], the maps of these samples show the following:", "\n\n")]
     for number, (head, about, (first, *rest)) in enumerate(bullets):
@@ -128,14 +133,20 @@ def _named(ids):
     return f"Sample{'s' if len(ids) > 1 else ''} {listed([str(number) for number in ids])}"
 
 
-def _most(methods, counts, frames, facts):
+def _top(counts):
+    """Return the bands that are strongest most often, and how often each is; no band and 0 if none ever is."""
+    most = max(counts.values(), default=0)
+    return [band for band, number in counts.items() if number == most], most
+
+
+def _most(methods, top, frames, facts):
     """Say in which band `methods`, which agree, are strongest most often, over `frames` frames."""
     subject, one = _subject(methods)
     verb = "is" if one else "are"
-    if not counts:
+    named, most = top
+    if not named:
         return capital(f"the map{'' if one else 's'} of {subject} {verb} zero in all {frames} frames.")
-    most = max(counts.values())
-    bands = [literal(facts["bands"][band]["printed"]) for band, number in counts.items() if number == most]
+    bands = [literal(facts["bands"][band]["printed"]) for band in named]
     if most == frames:
         said = f"strongest in {bands[0]} in [all {frames}|every one of the {frames}] frames"
     elif len(bands) == 1:

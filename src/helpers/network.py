@@ -35,8 +35,8 @@ class SpectrogramNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(channels, frequencies, 1))
         self.register_buffer("deviation", torch.ones(channels, frequencies, 1))
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
-        self.shape = nn.Conv2d(width, width, kernel_size=3, padding=1)
-        self.evolve = nn.Conv2d(width, width, kernel_size=3, padding=1)
+        self.shape = nn.Conv2d(width, width, kernel_size=3)
+        self.evolve = nn.Conv2d(width, width, kernel_size=3)
         # Frequency keeps its place (a rhythm at 3 Hz is not one at 20 Hz); time within a frame is averaged.
         self.embed = nn.Linear(width * (frequencies // 2), hidden)
         self.dropout = nn.Dropout(dropout)
@@ -51,8 +51,8 @@ class SpectrogramNetwork(nn.Module):
         # One periodogram's log power varies by 5.6 dB from bin to bin by chance: 2 × 2 of them first make an average.
         x = nn.functional.avg_pool2d(x, 2)  # [n·3, C, F/2, T/2]
         x = torch.relu(self.mix(x))  # [n·3, K, F/2, T/2]
-        x = torch.relu(self.shape(x))
-        x = torch.relu(self.evolve(x))
+        x = torch.relu(self.shape(repeat_edges(x)))
+        x = torch.relu(self.evolve(repeat_edges(x)))
         return x.unflatten(0, (n, steps))
 
     def decide(self, maps):
@@ -65,6 +65,16 @@ class SpectrogramNetwork(nn.Module):
     def forward(self, triptychs):
         """Return log-odds of seizure for triptychs [triptych, step, C, F, T] in dB."""
         return self.decide(self.maps(triptychs))
+
+
+def repeat_edges(maps):
+    """Repeat the outermost rows and columns of maps [n, K, row, column] once.
+
+    Zeros there would dim every frame's border, and Grad-CAM would show a box. Written by hand, as torch's own
+    replication padding has no deterministic backward pass on a GPU.
+    """
+    maps = torch.cat([maps[:, :, :1], maps, maps[:, :, -1:]], dim=2)
+    return torch.cat([maps[..., :1], maps, maps[..., -1:]], dim=3)
 
 
 def save(network, path):

@@ -35,11 +35,14 @@ SCORES = {
 EVENTS = {
     "seizures": ("Seizures", "{}"),
     "detected": ("Detected", "{}"),
+    "false_alarms": ("False alarms", "{}"),
     "sensitivity": ("Sensitivity", "{:.2%}"),
     "precision": ("Precision", "{:.2%}"),
     "f1": ("F1", "{:.4f}"),
     "fp_per_24h": ("False positives per 24 h", "{:.1f}"),
 }
+# How a part of the narrative was proven, in the order in which the report counts them.
+VERDICTS = {"proven": "proven by the facts", "no claim": "without a claim", "fixed text": "fixed text written by code"}
 # Why an event score can be undefined: there is nothing to divide by.
 NO_EVENTS = {
     "sensitivity": "there is no seizure",
@@ -78,21 +81,24 @@ def compose(patient, title):
         return files.read_json(path) if path.suffix == ".json" else path.read_text(encoding="utf-8")
 
     metrics, digest = read("evaluate", "metrics.json"), read("explain", "digest.json")
+    seizures, claims = read("acquire", "seizures.csv"), read("narrate", "claims.csv")
     return {
         "patient": patient,
         "title": title,
         "source": read("acquire", "source.json"),
         "recordings": read("acquire", "recordings.csv"),
-        "seizures": read("acquire", "seizures.csv"),
+        "seizures": seizures,
         "axes": read("preprocess", "axes.json"),
         "training": read("train", "training.json"),
         "metrics": metrics,
         "scores": shown(metrics["samples"], SCORES, metrics["undefined"]),
         "reference_scores": shown(metrics["reference_prevalence"], SCORES, metrics["undefined"]),
+        "runs": _runs(read("evaluate", "events.csv"), seizures),
         "event_scores": shown(metrics["events"], EVENTS, NO_EVENTS),
         "digest": digest,
         "narrative": read("narrate", "narrative.md").strip(),
-        "claims": read("narrate", "claims.csv"),
+        "claims": claims,
+        "verdicts": _verdicts([row["verdict"] for row in claims]),
         "model": read("narrate", "model.json"),
         "pictures": _pictures(patient, digest),
     }
@@ -108,6 +114,24 @@ def shown(values, forms, undefined):
         key: form.format(values[key]) if values[key] is not None else _undefined(undefined.get(key))
         for key, (_, form) in forms.items()
     }
+
+
+def _runs(decided, seizures):
+    """Count the runs of samples decided seizure, and those of them that touch no annotated seizure."""
+
+    def touch(a, b):
+        overlap = float(a["start_s"]) < float(b["end_s"]) and float(b["start_s"]) < float(a["end_s"])
+        return overlap and a["recording"] == b["recording"]
+
+    outside = [run for run in decided if not any(touch(run, seizure) for seizure in seizures)]
+    return {"number": len(decided), "outside": len(outside)}
+
+
+def _verdicts(given):
+    """Count the narrative's parts by verdict, as a reader calls it; an unknown one keeps its name."""
+    known = [verdict for verdict in VERDICTS if verdict in given]
+    order = known + sorted(set(given) - set(known))
+    return [f"{given.count(verdict)} {VERDICTS.get(verdict, verdict)}" for verdict in order]
 
 
 def _undefined(reason):
@@ -183,7 +207,7 @@ def _banner(version, patient):
     return (
         f"<strong>This is the plain rendering of the study</strong>: {found}. For the full one, install Quarto "
         f'{wanted} or newer from <a href="https://quarto.org/docs/get-started/">quarto.org</a> and run '
-        f"<code>dvc repro -f report@{html.escape(patient)}</code>."
+        f"<code>dvc repro -s -f report@{html.escape(patient)}</code>."
     )
 
 

@@ -16,10 +16,10 @@ GLOSSES = {
     "threshold": "the median over folds of the probability from which a sample [is called|counts as] seizure",
 }
 SEIZURE = (
-    "_Fixed text:_ A seizure is a passing episode of signs or symptoms caused by abnormal, excessive or synchronous "
-    "activity of nerve cells in the brain (Fisher et al., Epilepsia 46:470, 2005). It can show as anything from a "
-    "brief stare to convulsions with loss of consciousness. The EEG records the brain's electrical activity at the "
-    "scalp, where many seizures appear as a rhythm that sets in, changes in frequency, spreads and ends."
+    "_Fixed text:_ An epileptic seizure is a passing episode of signs or symptoms caused by abnormal excessive or "
+    "synchronous activity of nerve cells in the brain (Fisher et al., Epilepsia 46:470, 2005). It can show as anything "
+    "from a brief stare to convulsions with loss of consciousness. The EEG records the brain's electrical activity at "
+    "the scalp, where many seizures appear as a rhythm that sets in, changes in frequency, spreads and ends."
 )
 TRIPTYCH = (
     "_Fixed text:_ A spectrogram is a picture of the EEG's power over time and frequency. The model sees three "
@@ -92,7 +92,7 @@ def _opening(facts):
     )
     pool = "[come from|rest on]" if single else "[pool|put together] all folds:"
     samples, recordings = counted(v["n"], "sample"), counted(v["folds.recordings"], "held-out recording")
-    parts.append(worded(f"The [figures|results] here {pool} {samples}, taken over the whole of {recordings}."))
+    parts.append(worded(f"The [figures|results] here {pool} {samples}, taken throughout {recordings}."))
     return parts
 
 
@@ -110,7 +110,7 @@ def _performance(facts):
         value = values[key]["printed"] or f"undefined ({literal(facts['undefined'].get(key, 'no fold has one'))})"
         text = f"**{NAMES[key]}:** {value} (This [is|indicates] {gloss}.)"
         parts.append(worded(text, "\n*   " if key != "accuracy" else "\n\n*   "))
-    samples = [*_confusion(values), *_comparisons(values), _grade(facts)]
+    samples = [*_confusion(values), *_rates(values), *_baseline(facts), _grade(facts)]
     others = [_events(values), *_event_scores(values), *_reference(values), *_thresholds(values)]
     for paragraph in (samples, others):
         parts += [worded(text, " " if at else "\n\n") for at, text in enumerate(paragraph)]
@@ -137,10 +137,9 @@ def _confusion(values):
         yield "[The held-out recordings hold|There is] no non-seizure sample."
 
 
-def _comparisons(values):
-    """Yield which of two metrics is the higher; what is printed is what a reader compares."""
-    names = ("sensitivity", "specificity", "accuracy", "baseline")
-    sensitivity, specificity, accuracy, baseline = (values[name]["printed"] for name in names)
+def _rates(values):
+    """Yield which of sensitivity and specificity is the higher; what is printed is what a reader compares."""
+    sensitivity, specificity = (values[name]["printed"] for name in ("sensitivity", "specificity"))
     if sensitivity and specificity and float(sensitivity) == float(specificity):
         yield "Sensitivity and specificity are equal, to four decimals."
     elif sensitivity and specificity:
@@ -150,14 +149,19 @@ def _comparisons(values):
             f"{higher} is [higher|greater] than {lower.lower()}: in proportion, {often} were [mistaken|misjudged] more "
             f"often than {rare}."
         )
+
+
+def _baseline(facts):
+    """Yield what always giving the answer of the more frequent class would score, against the model's accuracy."""
+    accuracy, baseline = (facts["values"][name]["printed"] for name in ("accuracy", "baseline"))
     if accuracy:
         than = "the same as this model's to four decimals"
         if float(accuracy) != float(baseline):
             than = f"[{'lower|less' if float(baseline) < float(accuracy) else 'higher|more'}] than this model's"
-        yield (
-            "[Always answering non-seizure|A rule that always answers non-seizure] would [give|reach] an accuracy of "
-            f"{baseline}, {than}."
-        )
+        rule = "[Always giving the same answer|A rule that always gives the same answer]"
+        if answer := facts["more_frequent"]:
+            rule = f"[Always answering|A rule that always answers] {answer}, the more frequent class here,"
+        yield f"{rule} would [give|reach] an accuracy of {baseline}, {than}."
 
 
 def _grade(facts):
@@ -175,11 +179,21 @@ def _detected(values):
     return f"detected {said}{' of the' if said != 'all' else ''} {number} seizures"
 
 
+def _alarms(values):
+    number = values["events.false_alarms"]["value"]
+    return counted(number, "false alarm") if number else "no false alarm"
+
+
 def _events(values):
     rate = values["events.fp_per_24h"]["printed"]
-    tail = f", [with|at] {rate} false positives per 24 h" if rate else ""
-    said = f"the model {_detected(values)}" if values["events.seizures"]["value"] else "there was nothing to detect"
-    return f"Counted as [events|whole seizures], {said}{tail}."
+    tail = f", [a rate of|which makes] {rate} per 24 h" if rate and values["events.false_alarms"]["value"] else ""
+    said = "there was nothing to detect, and the model raised"
+    if values["events.seizures"]["value"]:
+        said = f"the model {_detected(values)}, with"
+    return (
+        "Counted as [events|whole seizures] by the rules of SzCORE, which join decisions less than 90 s apart, "
+        f"{said} {_alarms(values)}{tail}."
+    )
 
 
 def _event_scores(values):
@@ -202,7 +216,7 @@ def _thresholds(values):
     lowest, highest = values["folds.lowest"]["printed"], values["folds.highest"]["printed"]
     if lowest and values["folds.number"]["value"] > 1:
         said = f"all come to {lowest}" if lowest == highest else f"[range|run] from {lowest} to {highest}"
-        yield f"The folds' thresholds were [chosen|set] on inner recordings and {said}."
+        yield f"The folds' thresholds, each [chosen|set] on an inner recording and not on a held-out one, {said}."
 
 
 def _conclusion(facts):
@@ -210,7 +224,7 @@ def _conclusion(facts):
     v = {key: values[key]["printed"] for key in ("sensitivity", "specificity")}
     patient = f"{'the simulated ' if facts['simulated'] else ''}patient {literal(facts['patient'])}"
     known = [f"a {key} of {value}" for key, value in v.items() if value]
-    events = f", and {_detected(values)}" if values["events.seizures"]["value"] else ""
+    events = f", and {_detected(values)} with {_alarms(values)}" if values["events.seizures"]["value"] else ""
     if facts["grade"]["word"]:
         tail = f"; this report's rule [grades|rates] the result as {facts['grade']['word']}"
     else:
