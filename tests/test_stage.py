@@ -125,6 +125,7 @@ def test_executed_notebooks_are_canonical(project):
     """Twice the same bytes: no times, paths, fresh ids or progress bars; results and warnings stay."""
     source = (
         "import os, sys\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)): pass\n"
+        "from tqdm.notebook import tqdm\nfor _ in tqdm(range(3)): pass\n"
         "print(patient, os.getcwd())\nprint('careful', file=sys.stderr)\n1 + 1"
     )
     small_notebook(project, "train", source)

@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 from helpers import files, patients
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 # Between processes of one machine: nothing listens on the network, and Jupyter has no reason to warn that it does.
 KERNEL = Config(KernelManager={"transport": "ipc"})
 
@@ -91,6 +92,8 @@ def canonical(book):
 
 def _canonical_outputs(outputs):
     """Return the outputs of a cell; how a stream was cut into pieces is chance, so each run of them is joined."""
+    # A widget (tqdm draws its bar as one, for whoever asks it to) is nothing without the kernel that drew it.
+    outputs = [output for output in outputs if WIDGET not in output.get("data", {})]
     found = []
     for kind, run in itertools.groupby(outputs, key=lambda output: output.output_type):
         if kind != "stream":
