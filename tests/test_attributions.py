@@ -65,7 +65,7 @@ def network():
     made = SpectrogramNetwork(channels=4, frequencies=16, width=6, hidden=8, dropout=0.5).eval()
     with torch.no_grad():
         for value in made.parameters():
-            value.mul_(2.5)  # as initialised, the score hardly depends on the input
+            value.mul_(3)  # as initialised, the score hardly depends on the input
     made.mean, made.deviation = torch.randn(4, 16, 1), torch.rand(4, 16, 1) + 0.5
     return made
 

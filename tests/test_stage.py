@@ -82,7 +82,7 @@ def test_declaring_a_folder(project, excerpts):
     patients.main("excerpts01", str(excerpts))
     assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08", "excerpts01"]}
     declaration = patients.load("excerpts01")
-    assert declaration["frame_s"] == 2.0 and patients.recordings_folder("excerpts01") == excerpts
+    assert declaration["frame_s"] == 2.0 and patients.recordings_folder("excerpts01") == excerpts.resolve()
     path = project / "params" / "patients" / "excerpts01.yaml"
     path.write_text(path.read_text().replace("frame_s: 2.0", "frame_s: 1.0"))
     copy = project / "copy é"
