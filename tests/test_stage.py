@@ -33,10 +33,15 @@ def test_no_such_stage():
         stage.notebook("evalute")
 
 
-def test_chb08_says_not_yet():
-    """Declared, but its source cannot be fetched: the message says how to study it all the same."""
-    with pytest.raises(ValueError, match=r"cannot fetch from there yet.*make study PATIENT=chb08_local FOLDER="):
+def test_chb08_says_not_yet(project):
+    """Declared, but its source cannot be fetched: the message says how to study it, and it is not enrolled."""
+    said = r"cannot fetch from there yet.*make study PATIENT=chb08_local FOLDER="
+    with pytest.raises(ValueError, match=said):
         sources.acquire("chb08")
+    before = (project / "params" / "study.yaml").read_bytes()
+    with pytest.raises(SystemExit, match=said):
+        patients.main("chb08")
+    assert (project / "params" / "study.yaml").read_bytes() == before
 
 
 @pytest.mark.parametrize(

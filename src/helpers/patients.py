@@ -87,6 +87,16 @@ def check_keys(found, known, where):
             raise ValueError(f"{where}: there is no parameter '{key}'; {hint}")
 
 
+def check_source(patient):
+    """Raise ValueError if the recordings cannot be had yet; the message says how to study the patient all the same."""
+    if load(patient)["source"] == "physionet":
+        raise ValueError(
+            f"'{patient}' comes from PhysioNet, and this version cannot fetch from there yet. Download "
+            f"https://physionet.org/content/chbmit/1.0.0/{patient}/ (EDF files and {patient}-summary.txt) into a "
+            f"folder and run: make study PATIENT={patient}_local FOLDER=<that folder>"
+        )
+
+
 def recordings_folder(patient):
     """Return the folder in which the patient's EDF files and summary lie."""
     declaration = load(patient)
@@ -145,6 +155,7 @@ def main(patient, folder=None):
             declare(patient, folder)
         elif load(patient)["source"] == "directory":
             declare(patient, load(patient)["folder"])
+        check_source(patient)
         enrol(patient)
     except ValueError as error:
         sys.exit(f"error: {error}")

@@ -24,16 +24,11 @@ def acquire(patient):
     ValueError
         If the patient or the declaration is not right, or the source cannot be used yet.
     """
+    patients.check_source(patient)
     declaration, folder = patients.load(patient), patients.recordings_folder(patient)
     kind = declaration["source"]
     if kind == "simulate":
         simulation.simulate_patient(folder, patient, declaration["recordings"], declaration["seed"])
-    elif kind == "physionet":
-        raise ValueError(
-            f"'{patient}' comes from PhysioNet, and this version cannot fetch from there yet. Download "
-            f"https://physionet.org/content/chbmit/1.0.0/{patient}/ (EDF files and {patient}-summary.txt) into a "
-            f"folder and run: make study PATIENT={patient}_local FOLDER=<that folder>"
-        )
     return folder, {
         "patient": patient,
         "source": kind,
