@@ -5,5 +5,5 @@ class RecordingError(ValueError):
     """A recording or its annotation that cannot be used."""
 
 
-class MontageError(RecordingError):
-    """A whole recording that cannot give the 18 channels; the parameters decide whether the study goes on without it."""
+class UnusableRecording(RecordingError):
+    """A whole recording that the study cannot use; the parameters decide whether it goes on without it."""
