@@ -4,10 +4,28 @@ import ast
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from edfio import Edf, EdfSignal
+
+from helpers import montages
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+CHANNELS = (*montages.DOUBLE_BANANA, "P7-T7", "T8-P8")
+
+
+def write_edf(path, channels=CHANNELS, seconds=30, rate=256):
+    """Write noise as an EDF file."""
+    generator = np.random.default_rng(0)
+    write_signals(path, channels, generator.normal(0, 40, (len(channels), seconds * rate)), rate)
+
+
+def write_signals(path, channels, signals, rate):
+    """Write [channel, sample] in µV as an EDF file."""
+    options = {"physical_dimension": "uV", "physical_range": (-400, 400)}
+    pairs = zip(channels, signals, strict=True)
+    Edf([EdfSignal(signal, rate, label=name, **options) for name, signal in pairs]).write(path)
 
 
 def imported(source):

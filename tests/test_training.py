@@ -106,12 +106,15 @@ def test_it_learns_what_is_plain(world):
         assert set(result["recording"]) == set(fold.held_out)
 
 
-def test_one_worker_or_two_give_the_same_bytes(world, monkeypatch):
+def test_one_worker_or_two_give_the_same_bytes(world, tmp_path, monkeypatch):
     """And so does a second run; another seed does not."""
+    found, powers, samples = world
+    for name, power in powers.items():
+        np.save(tmp_path / f"{name}.npy", power)
     runs = []
     for workers, seed in (("1", 1), ("2", 1), ("1", 2)):
         monkeypatch.setenv("STUDY_WORKERS", workers)
-        trained = training.train_all(*world[:2], world[2], world[2], 8, {**SETTINGS, "seed": seed})
+        trained = training.train_all(found, tmp_path, samples, samples, 8, {**SETTINGS, "seed": seed})
         weights = [value.numpy().tobytes() for result in trained for value in result.network.state_dict().values()]
         runs.append((weights, [result.predictions["p_seizure"].to_numpy().tobytes() for result in trained]))
     assert runs[0] == runs[1] and runs[0] != runs[2]

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from edfio import Edf, EdfSignal, Recording
-from tqdm import tqdm
 
 from helpers.background import add_artefacts, add_graphoelements, add_rhythmic_bursts, ongoing, sleep_depth
 from helpers.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
 from helpers.files import whole, write_text
 from helpers.ictal import add_seizure
+from helpers.workers import mapped
 
 PLANTED_COLUMNS = ["recording", "channel", "start_s", "end_s", "low_hz", "high_hz", "amplitude"]
 BIT_UV = 0.05  # one step of the 16-bit converter; symmetric, so that P7-T7 stays -(T7-P7) in the file
@@ -52,14 +52,12 @@ def simulate_patient(folder, patient, recordings, seed):
         )
     for name, plan in recordings.items():
         _check(name, plan["duration_s"], plan["seizures"])
-    folder, planted, start = Path(folder), [], FIRST_START
-    summary = [_summary_head()]
-    for name, plan in tqdm(recordings.items(), desc=f"simulate {patient}", unit="recording"):
-        eeg, rows = simulate_recording(patient, name, plan["duration_s"], plan["seizures"], seed)
-        _write_edf(folder / f"{name}.edf", eeg, start)
-        planted.append(rows)
+    folder, start, summary, pieces = Path(folder), FIRST_START, [_summary_head()], []
+    for name, plan in recordings.items():
+        pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed))
         summary.append(_summary_entry(name, start, plan))
         start += timedelta(seconds=plan["duration_s"] + GAP_S)
+    planted = mapped(_write_recording, pieces, f"simulate {patient}", "recording")
     write_text(folder / f"{patient}-summary.txt", "\n".join(summary))
     write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False, lineterminator="\n"))
 
@@ -149,6 +147,13 @@ def _traits(seed, patient):
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
         "mains_uv": rng.uniform(0.5, 3, len(ELECTRODES)),  # by the electrode's impedance
     }
+
+
+def _write_recording(path, start, *arguments):
+    """Simulate one recording, write it, and return its planted truth."""
+    eeg, planted = simulate_recording(*arguments)
+    _write_edf(path, eeg, start)
+    return planted
 
 
 def _write_edf(path, eeg, start):

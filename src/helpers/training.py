@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, cpu_count, delayed
 from torch.nn.functional import binary_cross_entropy_with_logits
-from tqdm import tqdm
 
+from helpers import workers
 from helpers.network import SpectrogramNetwork
+from helpers.spectrograms import opened
+
+STATISTICS_COLUMNS = 2048  # columns summed at a time: an hour as float64 would take a quarter of a gigabyte
 
 
 @dataclass
@@ -58,9 +60,10 @@ def statistics(spectrograms, recordings):
     """Return mean and standard deviation a channel and bin, [C, F, 1], over the `recordings` and no other."""
     total = squares = columns = 0
     for name in recordings:
-        power = spectrograms[name].astype(np.float64)
-        total, squares = total + power.sum(axis=2), squares + (power**2).sum(axis=2)
-        columns += power.shape[2]
+        for first in range(0, spectrograms[name].shape[2], STATISTICS_COLUMNS):
+            power = spectrograms[name][:, :, first : first + STATISTICS_COLUMNS].astype(np.float64)
+            total, squares = total + power.sum(axis=2), squares + (power**2).sum(axis=2)
+            columns += power.shape[2]
     mean = total / columns
     deviation = np.sqrt(np.maximum(squares / columns - mean**2, 1e-6))
     return tuple(torch.from_numpy(x[:, :, None].astype(np.float32)) for x in (mean, deviation))
@@ -221,11 +224,23 @@ def sigmoid(log_odds):
     return 0.5 * (1 + np.tanh(np.asarray(log_odds) / 2))
 
 
-def train_all(folds, *arguments):
-    """Train the folds beside each other, one thread each, with a progress bar; see `train_fold`.
+def train_all(folds, folder, *arguments):
+    """Train the folds beside each other, one thread each, with a progress bar (see `workers.mapped`).
 
-    ``STUDY_WORKERS`` sets how many run at once (default: one a core); it changes no result.
+    Parameters
+    ----------
+    folds : list of folds.Fold
+    folder : Path
+        Of the spectrograms: a worker maps them into its memory itself, as they are too large to be sent.
+    arguments
+        The further ones of `train_fold`.
+
+    Returns
+    -------
+    list of Trained
     """
-    workers = min(len(folds), int(os.environ.get("STUDY_WORKERS", cpu_count())))
-    jobs = Parallel(n_jobs=workers, return_as="generator")(delayed(train_fold)(fold, *arguments) for fold in folds)
-    return list(tqdm(jobs, total=len(folds), desc="folds", unit="fold"))
+    return workers.mapped(_train_from, [(fold, folder, *arguments) for fold in folds], "folds", "fold")
+
+
+def _train_from(fold, folder, *arguments):
+    return train_fold(fold, opened(folder, [*fold.train, fold.inner, *fold.held_out]), *arguments)

@@ -1,0 +1,124 @@
+"""From EEG to log-power spectrograms: the short-time Fourier transform used as a filter bank, block by block."""
+
+import numpy as np
+import scipy.fft
+
+from helpers import edf, files
+from helpers.errors import RecordingError
+from helpers.montages import DOUBLE_BANANA
+from helpers.spectrograms import BANDS
+
+BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the memory, and change no result
+
+
+def axes(sampling_hz, window_s, hop_s, frame_s):
+    """Return the spectrogram's sizes in samples and columns, and its frequencies in Hz.
+
+    Raises
+    ------
+    ValueError
+        If the window or hop is no whole number of samples, or the frame no whole number of hops.
+    """
+    window, hop, columns = window_s * sampling_hz, hop_s * sampling_hz, frame_s / hop_s
+    for name, value in {"window_s in samples": window, "hop_s in samples": hop, "frame_s in hops": columns}.items():
+        if value <= 0 or value != round(value):
+            raise ValueError(f"{name} is {value:g} at {sampling_hz:g} Hz; it must be a whole number above 0.")
+    frequencies = np.arange(int(window) // 2 + 1) / window_s
+    low, high = BANDS["B1"][1], BANDS["B5"][2]
+    kept = frequencies[(frequencies >= low) & (frequencies < high)]
+    if high > sampling_hz / 2:
+        raise ValueError(f"The bands reach {high} Hz, more than half the sampling rate of {sampling_hz:g} Hz.")
+    return {
+        "sampling_hz": float(sampling_hz),
+        "window_s": window_s,
+        "hop_s": hop_s,
+        "frame_s": frame_s,
+        "frame_columns": int(columns),
+        "frequencies_hz": kept.tolist(),
+        "channels": list(DOUBLE_BANANA),
+    }
+
+
+def log_power(signal, sampling_hz, window_s, frequencies_hz, hop_s):
+    """Return the log power of a piece of one channel: the short-time Fourier transform used as a filter bank.
+
+    Parameters
+    ----------
+    signal : float32 [sample]
+        In µV; each column takes `window_s`, and columns follow each other every `hop_s`.
+
+    Returns
+    -------
+    float32 [frequency, column]
+        Power spectral density in dB re 1 µV²/Hz (Hann window, window mean removed).
+    """
+    window, hop = round(window_s * sampling_hz), round(hop_s * sampling_hz)
+    first = round(frequencies_hz[0] * window_s)
+    last = first + len(frequencies_hz)
+    spectrum = scipy.fft.rfft(np.lib.stride_tricks.sliding_window_view(signal, window)[::hop])
+    spectrum[:, 0] = 0  # removes the window's mean
+    # The Hann window, ½ - ½ cos, mixes each bin with its two neighbours: far fewer numbers than samples to multiply.
+    tapered = 2 * spectrum[:, first:last]
+    tapered -= spectrum[:, first - 1 : last - 1]
+    tapered -= spectrum[:, first + 1 : last + 1]
+    parts = tapered.view(np.float32)  # real, imaginary, real, …
+    parts *= parts
+    density = parts[:, ::2] + parts[:, 1::2]
+    # The sum above is 4 times the tapered spectrum; one-sided, over the taper's energy of ⅜ a sample.
+    density *= 2 / (16 * sampling_hz * 0.375 * window)
+    # A flat line has no power; the floor lies 20 dB under the quantisation noise of a 16-bit EEG.
+    np.log10(np.maximum(density, 1e-6, out=density), out=density)
+    density *= 10
+    return density.T
+
+
+def write(recording, path, axis):
+    """Compute a recording's spectrogram block by block and write it to `path`.
+
+    Column j is centred on (j + ½) hops; the signal is mirrored over half a window at the recording's two ends.
+
+    Parameters
+    ----------
+    recording : edf.Recording
+    path : Path
+        Of a ``.npy``: float16 [channel, frequency, column], in dB re 1 µV²/Hz, to be memory-mapped.
+    axis : dict
+        From `axes`.
+
+    Returns
+    -------
+    int
+        The number of columns.
+
+    Raises
+    ------
+    RecordingError
+        If the sampling rate is not that of `axis`, or the recording is shorter than a window.
+    """
+    rate, header = axis["sampling_hz"], recording.header
+    window, hop = round(axis["window_s"] * rate), round(axis["hop_s"] * rate)
+    if header.sampling_hz != rate:
+        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {rate:g} Hz.")
+    if header.samples < window:
+        raise RecordingError(f"{header.file} has {header.samples} samples, less than one window of {window}.")
+    columns, margin = header.samples // hop, (window - hop) // 2
+    shape = (len(axis["channels"]), len(axis["frequencies_hz"]), columns)
+    with files.whole(path) as partial:
+        out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+        for first in range(0, columns, BLOCK_COLUMNS):
+            last = min(first + BLOCK_COLUMNS, columns)
+            start, stop = first * hop - margin, (last - 1) * hop - margin + window
+            signal = edf.read(recording, max(start, 0), min(stop, header.samples))
+            if start < 0 or stop > header.samples:
+                ends = (max(-start, 0), max(stop - header.samples, 0))
+                signal = np.pad(signal, ((0, 0), ends), mode="reflect")
+            for channel, line in enumerate(signal):  # one at a time: its spectra stay in the processor's cache
+                power = log_power(line, rate, axis["window_s"], axis["frequencies_hz"], axis["hop_s"])
+                out[channel, :, first:last] = power.astype(np.float16)
+        del out
+    return columns
+
+
+def write_checked(source, digest, path, axis):
+    """Write the spectrogram of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
+    return write(edf.read_checked(source, digest), path, axis)

@@ -1,0 +1,65 @@
+"""The filter bank: against SciPy's, on a sine, in blocks; and axes that fit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CHANNELS, write_edf, write_signals
+from scipy.signal import stft
+
+from helpers import edf, filterbank, spectrograms
+
+
+def test_log_power_equals_scipy():
+    """The filter bank against scipy's STFT with the same periodic Hann window, scaled to a density."""
+    signal = np.random.default_rng(1).normal(500, 30, 2560).astype(np.float32)
+    frequencies = np.arange(1.0, 55.0)
+    ours = filterbank.log_power(signal, 256.0, 1.0, frequencies, 0.125)
+    _, _, values = stft(
+        signal, 256.0, "hann", 256, 256 - 32, detrend="constant", boundary=None, padded=False, scaling="psd"
+    )
+    expected = 10 * np.log10(2 * np.abs(values[1:55]) ** 2)
+    np.testing.assert_allclose(ours, expected, atol=0.01)
+
+
+def test_a_sine_shows_where_it_is(tmp_path):
+    """10 Hz at 50 µV from 12 s to 20 s of 30 s: its bin rises by over 20 dB there, at the column of that time.
+    The whole power of a sine, A²/2 = 1250 µV², lies in its main lobe."""
+    time = np.arange(30 * 256) / 256
+    sine = 50 * np.sin(2 * np.pi * 10 * time) * ((time >= 12) & (time < 20))
+    noise = np.random.default_rng(2).normal(0, 1, (len(CHANNELS), time.size))
+    write_signals(tmp_path / "s.edf", CHANNELS, noise + sine, 256)
+    axis = filterbank.axes(256.0, 1.0, 0.125, 4.0)
+    columns = filterbank.write(edf.open_edf(tmp_path / "s.edf"), tmp_path / "s.npy", axis)
+    power = np.load(tmp_path / "s.npy").astype(float)
+    assert columns == 240 and power.shape == (18, 54, 240)
+    ten = power[0, 9]
+    inside, outside = slice(12 * 8 + 5, 20 * 8 - 5), slice(0, 12 * 8 - 5)
+    assert ten[inside].min() > ten[outside].max() + 20
+    assert np.sum(10 ** (power[0, 7:12, 120] / 10)) == pytest.approx(1250, rel=0.05)
+
+
+def test_blocks_change_no_result(tmp_path, monkeypatch):
+    """Written in blocks of 7 columns or at once: the same bytes."""
+    write_edf(tmp_path / "p_01.edf")
+    axis = filterbank.axes(256.0, 1.0, 0.125, 4.0)
+    for name, block in (("a", 2048), ("b", 7)):
+        monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", block)
+        filterbank.write(edf.open_edf(tmp_path / "p_01.edf"), tmp_path / f"{name}.npy", axis)
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+
+
+def test_axes_that_do_not_fit():
+    """A frame that is no whole number of hops, a window of no whole number of samples, a rate too low for gamma."""
+    with pytest.raises(ValueError, match="frame_s in hops is 3.2"):
+        filterbank.axes(256.0, 1.0, 0.125, 0.4)
+    with pytest.raises(ValueError, match="window_s in samples is 76.8"):
+        filterbank.axes(256.0, 0.3, 0.125, 4.0)
+    with pytest.raises(ValueError, match="more than half the sampling rate"):
+        filterbank.axes(100.0, 1.0, 0.25, 4.0)
+
+
+def test_bands_are_hertz():
+    """Every bin from 1 to 54 Hz is in one band; 4, 8, 13 and 30 Hz begin the next."""
+    masks = spectrograms.band_of(np.arange(1.0, 55.0))
+    assert pd.DataFrame(masks).sum(axis=1).eq(1).all()
+    assert {band: int(mask.sum()) for band, mask in masks.items()} == {"B1": 3, "B2": 4, "B3": 5, "B4": 17, "B5": 25}
