@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,13 +44,21 @@ def whole(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: savefig and np.save choose or append by it.
-    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # The suffix stays last: savefig and np.save choose or append by it. DVC ignores these names (.dvcignore).
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sweep(folder):
+    """Delete what processes that were killed had begun to write by `whole` in `folder` and below."""
+    for partial in Path(folder).rglob(".*.partial*"):
+        process = re.search(r"\.(\d+)\.partial", partial.name)
+        if process and not psutil.pid_exists(int(process[1])):
+            partial.unlink(missing_ok=True)
 
 
 def write_text(path, text):

@@ -6,10 +6,12 @@ import itertools
 import os
 import re
 import sys
+from contextlib import contextmanager
 
 import nbformat
 import papermill
 import yaml
+from filelock import FileLock, Timeout
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -137,7 +139,11 @@ def run(stage, patient):
     target = files.folder(patient, "notebooks") / source.name
     failed = target.with_suffix(".failed.ipynb")
     os.environ.update(PYTHONHASHSEED="0", CUBLAS_WORKSPACE_CONFIG=":4096:8", HF_HUB_DISABLE_TELEMETRY="1")
-    with files.whole(target) as partial:
+    # A run whose parent was killed may still be writing: two at once would take each other's files.
+    lock = files.ROOT / "output" / patient / f".{stage}.lock"
+    with _sole(lock, f"{stage}@{patient}"), files.whole(target) as partial:
+        for folder in (stage, "notebooks", "recordings"):
+            files.sweep(files.ROOT / "output" / patient / folder)
         try:
             book = papermill.execute_notebook(
                 source, partial, {"patient": patient, **values}, cwd=source.parent, stderr_file=sys.stderr,
@@ -149,6 +155,20 @@ def run(stage, patient):
             raise
         nbformat.write(canonical(book), partial)
     failed.unlink(missing_ok=True)
+
+
+@contextmanager
+def _sole(path, name):
+    """Hold the lock at `path`; wait, saying so, while another run holds it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{name}: another run of this stage is still at work; waiting until it ends.", file=sys.stderr)
+        lock.acquire()
+    with lock:
+        lock.release()  # acquired twice by now; a FileLock counts
+        yield
 
 
 def main(stage, patient):
