@@ -13,10 +13,10 @@ export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lab check lock clean
+.PHONY: help study load benchmark-data test lab check lock clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo "  PATIENT=<id> studies another patient; with FOLDER=<path> it is declared from a folder of recordings"
 
 study: .venv/installed  ## run the study of PATIENT (default sim08) and print where the report lies
@@ -25,6 +25,12 @@ study: .venv/installed  ## run the study of PATIENT (default sim08) and print wh
 	@echo
 	@echo "The study:   output/$(PATIENT)/report/index.html"
 	@echo "The report:  output/$(PATIENT)/report/report.md"
+
+load: .venv/installed  ## simulate and preprocess PATIENT (simlong: 20 hours) outside DVC, to see that it bears the load
+	@python -m helpers.stage acquire "$$PATIENT" && python -m helpers.stage preprocess "$$PATIENT"
+
+benchmark-data: .venv/installed  ## measure reading, fetching and preprocessing into output/benchmark/data.json (half an hour)
+	@python tests/benchmark_data.py
 
 test: .venv/installed  ## run all tests
 	@python -m pytest -n auto --dist loadfile
