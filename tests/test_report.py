@@ -56,14 +56,15 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     out = root / "output" / "sim99"
     described = {"patient": "sim99", "source": "simulate", "description": "Made by the simulator.", "simulated": True}
     files.write_json(out / "acquire" / "source.json", described)
-    rows = [f"sim99_0{n},sim99_0{n}.edf,2076-11-06 13:43:04,240.0,256,{n % 2},abc\n" for n in (1, 2, 3)]
+    rows = [f"sim99_0{n},sim99_0{n}.edf,2076-11-06 13:43:04,240.0,256,{n % 2},by name,abc\n" for n in (1, 2, 3)]
     files.write_text(
         out / "acquire" / "recordings.csv",
-        "recording,file,start,duration_s,sampling_hz,seizures,sha256\n" + "".join(rows),
+        "recording,file,start,duration_s,sampling_hz,seizures,montage,sha256\n" + "".join(rows),
     )
     files.write_text(
         out / "acquire" / "seizures.csv", "recording,start_s,end_s\nsim99_01,110.0,152.0\nsim99_03,20.0,55.5\n"
     )
+    files.write_text(out / "acquire" / "left_out.csv", "recording,seizures,reason\n")
     axes = {"frame_s": 4, "hop_s": 0.25, "window_s": 1.0, "channels": ["F7-T7"] * 18, "frequencies_hz": [0.5, 1, 54.75]}
     files.write_json(out / "preprocess" / "axes.json", axes)
     files.write_json(out / "train" / "training.json", {"parameters": 54321, "feature_map": [27, 16], "folds": [{}, {}]})
@@ -238,6 +239,26 @@ def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
     report.render_study(context, patient / "report")
     for path in (report.write_reference_form(context, patient / "report"), patient / "report" / "index.qmd"):
         assert "simulated" not in path.read_text("utf-8").lower()
+
+
+def test_what_was_left_out_is_reported(patient, without_quarto):
+    """Nothing left out: no word of it. One recording with two seizures left out, and another's channels derived: the
+    data section says which, with how many seizures, why, and how the channels were found."""
+
+    def source():
+        study(patient)
+        return " ".join((patient / "report" / "index.qmd").read_text("utf-8").split())
+
+    assert "found by name." in source() and "not in this study" not in source()
+    (patient / "acquire" / "left_out.csv").write_text(
+        'recording,seizures,reason\nsim99_4,2,"sim99_4.edf lacks C3-P3."\n'
+    )
+    table = patient / "acquire" / "recordings.csv"
+    table.write_text(table.read_text().replace("1,by name", "1,derived from electrodes against CS2", 1))
+    text = source().replace("\\", "")
+    assert "found derived from electrodes against CS2 in sim99_01; by name in sim99_02, sim99_03." in text
+    assert "1 recording of the source is not in this study" in text and "with 2 annotated seizures" in text
+    assert "| sim99_4 | 2 | sim99_4.edf lacks C3-P3. |" in text
 
 
 def test_the_more_frequent_class_is_named(patient, without_quarto):

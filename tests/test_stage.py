@@ -1,5 +1,6 @@
 """Running a stage: parameters checked before anything runs, one message on failure, canonical notebooks."""
 
+import re
 import shutil
 
 import nbformat
@@ -7,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from helpers import files, patients, recordings, sources, stage
+from helpers import errors, files, patients, physionet, sources, stage
 
 
 @pytest.fixture
@@ -33,15 +34,27 @@ def test_no_such_stage():
         stage.notebook("evalute")
 
 
-def test_chb08_says_not_yet(project):
-    """Declared, but its source cannot be fetched: the message says how to study it, and it is not enrolled."""
-    said = r"cannot fetch from there yet.*make study PATIENT=chb08_local FOLDER="
-    with pytest.raises(ValueError, match=said):
-        sources.acquire("chb08")
-    before = (project / "params" / "study.yaml").read_bytes()
-    with pytest.raises(SystemExit, match=said):
-        patients.main("chb08")
-    assert (project / "params" / "study.yaml").read_bytes() == before
+def test_a_patient_of_the_database(project, monkeypatch):
+    """chb24's summary lists one recording here; that 21 more of the database's 22 are not used is said with the source.
+    Without a network, it is said how to study the patient all the same."""
+
+    def fetch(patient, folder):
+        folder.mkdir(parents=True)
+        (folder / "chb24-summary.txt").write_text("File Name: chb24_01.edf\nNumber of Seizures in File: 0\n")
+        (folder / "chb24_01.edf").write_text("")
+
+    monkeypatch.setattr(physionet, "fetch", fetch)
+    patients.main("chb24")
+    assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08", "chb24"]}
+    folder, source = sources.acquire("chb24")
+    assert folder == project / "output" / "chb24" / "recordings" and not source["simulated"]
+    assert re.search(
+        r"ODC-By 1\.0.* 21 more recordings .* not fetched: chb24_02\.edf, .*_22\.edf\.$", source["description"]
+    )
+    monkeypatch.undo()
+    monkeypatch.setenv("CHBMIT_MIRRORS", "http://127.0.0.1:9/")
+    with pytest.raises(ValueError, match=r"No mirror gives chb08-summary\.txt.*PATIENT=chb08_local FOLDER="):
+        physionet.fetch("chb08", project / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -192,4 +205,4 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
 
 def test_recording_errors_are_value_errors():
     """What the command line turns into one message."""
-    assert issubclass(recordings.RecordingError, ValueError)
+    assert issubclass(errors.RecordingError, ValueError)

@@ -264,7 +264,7 @@ def sample_pictures(sample, power, maps, axis, limits, simulated):
         Of t0, t1, t2 in dB, averaged over channels.
     maps : dict of "gradcam", "gradcampp" (not negative), "ig" (toward seizure) → float [3, F, T]
     axis : dict
-        From `spectrograms.axes`.
+        From `filterbank.axes`.
     limits : (low, high)
         Of the study's scale of power in dB.
     simulated : bool

@@ -87,16 +87,6 @@ def check_keys(found, known, where):
             raise ValueError(f"{where}: there is no parameter '{key}'; {hint}")
 
 
-def check_source(patient):
-    """Raise ValueError if the recordings cannot be had yet; the message says how to study the patient all the same."""
-    if load(patient)["source"] == "physionet":
-        raise ValueError(
-            f"'{patient}' comes from PhysioNet, and this version cannot fetch from there yet. Download "
-            f"https://physionet.org/content/chbmit/1.0.0/{patient}/ (EDF files and {patient}-summary.txt) into a "
-            f"folder and run: make study PATIENT={patient}_local FOLDER=<that folder>"
-        )
-
-
 def recordings_folder(patient):
     """Return the folder in which the patient's EDF files and summary lie."""
     declaration = load(patient)
@@ -106,10 +96,10 @@ def recordings_folder(patient):
 
 
 def fingerprint(folder):
-    """Return the SHA-256 over the names and contents of the recordings and summary in `folder`."""
+    """Return the SHA-256 over the names and contents of the recordings and annotations below `folder`."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.edf"), *folder.glob("*-summary.txt")]):
-        digest.update(f"{path.name} {files.sha256(path)}\n".encode())
+    for path in recordings.contents(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()} {files.sha256(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -127,7 +117,7 @@ def declare(patient, folder):
     if patient in declared() and load(patient)["source"] != "directory":
         raise ValueError(f"'{patient}' is already declared, from another source: choose another name for {folder}.")
     folder = Path(folder).expanduser().resolve()
-    table, _ = recordings.survey(folder)
+    table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
     frame_s = 2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0
     if patient in declared():
         frame_s = load(patient).get("frame_s", frame_s)  # what a person changed stays changed
@@ -155,7 +145,6 @@ def main(patient, folder=None):
             declare(patient, folder)
         elif load(patient)["source"] == "directory":
             declare(patient, load(patient)["folder"])
-        check_source(patient)
         enrol(patient)
     except ValueError as error:
         sys.exit(f"error: {error}")

@@ -1,140 +1,153 @@
-"""Recordings: EDF files and the summary that annotates them, in CHB-MIT's layout."""
+"""A folder of recordings, in CHB-MIT's layout or as BIDS EEG: which there are, and when there were seizures."""
 
-import re
-import warnings
+from collections import Counter
+from os.path import commonprefix
 from pathlib import Path
 
-import mne
-import numpy as np
 import pandas as pd
 
-from helpers import files
+from helpers import annotations, edf, events, montages, summaries
+from helpers.errors import RecordingError, UnusableRecording
 
-# The longitudinal bipolar montage ("double banana"), in CHB-MIT's order.
-DOUBLE_BANANA = (
-    *("FP1-F7", "F7-T7", "T7-P7", "P7-O1"),
-    *("FP1-F3", "F3-C3", "C3-P3", "P3-O1"),
-    *("FP2-F4", "F4-C4", "C4-P4", "P4-O2"),
-    *("FP2-F8", "F8-T8", "T8-P8", "P8-O2"),
-    *("FZ-CZ", "CZ-PZ"),
+COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
+
+LAYOUTS = (
+    "It must hold EDF files beside one *-summary.txt that lists each with its seizures (CHB-MIT's layout), or be a "
+    "subject of a BIDS data set (sub-01/…/eeg/*_eeg.edf, each with its *_events.tsv)."
 )
 
 
-class RecordingError(ValueError):
-    """A recording or its annotation that cannot be used; the message says what was found and what to do."""
-
-
-def read_summary(path):
-    """Read a CHB-MIT summary file.
-
-    Parameters
-    ----------
-    path : Path
-        A ``<patient>-summary.txt``.
-
-    Returns
-    -------
-    list of dict
-        One a recording, in the file's order: ``file``, ``start`` (the clock as written, or "" where the summary
-        gives none) and ``seizures``, a list of (start, end) in seconds from the recording's first sample.
+def contents(folder):
+    """Return the paths of all files below `folder` that a study reads: recordings and annotations, sorted.
 
     Raises
     ------
     RecordingError
-        If the announced number of seizures differs from those listed, a seizure ends before it starts, a file is
-        listed twice, or the summary lists no recording.
+        If `folder` is none, or holds no recordings in a known layout.
     """
-    found = []
-    for line in Path(path).read_text(encoding="latin-1").splitlines():
-        key, _, value = line.partition(":")
-        key, value = " ".join(key.split()), value.strip()
-        if key == "File Name":
-            found.append({"file": value, "start": "", "announced": None, "starts": [], "ends": []})
-        elif key == "File Start Time":
-            found[-1]["start"] = value
-        elif key == "Number of Seizures in File":
-            found[-1]["announced"] = int(value)
-        elif bound := re.fullmatch(r"Seizure(?: \d+)? (Start|End) Time", key):
-            number = re.fullmatch(r"(\d+)\s*seconds?", value)
-            if not found or number is None:
-                raise RecordingError(f"{Path(path).name}: '{line.strip()}' is not '<whole number> seconds' of a file.")
-            found[-1]["starts" if bound[1] == "Start" else "ends"].append(int(number[1]))
-    _check_summary(found, Path(path).name)
-    return [
-        {"file": r["file"], "start": r["start"], "seizures": list(zip(r["starts"], r["ends"], strict=True))}
-        for r in found
-    ]
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RecordingError(f"{folder} is no folder. Name the folder that holds the recordings. {LAYOUTS}")
+    if listing := sorted(folder.glob("*-summary.txt")):
+        found = [path for path in folder.iterdir() if path.name.lower().endswith((".edf", ".edf.seizures"))]
+        return sorted([*listing, *found])
+    return sorted([*_bids_recordings(folder), *folder.rglob("*_events.tsv")])
 
 
-def _check_summary(found, name):
-    if not found:
-        raise RecordingError(f"{name} lists no recording: it needs lines 'File Name: <recording>.edf'.")
-    for recording in found:
-        counts = {recording["announced"], len(recording["starts"]), len(recording["ends"])}
-        if len(counts) != 1:
-            raise RecordingError(
-                f"{name}: {recording['file']} announces {recording['announced']} seizures and lists "
-                f"{len(recording['starts'])} starts and {len(recording['ends'])} ends. Correct the summary."
-            )
-        for start, end in zip(recording["starts"], recording["ends"], strict=True):
-            if end <= start:
-                raise RecordingError(f"{name}: {recording['file']} has a seizure from {start} s to {end} s.")
-    names = [recording["file"] for recording in found]
-    if twice := sorted({file for file in names if names.count(file) > 1}):
-        raise RecordingError(f"{name} lists {', '.join(twice)} more than once.")
-
-
-def survey(folder):
-    """Check a folder of recordings against its summary, and list both.
+def survey(folder, leave_out=False):
+    """Check a folder of recordings against its annotations, and list both.
 
     Parameters
     ----------
     folder : Path
-        EDF files beside one ``*-summary.txt`` in CHB-MIT's layout.
+        EDF files beside one ``*-summary.txt`` in CHB-MIT's layout, whose ``.edf.seizures`` are compared with it where
+        they are; or one subject of a BIDS data set.
+    leave_out : bool
+        Go on without a whole recording that cannot be used, and list it with the reason, instead of refusing it.
 
     Returns
     -------
     recordings : pandas.DataFrame
-        One row a recording: ``recording``, ``file``, ``start``, ``duration_s``, ``sampling_hz``, ``seizures``.
+        One row a recording: ``recording``, ``file`` (below `folder`), ``start``, ``duration_s``, ``sampling_hz``,
+        ``seizures`` (their number) and ``montage``: how the 18 channels were found.
     seizures : pandas.DataFrame
         One row a seizure: ``recording``, ``start_s``, ``end_s``.
+    left_out : pandas.DataFrame
+        One row a recording left out: ``recording``, ``seizures`` (their number), ``reason``.
 
     Raises
     ------
     RecordingError
-        If the folder or the summary is missing, a listed file is missing or a present one is not listed, a file is
-        no EDF or lacks a channel, or a seizure lies beyond a recording's end.
+        If the folder or its annotation is missing or contradictory, a listed file is missing or a present one is not
+        listed, a file is no whole EDF, or a seizure lies beyond a recording's end.
+    UnusableRecording
+        If a recording lacks a channel, or has another sampling rate than most, and `leave_out` is not set.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise RecordingError(f"{folder} is no folder. Name the folder that holds the EDF files and their summary.")
-    summaries = sorted(folder.glob("*-summary.txt"))
-    if len(summaries) != 1:
-        raise RecordingError(
-            f"{folder} holds {len(summaries)} files named *-summary.txt; it must hold one, in CHB-MIT's layout, "
-            "that lists each EDF file with its seizures."
-        )
-    listed = read_summary(summaries[0])
-    _check_files(folder, summaries[0].name, [entry["file"] for entry in listed])
-    rows, seizures = [], []
+    contents(folder)
+    listed = _summary_entries(folder) if any(folder.glob("*-summary.txt")) else _bids_entries(folder)
+    usable, left_out = [], []
     for entry in listed:
-        name, header = Path(entry["file"]).stem, open_edf(folder / entry["file"])
-        montage_channels(header.ch_names, entry["file"])
-        duration_s = header.n_times / header.info["sfreq"]
-        for start, end in entry["seizures"]:
-            if end > duration_s:
-                raise RecordingError(
-                    f"{summaries[0].name}: {entry['file']} has a seizure from {start} s to {end} s, beyond the "
-                    f"recording's end at {duration_s:g} s. Correct the summary or replace the recording."
-                )
-            seizures.append((name, start, end))
-        rows.append((name, entry["file"], entry["start"], duration_s, header.info["sfreq"], len(entry["seizures"])))
-    columns = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures"]
-    return pd.DataFrame(rows, columns=columns), pd.DataFrame(seizures, columns=["recording", "start_s", "end_s"])
+        try:
+            header = edf.read_header(folder / entry["file"])
+        except UnusableRecording as error:
+            if not leave_out:
+                raise
+            left_out.append((entry["recording"], len(entry["seizures"]), str(error)))
+            continue
+        _check_times(entry, header)
+        usable.append((entry, header))
+    if usable:
+        common_hz = Counter(header.sampling_hz for _, header in usable).most_common(1)[0][0]
+        usable, others = _split(usable, common_hz, leave_out)
+        left_out += others
+    if not usable:
+        raise RecordingError(f"None of the {len(listed)} recordings in {folder} can be used: {left_out[0][2]}")
+    rows = [
+        (entry["recording"], entry["file"], entry["start"], header.duration_s, header.sampling_hz,
+         len(entry["seizures"]), montages.describe(header.montage, header.labels))
+        for entry, header in usable
+    ]  # fmt: skip
+    seizures = [(entry["recording"], *seizure) for entry, _ in usable for seizure in entry["seizures"]]
+    return (
+        pd.DataFrame(rows, columns=COLUMNS),
+        pd.DataFrame(seizures, columns=["recording", "start_s", "end_s"]),
+        pd.DataFrame(left_out, columns=["recording", "seizures", "reason"]),
+    )
+
+
+def _split(usable, common_hz, leave_out):
+    """Part the recordings with most recordings' sampling rate from those with another."""
+    kept, others = [], []
+    for entry, header in usable:
+        if header.sampling_hz == common_hz:
+            kept.append((entry, header))
+            continue
+        reason = (
+            f"{entry['file']} has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample "
+            "it, leave it out of the folder, or set `unusable: leave out` in params/acquire.yaml."
+        )
+        if not leave_out:
+            raise UnusableRecording(reason)
+        others.append((entry["recording"], len(entry["seizures"]), reason))
+    return kept, others
+
+
+def _check_times(entry, header):
+    """Raise RecordingError if a seizure lies beyond the recording's end, or the annotation is of another length."""
+    annotated_s = entry.get("duration_s") or header.duration_s
+    if abs(annotated_s - header.duration_s) > 1:
+        raise RecordingError(
+            f"{entry['annotation']} is of a recording of {annotated_s:g} s, and {entry['file']} lasts "
+            f"{header.duration_s:g} s. Find out which belongs to which, and correct it."
+        )
+    for start, end in entry["seizures"]:
+        if end > header.duration_s:
+            raise RecordingError(
+                f"{entry['annotation']}: {entry['file']} has a seizure from {start:g} s to {end:g} s, beyond the "
+                f"recording's end at {header.duration_s:g} s. Correct the annotation or replace the recording."
+            )
+
+
+def _summary_entries(folder):
+    """Return what the folder's summary lists, checked against the files that are there."""
+    paths = sorted(folder.glob("*-summary.txt"))
+    if len(paths) != 1:
+        names = ", ".join(path.name for path in paths)
+        raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
+    summary = paths[0].name
+    entries = summaries.read_summary(paths[0])
+    _check_files(folder, summary, [entry["file"] for entry in entries])
+    for entry in entries:
+        seizures = folder / f"{entry['file']}.seizures"
+        if seizures.exists():
+            found = annotations.read_seizures(seizures)
+            annotations.check_agreement(summary, entry["file"], entry["seizures"], seizures.name, found)
+    return [{**entry, "recording": Path(entry["file"]).stem, "annotation": summary} for entry in entries]
 
 
 def _check_files(folder, summary, listed):
-    present = {path.name for path in folder.glob("*.edf")}
+    present = {path.name for path in folder.iterdir() if path.suffix.lower() == ".edf"}
     if missing := sorted(set(listed) - present):
         raise RecordingError(
             f"{summary} names {', '.join(missing)}, not found in {folder}. "
@@ -147,78 +160,51 @@ def _check_files(folder, summary, listed):
         )
 
 
-def open_edf(path):
-    """Open an EDF file without reading its samples.
-
-    Returns
-    -------
-    mne.io.BaseRaw
-        Not preloaded; data in volts.
+def _bids_recordings(folder):
+    """Return the EDF files of the one BIDS subject in `folder`.
 
     Raises
     ------
     RecordingError
-        If the file is no EDF, or holds fewer or more samples than its header says.
+        If there are none, or they are several subjects', or in a format other than EDF.
     """
-    path = Path(path)
-    _check_size(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # doubled names are expected, and dealt with in montage_channels
-            return mne.io.read_raw_edf(path, preload=False, verbose="error")
-    except Exception as error:  # MNE raises many types on a bad header; each means the same to a user
-        raise RecordingError(f"{path.name} cannot be read as EDF ({error}). Replace it by a whole copy.") from error
-
-
-def _check_size(path):
-    """Compare a file's size with its header (Kemp et al. 1992): MNE reads a truncated file without an error."""
-    with open(path, "rb") as file:
-        header = file.read(256)
-        try:
-            records, signals = int(header[236:244]), int(header[252:256])
-            file.seek(256 + signals * 216)
-            per_record = sum(int(file.read(8)) for _ in range(signals))
-            wanted = int(header[184:192]) + records * per_record * 2
-        except ValueError as error:
-            raise RecordingError(f"{path.name} is no EDF file: its header cannot be read ({error}).") from error
-    if path.stat().st_size != wanted:
+    # As BIDS names them; derivatives and the like are other versions of the same EEG.
+    found = [
+        path
+        for path in sorted(folder.rglob("*_eeg.*"))
+        if not {"derivatives", "sourcedata", "code"} & set(path.relative_to(folder).parts)
+    ]
+    recordings = [path for path in found if path.suffix == ".edf"]
+    if others := [path.name for path in found if path.suffix in (".vhdr", ".set", ".bdf", ".fif", ".EDF")]:
+        raise RecordingError(f"{folder} holds {others[0]}; only EDF (*_eeg.edf) can be read. Convert it to EDF.")
+    if not recordings:
+        raise RecordingError(f"{folder} holds no *-summary.txt and no *_eeg.edf. {LAYOUTS}")
+    subjects = sorted({path.name.split("_")[0] for path in recordings})
+    if len(subjects) > 1:
         raise RecordingError(
-            f"{path.name} has {path.stat().st_size} bytes, but its header promises {wanted}: it is damaged or "
-            "was not copied whole. Replace it by a whole copy."
+            f"{folder} holds the recordings of {len(subjects)} subjects: {', '.join(subjects[:9])}"
+            f"{', …' if len(subjects) > 9 else ''}. A study is of one patient: name one subject's folder."
         )
+    return recordings
 
 
-def montage_channels(names, file):
-    """Return, for each channel of the double banana, its name among `names`.
-
-    MNE numbers doubled names: CHB-MIT's two T8-P8, the same signal twice, are T8-P8-0 and T8-P8-1; the first is taken.
-
-    Raises
-    ------
-    RecordingError
-        If a channel is missing; the message lists the ones that `file` has.
-    """
-    by_name = {}
-    for name in names:
-        by_name.setdefault(re.sub(r"-\d$", "", name.strip().upper()), name)
-    if missing := [channel for channel in DOUBLE_BANANA if channel not in by_name]:
-        raise RecordingError(
-            f"{file} lacks {', '.join(missing)} of the 18 channels of the double banana; it has: {', '.join(names)}. "
-            "Rename the channels in the file, or leave the recording out of the folder and its summary."
+def _bids_entries(folder):
+    """Return the recordings of a BIDS subject with the seizures of their events files."""
+    paths = _bids_recordings(folder)
+    stems = [path.name.removesuffix("_eeg.edf") for path in paths]
+    shared = len(commonprefix([stem.split("_") for stem in stems])) if len(stems) > 1 else 0
+    entries = []
+    for path, stem in zip(paths, stems, strict=True):
+        table = path.with_name(f"{stem}_events.tsv")
+        if not table.exists():
+            raise RecordingError(
+                f"{path.name} has no {table.name} beside it, so nobody can say whether it holds a seizure. "
+                "Add it (a single row of type 'bckg' if there was none), or move the recording elsewhere."
+            )
+        read = events.read_events(table)
+        # What all names begin with says nothing; without it, run-00 fits beside a figure.
+        name = "_".join(stem.split("_")[shared:])
+        entries.append(
+            {"recording": name, "file": path.relative_to(folder).as_posix(), "annotation": table.name, **read}
         )
-    return [by_name[channel] for channel in DOUBLE_BANANA]
-
-
-def read(raw, start=0, stop=None):
-    """Return samples `start` to `stop` of the double banana, float32 [channel, sample], in µV."""
-    picks = montage_channels(raw.ch_names, Path(raw.filenames[0]).name)
-    return (raw.get_data(picks=picks, start=start, stop=stop) * 1e6).astype(np.float32)
-
-
-def read_checked(path, digest):
-    """Open an EDF file after comparing its SHA-256 with `digest`, so that no other file is taken for it."""
-    if not Path(path).exists():
-        raise RecordingError(f"{path} is not there any more. Put it back, or: dvc repro -s -f acquire@<patient>")
-    if files.sha256(path) != digest:
-        raise RecordingError(f"{path} has changed since it was acquired. Run: dvc repro -s -f acquire@<patient>")
-    return open_edf(path)
+    return entries

@@ -88,6 +88,7 @@ def compose(patient, title):
         "source": read("acquire", "source.json"),
         "recordings": read("acquire", "recordings.csv"),
         "seizures": seizures,
+        "left_out": read("acquire", "left_out.csv"),
         "axes": read("preprocess", "axes.json"),
         "training": read("train", "training.json"),
         "metrics": metrics,

@@ -1,10 +1,10 @@
 """The sources of a patient's recordings: simulated, fetched, or a folder of the user's."""
 
-from helpers import patients, simulation
+from helpers import patients, physionet, recordings, simulation
 
 DESCRIPTIONS = {
     "simulate": "Simulated EEG in CHB-MIT's layout, calibrated to real recordings; no person was recorded.",
-    "directory": "Recordings from a folder of the user's, with a summary in CHB-MIT's layout.",
+    "directory": "Recordings from a folder of the user's, annotated in {layout}.",
     "physionet": "CHB-MIT Scalp EEG Database 1.0.0 (PhysioNet, DOI 10.13026/C2K01R, ODC-By 1.0).",
 }
 
@@ -15,23 +15,37 @@ def acquire(patient):
     Returns
     -------
     folder : Path
-        EDF files and summary.
+        The recordings and their annotations.
     source : dict
         ``patient``, ``source``, ``description``, ``simulated``: what a reader must be told.
 
     Raises
     ------
     ValueError
-        If the patient or the declaration is not right, or the source cannot be used yet.
+        If the patient or the declaration is not right.
+    RecordingError
+        If a recording cannot be fetched.
     """
-    patients.check_source(patient)
     declaration, folder = patients.load(patient), patients.recordings_folder(patient)
     kind = declaration["source"]
+    description = DESCRIPTIONS[kind]
     if kind == "simulate":
         simulation.simulate_patient(folder, patient, declaration["recordings"], declaration["seed"])
-    return folder, {
-        "patient": patient,
-        "source": kind,
-        "description": DESCRIPTIONS[kind],
-        "simulated": kind == "simulate",
-    }
+    elif kind == "physionet":
+        description += _fetch(patient, folder)
+    else:
+        summary = any(name.name.endswith("-summary.txt") for name in recordings.contents(folder))
+        description = description.format(layout="CHB-MIT's layout" if summary else "BIDS with HED-SCORE events")
+    return folder, {"patient": patient, "source": kind, "description": description, "simulated": kind == "simulate"}
+
+
+def _fetch(patient, folder):
+    """Fetch a patient of CHB-MIT; return what to say of recordings that the database has and its summary does not."""
+    physionet.fetch(patient, folder)
+    unlisted = physionet.unlisted(patient, [path.name for path in recordings.contents(folder)])
+    if not unlisted:
+        return ""
+    return (
+        f" {len(unlisted)} more recordings of {patient} are in the database but not in its summary, so nobody says "
+        f"whether they hold a seizure; they were not fetched: {', '.join(unlisted)}."
+    )
