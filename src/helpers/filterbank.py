@@ -39,29 +39,30 @@ def axes(sampling_hz, window_s, hop_s, frame_s):
     }
 
 
-def log_power(signal, sampling_hz, window_s, frequencies_hz, hop_s):
-    """Return the log power of a piece of one channel: the short-time Fourier transform used as a filter bank.
+def log_power(pieces, sampling_hz, frequencies_hz):
+    """Return the log power of windows of one channel: the short-time Fourier transform used as a filter bank.
 
     Parameters
     ----------
-    signal : float32 [sample]
-        In µV; each column takes `window_s`, and columns follow each other every `hop_s`.
+    pieces : float32 [column, sample]
+        In µV, one window a column.
+    frequencies_hz : list of float
+        Neighbouring bins, from the first above 0 Hz on at the earliest.
 
     Returns
     -------
     float32 [frequency, column]
         Power spectral density in dB re 1 µV²/Hz (Hann window, window mean removed).
     """
-    window, hop = round(window_s * sampling_hz), round(hop_s * sampling_hz)
-    first = round(frequencies_hz[0] * window_s)
+    window = pieces.shape[1]
+    first = round(frequencies_hz[0] * window / sampling_hz)
     last = first + len(frequencies_hz)
-    spectrum = scipy.fft.rfft(np.lib.stride_tricks.sliding_window_view(signal, window)[::hop])
+    spectrum = scipy.fft.rfft(pieces)
     spectrum[:, 0] = 0  # removes the window's mean
-    # The Hann window, ½ - ½ cos, mixes each bin with its two neighbours: far fewer numbers than samples to multiply.
-    tapered = 2 * spectrum[:, first:last]
-    tapered -= spectrum[:, first - 1 : last - 1]
-    tapered -= spectrum[:, first + 1 : last + 1]
-    parts = tapered.view(np.float32)  # real, imaginary, real, …
+    # The Hann window, ½ - ½ cos, mixes each bin with its two neighbours, 2 X[k] - X[k-1] - X[k+1], as the difference of
+    # two differences: far fewer numbers than samples to multiply.
+    steps = spectrum[:, first : last + 1] - spectrum[:, first - 1 : last]
+    parts = (steps[:, :-1] - steps[:, 1:]).view(np.float32)  # real, imaginary, real, …
     parts *= parts
     density = parts[:, ::2] + parts[:, 1::2]
     # The sum above is 4 times the tapered spectrum; one-sided, over the taper's energy of ⅜ a sample.
@@ -112,8 +113,9 @@ def write(recording, path, axis):
             if start < 0 or stop > header.samples:
                 ends = (max(-start, 0), max(stop - header.samples, 0))
                 signal = np.pad(signal, ((0, 0), ends), mode="reflect")
-            for channel, line in enumerate(signal):  # one at a time: its spectra stay in the processor's cache
-                power = log_power(line, rate, axis["window_s"], axis["frequencies_hz"], axis["hop_s"])
+            pieces = np.lib.stride_tricks.sliding_window_view(signal, window, axis=1)[:, ::hop]
+            for channel in range(len(pieces)):  # one at a time: its spectra stay in the processor's cache
+                power = log_power(pieces[channel], rate, axis["frequencies_hz"])
                 out[channel, :, first:last] = power.astype(np.float16)
         del out
     return columns
