@@ -1,7 +1,13 @@
 """Running a stage: parameters checked before anything runs, one message on failure, canonical notebooks."""
 
+import fnmatch
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
 
 import nbformat
 import pytest
@@ -206,3 +212,52 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
 def test_recording_errors_are_value_errors():
     """What the command line turns into one message."""
     assert issubclass(errors.RecordingError, ValueError)
+
+
+def test_leftovers_of_killed_runs_are_swept(tmp_path):
+    """A process is killed while it writes: what it began lies under no name that counts, and is swept; what a living
+    process is writing stays, as does a user's own hidden file."""
+    code = (
+        f"import os, signal; from helpers import files\nwith files.whole({str(tmp_path / 'a' / 'x.npy')!r}) as path:\n"
+    )
+    code += "    path.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    left = list((tmp_path / "a").iterdir())
+    assert len(left) == 1 and left[0].name.endswith(".partial.npy")
+    (tmp_path / ".notes.partial.txt").write_text("mine")
+    with files.whole(tmp_path / "y.npy") as living:
+        living.write_bytes(b"half")
+        files.sweep(tmp_path)
+        assert living.exists()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".notes.partial.txt", "a", "y.npy"]
+
+
+def test_what_is_being_written_is_ignored_by_dvc(tmp_path):
+    """DVC hashes no half-written file into an output folder."""
+    ignored = (ROOT / ".dvcignore").read_text().splitlines()
+    with files.whole(tmp_path / "x.npy") as partial:
+        assert any(fnmatch.fnmatch(partial.name, pattern) for pattern in ignored)
+        partial.write_bytes(b"")
+
+
+def test_one_run_of_a_stage_at_a_time(tmp_path, capsys):
+    """A second run waits, saying so, until the first has ended; a failure inside frees the lock."""
+    order, lock = [], tmp_path / ".train.lock"
+
+    def second():
+        with stage._sole(lock, "train@x"):
+            order.append("second")
+
+    with stage._sole(lock, "train@x"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while "still at work" not in capsys.readouterr().err:
+            time.sleep(0.01)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    with pytest.raises(ValueError, match="within"), stage._sole(lock, "train@x"):
+        raise ValueError("within")
+    with stage._sole(lock, "train@x"):
+        pass
+    assert "still at work" not in capsys.readouterr().err

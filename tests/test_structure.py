@@ -69,6 +69,14 @@ def test_patient_file_is_a_parameter_of_those_that_read_it(name):
     assert "params/patients/${item.patient}.yaml" in [key for item in PIPELINE[name]["params"] for key in item]
 
 
+def test_raw_recordings_are_in_no_cache():
+    """Where they lie is no stage's output, so that DVC stores no second copy of them."""
+    outs = [out if isinstance(out, str) else next(iter(out)) for item in PIPELINE.values() for out in item["outs"]]
+    folder = files.ROOT / "output" / "sim08" / "recordings"
+    assert patients.recordings_folder("sim08") == folder
+    assert not [out for out in outs if folder.is_relative_to(files.ROOT / out.replace("${item.patient}", "sim08"))]
+
+
 def test_editing_a_figure_never_retrains():
     """Neither the training nor what it reads depends on the module of figures or on a picture."""
     deps = PIPELINE["train"]["deps"]
