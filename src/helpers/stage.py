@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 import nbformat
 import papermill
@@ -18,8 +19,6 @@ from traitlets.config import Config
 from helpers import files, patients
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# Between processes of one machine: nothing listens on the network, and Jupyter has no reason to warn that it does.
-KERNEL = Config(KernelManager={"transport": "ipc"})
 
 STAGES = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report")
 
@@ -141,13 +140,15 @@ def run(stage, patient):
     os.environ.update(PYTHONHASHSEED="0", CUBLAS_WORKSPACE_CONFIG=":4096:8", HF_HUB_DISABLE_TELEMETRY="1")
     # A run whose parent was killed may still be writing: two at once would take each other's files.
     lock = files.ROOT / "output" / patient / f".{stage}.lock"
-    with _sole(lock, f"{stage}@{patient}"), files.whole(target) as partial:
+    with _sole(lock, f"{stage}@{patient}"), files.whole(target) as partial, TemporaryDirectory() as sockets:
+        # Between processes of one machine: nothing listens on the network, and Jupyter has no reason to warn of it.
+        kernel = Config(KernelManager={"transport": "ipc", "ip": os.path.join(sockets, "kernel")})
         for folder in (stage, "notebooks", "recordings"):
             files.sweep(files.ROOT / "output" / patient / folder)
         try:
             book = papermill.execute_notebook(
                 source, partial, {"patient": patient, **values}, cwd=source.parent, stderr_file=sys.stderr,
-                progress_bar={"desc": f"{stage}@{patient}", "unit": "cell"}, config=KERNEL,
+                progress_bar={"desc": f"{stage}@{patient}", "unit": "cell"}, config=kernel,
             )  # fmt: skip
         except PapermillExecutionError:
             if partial.exists():
@@ -166,9 +167,10 @@ def _sole(path, name):
     except Timeout:
         print(f"{name}: another run of this stage is still at work; waiting until it ends.", file=sys.stderr)
         lock.acquire()
-    with lock:
-        lock.release()  # acquired twice by now; a FileLock counts
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def main(stage, patient):
