@@ -45,6 +45,8 @@ def mapped(function, pieces, description, unit, threads=False):
         If ``STUDY_WORKERS`` is no number above 0, or the Dask scheduler cannot be reached.
     """
     pieces, address = list(pieces), os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if not pieces:
+        return []
     with ExitStack() as stack:
         if address:
             stack.enter_context(_client(address))
