@@ -149,6 +149,14 @@ def test_a_bids_subject(subject):
         assert len(recordings.contents(folder)) == 4
 
 
+def test_a_bids_name_that_another_begins_with(tmp_path):
+    """sub-01_task-x and sub-01_task-x_run-02: what is left of the first is its last part, never nothing."""
+    for name in ("sub-01_task-x", "sub-01_task-x_run-02"):
+        write_edf(tmp_path / f"{name}_eeg.edf")
+        (tmp_path / f"{name}_events.tsv").write_text("onset\tduration\ttrial_type\n0\t30\tbckg\n")
+    assert recordings.survey(tmp_path)[0]["recording"].tolist() == ["task-x", "task-x_run-02"]
+
+
 def test_wrong_bids_subjects(subject):
     """No events, two subjects, another format, a seizure beyond the end: each is named."""
     eeg = subject / "sub-01" / "ses-01" / "eeg"
@@ -170,6 +178,14 @@ def test_wrong_bids_subjects(subject):
     (eeg / "sub-01_ses-01_task-rest_eeg.vhdr").rename(subject / "sub-02_eeg.edf")
     with pytest.raises(RecordingError, match="2 subjects: sub-01, sub-02"):
         recordings.survey(subject)
+
+
+def test_companions_from_macos_are_no_recordings(folder):
+    """._p_01.edf and ._p-summary.txt hold a Mac's notes on the files, not EEG: the folder is read as if without."""
+    for name in ("._p_01.edf", "._p-summary.txt"):
+        (folder / name).write_bytes(b"Mac OS X")
+    assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "p_02"]
+    assert [path.name for path in recordings.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
 
 
 def test_endings_in_capitals(folder):

@@ -146,7 +146,7 @@ def main(patient, folder=None):
         elif load(patient)["source"] == "directory":
             declare(patient, load(patient)["folder"])
         enrol(patient)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -28,10 +28,11 @@ def contents(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise RecordingError(f"{folder} is no folder. Name the folder that holds the recordings. {LAYOUTS}")
-    if listing := sorted(folder.glob("*-summary.txt")):
-        found = [path for path in folder.iterdir() if path.name.lower().endswith((".edf", ".edf.seizures"))]
+    if listing := _summaries(folder):
+        found = [path for path in _visible(folder) if path.name.lower().endswith((".edf", ".edf.seizures"))]
         return sorted([*listing, *found])
-    return sorted([*_bids_recordings(folder), *folder.rglob("*_events.tsv")])
+    recordings = _bids_recordings(folder)
+    return sorted([*recordings, *map(_events_file, recordings)])
 
 
 def survey(folder, leave_out=False):
@@ -65,7 +66,7 @@ def survey(folder, leave_out=False):
     """
     folder = Path(folder)
     contents(folder)
-    listed = _summary_entries(folder) if any(folder.glob("*-summary.txt")) else _bids_entries(folder)
+    listed = _summary_entries(folder) if _summaries(folder) else _bids_entries(folder)
     usable, left_out = [], []
     for entry in listed:
         try:
@@ -129,9 +130,18 @@ def _check_times(entry, header):
             )
 
 
+def _visible(folder, pattern="*"):
+    """Return what lies in `folder`, without the "._" files that macOS puts beside each file on a foreign disk."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("._"))
+
+
+def _summaries(folder):
+    return _visible(folder, "*-summary.txt")
+
+
 def _summary_entries(folder):
     """Return what the folder's summary lists, checked against the files that are there."""
-    paths = sorted(folder.glob("*-summary.txt"))
+    paths = _summaries(folder)
     if len(paths) != 1:
         names = ", ".join(path.name for path in paths)
         raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
@@ -147,7 +157,7 @@ def _summary_entries(folder):
 
 
 def _check_files(folder, summary, listed):
-    present = {path.name for path in folder.iterdir() if path.suffix.lower() == ".edf"}
+    present = {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
     if missing := sorted(set(listed) - present):
         raise RecordingError(
             f"{summary} names {', '.join(missing)}, not found in {folder}. "
@@ -171,7 +181,7 @@ def _bids_recordings(folder):
     # As BIDS names them; derivatives and the like are other versions of the same EEG.
     found = [
         path
-        for path in sorted(folder.rglob("*_eeg.*"))
+        for path in _visible(folder, "**/*_eeg.*")
         if not {"derivatives", "sourcedata", "code"} & set(path.relative_to(folder).parts)
     ]
     recordings = [path for path in found if path.suffix == ".edf"]
@@ -188,23 +198,32 @@ def _bids_recordings(folder):
     return recordings
 
 
+def _events_file(recording):
+    """Return the path of a BIDS recording's events file.
+
+    Raises
+    ------
+    RecordingError
+        If there is none.
+    """
+    events = recording.with_name(recording.name.removesuffix("_eeg.edf") + "_events.tsv")
+    if not events.exists():
+        raise RecordingError(
+            f"{recording.name} has no {events.name} beside it, so nobody can say whether it holds a seizure. "
+            "Add it (a single row of type 'bckg' if there was none), or move the recording elsewhere."
+        )
+    return events
+
+
 def _bids_entries(folder):
     """Return the recordings of a BIDS subject with the seizures of their events files."""
     paths = _bids_recordings(folder)
-    stems = [path.name.removesuffix("_eeg.edf") for path in paths]
-    shared = len(commonprefix([stem.split("_") for stem in stems])) if len(stems) > 1 else 0
+    # What all names begin with says nothing; without it, run-00 fits beside a figure.
+    names = [path.name.removesuffix("_eeg.edf").split("_") for path in paths]
+    shared = min(len(commonprefix(names)), min(map(len, names)) - 1) if len(names) > 1 else 0
     entries = []
-    for path, stem in zip(paths, stems, strict=True):
-        table = path.with_name(f"{stem}_events.tsv")
-        if not table.exists():
-            raise RecordingError(
-                f"{path.name} has no {table.name} beside it, so nobody can say whether it holds a seizure. "
-                "Add it (a single row of type 'bckg' if there was none), or move the recording elsewhere."
-            )
+    for path, name in zip(paths, names, strict=True):
+        table, file = _events_file(path), path.relative_to(folder).as_posix()
         read = events.read_events(table)
-        # What all names begin with says nothing; without it, run-00 fits beside a figure.
-        name = "_".join(stem.split("_")[shared:])
-        entries.append(
-            {"recording": name, "file": path.relative_to(folder).as_posix(), "annotation": table.name, **read}
-        )
+        entries.append({"recording": "_".join(name[shared:]), "file": file, "annotation": table.name, **read})
     return entries
