@@ -124,8 +124,8 @@ def test_readme_commands_exist():
     """Every `make` target, `dvc` command and path that the README names is there."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
-    named = set(re.findall(r"\bmake ([a-z]+)", text))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    named = set(re.findall(r"\bmake ([a-z-]+)", text))
     assert {"study", "test"} <= named and named <= targets, named - targets
     stages = re.findall(r"dvc repro (?:-f )?(\w+)@", text)
     assert set(stages) <= set(stage.STAGES)
