@@ -21,11 +21,12 @@ def write_edf(path, channels=CHANNELS, seconds=30, rate=256):
     write_signals(path, channels, generator.normal(0, 40, (len(channels), seconds * rate)), rate)
 
 
-def write_signals(path, channels, signals, rate):
-    """Write [channel, sample] in µV as an EDF file."""
+def write_signals(path, channels, signals, rate, record_s=None):
+    """Write [channel, sample] in µV as an EDF file, in data records of `record_s` (default: one second, if it fits)."""
     options = {"physical_dimension": "uV", "physical_range": (-400, 400)}
     pairs = zip(channels, signals, strict=True)
-    Edf([EdfSignal(signal, rate, label=name, **options) for name, signal in pairs]).write(path)
+    signals = [EdfSignal(signal, rate, label=name, **options) for name, signal in pairs]
+    Edf(signals, data_record_duration=record_s).write(path)
 
 
 def imported(source):

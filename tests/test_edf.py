@@ -511,3 +511,9 @@ def test_mutated_files(fuzzed, case):
 def test_random_files(fuzzed, head, rest):
     """Random bytes, alone or after a header's beginning: refused each time."""
     assert read_or_refused(fuzzed, head + rest) is None
+
+
+def test_a_rate_that_floating_point_blurs(opened):
+    """110 samples in a record of 0.55 s are 200 Hz, though 110 / 0.55 is a little less."""
+    found = opened(built(CHBMIT, rate=200, seconds=11, record_s=0.55)).header
+    assert (found.sampling_hz, found.samples, found.duration_s) == (200, 2200, 11)

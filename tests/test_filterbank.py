@@ -1,12 +1,15 @@
 """The filter bank: against SciPy's, on a sine, in blocks; and axes that fit."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import CHANNELS, write_edf, write_signals
 from scipy.signal import stft
 
-from helpers import edf, filterbank, spectrograms
+from helpers import edf, files, filterbank, spectrograms
+from helpers.errors import RecordingError
 
 
 @pytest.mark.parametrize("window", [128, 256, 512])
@@ -52,12 +55,60 @@ def test_blocks_change_no_result(tmp_path, monkeypatch):
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
 
 
+@pytest.mark.parametrize("samples", [250, 251, 300, 512 * 32 + 31, 512 * 32 + 32, 513 * 32 + 13])
+def test_a_whole_recording_against_its_definition(samples, tmp_path):
+    """At 250 Hz, column j is the window of 250 samples from 32 j - 109 on, centred on the column but for a sample, of the
+    recording mirrored at its two ends; there are as many columns as whole hops: in float64, for lengths that fill the
+    last hop or block and that do not."""
+    signals = np.random.default_rng(4).normal(0, 40, (len(CHANNELS), samples))
+    write_signals(tmp_path / "r.edf", CHANNELS, signals, 250, record_s=0.004)
+    recording = edf.open_edf(tmp_path / "r.edf")
+    columns = filterbank.write(recording, tmp_path / "r.npy", filterbank.axes(250.0, 1.0, 0.128, 1.024))
+    assert columns == samples // 32
+    signal = edf.read(recording)[3].astype(float)
+    mirrored = np.concatenate([signal[109:0:-1], signal, signal[-2:-112:-1]])
+    windows = np.array([mirrored[32 * j : 32 * j + 250] for j in range(columns)])
+    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(250) / 250)
+    spectra = np.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * taper)[:, 1:55]
+    expected = 10 * np.log10(2 * np.abs(spectra) ** 2 / (250 * np.sum(taper**2)))
+    np.testing.assert_allclose(np.load(tmp_path / "r.npy")[3].T.astype(float), expected, atol=0.04)
+
+
+def test_recordings_that_do_not_fit(tmp_path):
+    """Shorter than a window; of another rate; changed, in its last bytes, since its SHA-256 was taken."""
+    axis = filterbank.axes(256.0, 2.0, 0.125, 4.0)
+    write_edf(tmp_path / "short.edf", seconds=1)
+    with pytest.raises(RecordingError, match=r"short\.edf has 256 samples, less than one window of 512"):
+        filterbank.write(edf.open_edf(tmp_path / "short.edf"), tmp_path / "x.npy", axis)
+    write_edf(tmp_path / "slow.edf", rate=200)
+    with pytest.raises(RecordingError, match=r"slow\.edf has 200 Hz, the first recording 256 Hz"):
+        filterbank.write(edf.open_edf(tmp_path / "slow.edf"), tmp_path / "x.npy", axis)
+    path = tmp_path / "changed.edf"
+    write_edf(path, seconds=110)
+    digest, data = files.sha256(path), bytearray(path.read_bytes())
+    assert digest == hashlib.sha256(data).hexdigest() and len(data) > 1 << 20  # read in more than one piece
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RecordingError, match=r"changed\.edf has changed since it was acquired"):
+        filterbank.write_checked(path, digest, tmp_path / "x.npy", axis)
+    assert not (tmp_path / "x.npy").exists()
+
+
+def test_lengths_that_floating_point_blurs():
+    """12 hops of 0.1 s are 1.2 s, though 1.2 / 0.1 is not 12; nor is 1.1 · 200 exactly 220."""
+    axis = filterbank.axes(200.0, 1.1, 0.1, 1.2)
+    assert axis["frame_columns"] == 12 and len(axis["frequencies_hz"]) == 60  # 1/1.1 to 60/1.1 Hz, below 55
+    assert filterbank.axes(200.0, 1.0, 0.2, 2.4)["frame_columns"] == 12
+
+
 def test_axes_that_do_not_fit():
     """A frame that is no whole number of hops, a window of no whole number of samples, a rate too low for gamma."""
     with pytest.raises(ValueError, match="frame_s in hops is 3.2"):
         filterbank.axes(256.0, 1.0, 0.125, 0.4)
     with pytest.raises(ValueError, match="window_s in samples is 76.8"):
         filterbank.axes(256.0, 0.3, 0.125, 4.0)
+    with pytest.raises(ValueError, match="window_s is 0.25: no frequency of so short a window lies in B1"):
+        filterbank.axes(256.0, 0.25, 0.125, 4.0)
     with pytest.raises(ValueError, match="more than half the sampling rate"):
         filterbank.axes(100.0, 1.0, 0.25, 4.0)
 

@@ -149,6 +149,58 @@ def test_a_bids_subject(subject):
         assert len(recordings.contents(folder)) == 4
 
 
+@pytest.mark.parametrize("name", ["_eeg.Edf", "_eeg.BDF", "_eeg.set", "_eeg.edf.gz", "_EEG.edf", "_eeg.nwb"])
+def test_no_bids_recording_is_lost(subject, name):
+    """Another ending or another case beside a good recording: refused, not passed over."""
+    eeg = subject / "sub-01" / "ses-01" / "eeg"
+    (eeg / f"sub-01_ses-01_task-szMonitoring_run-01{name}").write_text("")
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-00_eeg.json").write_text("{}")
+    with pytest.raises(RecordingError, match=rf"run-01{name}; only EDF"):
+        recordings.survey(subject)
+
+
+def test_events_without_their_recording(subject):
+    """A seizure's events are there, its EDF is gone: refused. A session behind a link counts; one in a folder of other
+    versions does not."""
+    eeg = subject / "sub-01" / "ses-01" / "eeg"
+    for other in ("sourcedata", "code", "derivatives"):
+        shutil.copytree(eeg, subject / other)
+    (subject / "sub-01" / "ses-02").rename(subject / "elsewhere")
+    shutil.move(subject / "elsewhere", subject.parent / f"{subject.name}-elsewhere")
+    (subject / "sub-01" / "ses-02").symlink_to(subject.parent / f"{subject.name}-elsewhere", target_is_directory=True)
+    (subject / "sub-01" / "loop").symlink_to(subject, target_is_directory=True)
+    assert len(recordings.survey(subject)[0]) == 2
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-03_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
+    with pytest.raises(RecordingError, match=r"run-03_events.tsv has no .*run-03_eeg.edf beside it"):
+        recordings.survey(subject)
+
+
+def test_names_that_would_be_confused(folder, subject):
+    """NA.edf, which tables take for a missing value; and the same BIDS name in two folders."""
+    (folder / "p_02.edf").rename(folder / "NA.edf")
+    edit(folder, "p_02.edf", "NA.edf")
+    with pytest.raises(RecordingError, match=r"NA\.edf is named 'NA', which tables take"):
+        recordings.survey(folder)
+    (folder / "p-summary.txt").unlink()
+    shutil.copytree(subject / "sub-01" / "ses-01", subject / "sub-01" / "copy")
+    with pytest.raises(RecordingError, match="is named 'ses-01_task-szMonitoring_run-00', as copy/"):
+        recordings.survey(subject / "sub-01")
+
+
+def test_a_link_to_nothing_is_no_missing_file(folder):
+    """p_01.edf.seizures is a link whose target is not there, as an archive leaves them: refused, not passed over."""
+    (folder / "p_01.edf.seizures").symlink_to(folder / "nowhere")
+    with pytest.raises(RecordingError, match=r"p_01\.edf\.seizures"):
+        recordings.survey(folder)
+
+
+def test_a_name_in_another_case_is_hinted_at(folder):
+    """The summary says p_02.edf, the disk has P_02.edf: both are named."""
+    (folder / "p_02.edf").rename(folder / "P_02.edf")
+    with pytest.raises(RecordingError, match=r"names p_02\.edf, not found .*P_02\.edf is there: name it alike"):
+        recordings.survey(folder)
+
+
 def test_a_bids_name_that_another_begins_with(tmp_path):
     """sub-01_task-x and sub-01_task-x_run-02: what is left of the first is its last part, never nothing."""
     for name in ("sub-01_task-x", "sub-01_task-x_run-02"):

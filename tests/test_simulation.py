@@ -222,3 +222,15 @@ def test_no_recordings_are_refused(tmp_path, recordings):
 def test_shortest_seizure_at_the_very_end():
     eeg, planted = simulate_recording("tiny", "tiny_09", 5, [[4, 5]], 1)
     assert eeg.shape == (23, 5 * 256) and np.isfinite(eeg).all() and list(planted) == simulation.PLANTED_COLUMNS
+
+
+def test_a_recording_taken_out_of_the_plan_goes(tmp_path):
+    """tiny_01 and tiny_02, then tiny_02 alone: the folder and its summary hold no more than the plan; what a person put
+    there stays. A plan with a key missing is told what one looks like."""
+    plan = {name: {"duration_s": 12, "seizures": []} for name in ("tiny_01", "tiny_02")}
+    simulate_patient(tmp_path, "tiny", plan, 3)
+    (tmp_path / "mine.edf").write_text("")
+    simulate_patient(tmp_path, "tiny", {"tiny_02": plan["tiny_02"]}, 3)
+    assert sorted(path.name for path in tmp_path.glob("*.edf")) == ["mine.edf", "tiny_02.edf"]
+    with pytest.raises(ValueError, match="tiny_01: the plan is .*it must be like"):
+        simulate_patient(tmp_path, "tiny", {"tiny_01": {"duration": 12}}, 3)

@@ -1,20 +1,23 @@
 """Running a stage: parameters checked before anything runs, one message on failure, canonical notebooks."""
 
 import fnmatch
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import CHANNELS, ROOT, write_edf
+from nbclient.exceptions import DeadKernelError
 
-from helpers import errors, files, patients, physionet, sources, stage
+from helpers import errors, files, patients, physionet, recordings, sources, stage
 
 
 @pytest.fixture
@@ -47,7 +50,9 @@ def test_a_patient_of_the_database(project, monkeypatch):
     def fetch(patient, folder):
         folder.mkdir(parents=True)
         (folder / "chb24-summary.txt").write_text("File Name: chb24_01.edf\nNumber of Seizures in File: 0\n")
-        (folder / "chb24_01.edf").write_text("")
+        write_edf(folder / "chb24_01.edf")
+        write_edf(folder / "chb24_02.edf")  # in a copy of the whole database
+        return ["chb24-summary.txt", "chb24_01.edf"]
 
     monkeypatch.setattr(physionet, "fetch", fetch)
     patients.main("chb24")
@@ -55,8 +60,9 @@ def test_a_patient_of_the_database(project, monkeypatch):
     folder, source = sources.acquire("chb24")
     assert folder == project / "output" / "chb24" / "recordings" and not source["simulated"]
     assert re.search(
-        r"ODC-By 1\.0.* 21 more recordings .* not fetched: chb24_02\.edf, .*_22\.edf\.$", source["description"]
+        r"ODC-By 1\.0.* 21 more recordings .* not used: chb24_02\.edf, .*_22\.edf\.$", source["description"]
     )
+    assert recordings.survey(folder, False, source["unlisted"])[0]["recording"].tolist() == ["chb24_01"]
     monkeypatch.undo()
     monkeypatch.setenv("CHBMIT_MIRRORS", "http://127.0.0.1:9/")
     with pytest.raises(ValueError, match=r"No mirror gives chb08-summary\.txt.*PATIENT=chb08_local FOLDER="):
@@ -261,3 +267,96 @@ def test_one_run_of_a_stage_at_a_time(tmp_path, capsys):
     with stage._sole(lock, "train@x"):
         pass
     assert "still at work" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("source:\tsimulate\n\tx", "cannot be read as YAML"),
+        ("- a\n- b", "wanted are lines of the form 'key: value'"),
+        ('source: simulate\nseed: 1\nrecordings: {}\nframe_s: "2"', "frame_s is '2'; it must be a number"),
+        ("source: simulate\nseed: 1\nrecordings: {}\nframe_s: -1", "frame_s is -1"),
+        ("source: simulate\nseed: 1\nrecordings: [a]", "recordings must be lines like"),
+    ],
+)
+def test_declarations_written_by_hand(project, text, said):
+    """Each is one message that names the file, not a traceback of the YAML library."""
+    (project / "params" / "patients" / "x.yaml").write_text(text)
+    with pytest.raises(ValueError, match=f"params/patients/x.yaml.*{said}"):
+        patients.load("x")
+
+
+@pytest.mark.parametrize("name", ["007", "no", "null", "models", "benchmark", "SIM08", "a b", "../x"])
+def test_names_that_cannot_name_a_patient(project, excerpts, name):
+    """A number or a truth value to YAML, another folder of output/, a declared name in capitals, a path."""
+    with pytest.raises(SystemExit, match=rf"'{name}' (cannot name a patient|differs from the declared 'sim08')"):
+        patients.main(name, str(excerpts))
+    assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08"]}
+
+
+def test_what_declaring_looks_at(project):
+    """A recording of 200 s and one of 60 s: short frames for the shorter one's sake. One without C3-P3 hinders nobody
+    yet, as the parameters decide when the study begins. A recording renamed is another fingerprint."""
+    folder = project / "mine"
+    folder.mkdir()
+    for name, seconds in (("a", 200), ("b", 60)):
+        write_edf(folder / f"{name}.edf", seconds=seconds)
+    write_edf(folder / "c.edf", CHANNELS[1:])
+    entries = "".join(f"File Name: {name}.edf\nNumber of Seizures in File: 0\n" for name in "abc")
+    (folder / "x-summary.txt").write_text(entries)
+    patients.declare("mine", folder)
+    before = patients.load("mine")
+    assert before["frame_s"] == 2.0
+    (folder / "b.edf").rename(folder / "d.edf")
+    (folder / "x-summary.txt").write_text(entries.replace("b.edf", "d.edf"))
+    assert patients.fingerprint(folder) != before["fingerprint"]
+    folder, source = sources.acquire("mine")
+    assert not source["simulated"] and "CHB-MIT's layout" in source["description"]
+
+
+def test_a_run_waits_for_its_lock_sweeps_and_forgets_an_old_failure(project, monkeypatch):
+    """`run` itself, with an executor that only looks: a held lock holds it up, leftovers are gone when it begins, and
+    the notebook of a failed run goes when one succeeds."""
+    output = project / "output" / "sim08"
+    (output / "acquire").mkdir(parents=True)
+    left = [
+        output / "acquire" / ".x.999999999.partial.npy",
+        output / "notebooks" / ".01_acquire.999999999.partial.ipynb",
+    ]
+    left[1].parent.mkdir()
+    failed = output / "notebooks" / "01_acquire.failed.ipynb"
+    for path in (*left, failed):
+        path.write_text("old")
+    seen = []
+
+    def execute(source, partial, *_, **__):
+        seen.append([path.exists() for path in left] + [os.environ["PYTHONHASHSEED"]])
+        return nbformat.read(source, as_version=4)
+
+    monkeypatch.setattr(stage.papermill, "execute_notebook", execute)
+    thread = threading.Thread(target=stage.run, args=("acquire", "sim08"))
+    with stage._sole(output / ".acquire.lock", "held"):
+        thread.start()
+        time.sleep(0.1)
+        assert seen == []
+    thread.join()
+    assert seen == [[False, False, "0"]] and not failed.exists()
+    assert (output / "notebooks" / "01_acquire.ipynb").exists()
+
+
+def test_a_kernel_that_was_killed(project, monkeypatch):
+    """Out of memory, as a rule: the message says so, and what to do."""
+
+    def die(*_, **__):
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr(stage.papermill, "execute_notebook", die)
+    with pytest.raises(SystemExit, match="was killed, most often for lack of memory.*STUDY_WORKERS=1"):
+        stage.main("acquire", "sim08")
+
+
+def test_a_long_temporary_folder_leaves_room_for_sockets(tmp_path, monkeypatch):
+    """A path of over 60 characters: the sockets go elsewhere, as theirs may have 107 in all."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 80)))
+    with stage._short_folder() as folder:
+        assert len(folder) < 60

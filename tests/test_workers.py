@@ -92,6 +92,14 @@ def test_dask_workers_do_the_work(cluster, monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [False, True])
+def test_threads_are_of_this_process_and_processes_are_not(monkeypatch, threads):
+    """Where the pieces ran, by process: here with threads, elsewhere without."""
+    monkeypatch.setenv("STUDY_WORKERS", "2")
+    ran = set(workers.mapped(os.getpid, [()] * 6, "pieces", "piece", threads=threads))
+    assert (ran == {os.getpid()}) if threads else os.getpid() not in ran
+
+
+@pytest.mark.parametrize("threads", [False, True])
 def test_an_error_in_a_piece_arrives_as_itself(at_work, threads, tmp_path):
     """Its type and its message, whole: a user reads that, not that a worker failed."""
     with pytest.raises(RecordingError, match=r"gone\.edf is not there any more\. Put it back"):

@@ -48,7 +48,7 @@ def open_edf(path):
     except Exception as error:  # MNE raises many types on a bad header; each means the same to a user
         raise RecordingError(f"{header.file} cannot be read as EDF ({error}). {ANEW}") from error
     ours = len(included), header.samples, header.sampling_hz
-    theirs = len(raw.ch_names), raw.n_times, raw.info["sfreq"]
+    theirs = len(raw.ch_names), raw.n_times, round(raw.info["sfreq"], 6)
     if ours != theirs:
         raise RecordingError(f"{header.file}: channels, samples, Hz are {ours} by its header, {theirs} to MNE. {ANEW}")
     return Recording(header, raw, tuple(included.index(index) for index in header.used))

@@ -172,7 +172,7 @@ def _sampling(signals, used, record_s, file):
     chosen, rates = {signals["label"][index] for index in used}, {}
     for label, samples in zip(signals["label"], signals["samples in a record"], strict=True):
         if label in chosen:
-            rates.setdefault(samples / record_s, label)
+            rates.setdefault(round(samples / record_s, 6), label)  # 110 samples in 0.55 s are 200 Hz
     if len(rates) > 1:
         found = ", ".join(f"{label} {rate:g} Hz" for rate, label in rates.items())
         _refuse(file, f"has EEG channels of different sampling rates: {found}", "Export all EEG channels at one rate.")

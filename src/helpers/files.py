@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,9 +54,9 @@ def whole(path):
         partial.unlink(missing_ok=True)
 
 
-def sweep(folder):
-    """Delete what processes that were killed had begun to write by `whole` in `folder` and below."""
-    for partial in Path(folder).rglob(".*.partial*"):
+def sweep(folder, stem=""):
+    """Delete what killed processes had begun to write by `whole` in `folder` and below, if its name begins so."""
+    for partial in Path(folder).rglob(f".{stem}*.partial*"):
         process = re.search(r"\.(\d+)\.partial", partial.name)
         if process and not psutil.pid_exists(int(process[1])):
             partial.unlink(missing_ok=True)
@@ -75,6 +76,24 @@ def write_json(path, value):
 def read_json(path):
     """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def read_yaml(path):
+    """Read a YAML file of keys and values; an empty one has none.
+
+    Raises
+    ------
+    ValueError
+        If it is no YAML, or something else than keys and values.
+    """
+    where = Path(path).relative_to(ROOT) if Path(path).is_relative_to(ROOT) else path
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{where} cannot be read as YAML: {' '.join(str(error).split())}. Correct it.") from error
+    if not isinstance(found or {}, dict):
+        raise ValueError(f"{where} holds {found!r}; wanted are lines of the form 'key: value'.")
+    return found or {}
 
 
 def sha256(path):

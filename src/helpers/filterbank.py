@@ -17,23 +17,25 @@ def axes(sampling_hz, window_s, hop_s, frame_s):
     Raises
     ------
     ValueError
-        If the window or hop is no whole number of samples, or the frame no whole number of hops.
+        If the window or hop is no whole number of samples, the frame no whole number of hops, or a band without a bin.
     """
     window, hop, columns = window_s * sampling_hz, hop_s * sampling_hz, frame_s / hop_s
     for name, value in {"window_s in samples": window, "hop_s in samples": hop, "frame_s in hops": columns}.items():
-        if value <= 0 or value != round(value):
+        if round(value) < 1 or abs(value - round(value)) > 1e-6:  # 1.2 s are 12 hops of 0.1 s, and 12.000000000000002
             raise ValueError(f"{name} is {value:g} at {sampling_hz:g} Hz; it must be a whole number above 0.")
-    frequencies = np.arange(int(window) // 2 + 1) / window_s
+    frequencies = np.arange(round(window) // 2 + 1) / window_s
     low, high = BANDS["B1"][1], BANDS["B5"][2]
     kept = frequencies[(frequencies >= low) & (frequencies < high)]
     if high > sampling_hz / 2:
         raise ValueError(f"The bands reach {high} Hz, more than half the sampling rate of {sampling_hz:g} Hz.")
+    if empty := [band for band, (_, from_hz, to_hz) in BANDS.items() if not ((kept >= from_hz) & (kept < to_hz)).any()]:
+        raise ValueError(f"window_s is {window_s:g}: no frequency of so short a window lies in {', '.join(empty)}.")
     return {
         "sampling_hz": float(sampling_hz),
         "window_s": window_s,
         "hop_s": hop_s,
         "frame_s": frame_s,
-        "frame_columns": int(columns),
+        "frame_columns": round(columns),
         "frequencies_hz": kept.tolist(),
         "channels": list(DOUBLE_BANANA),
     }

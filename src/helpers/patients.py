@@ -11,6 +11,7 @@ import yaml
 from helpers import files, recordings
 
 SHORT_RECORDING_S = 120.0
+RESERVED = ("models", "benchmark")
 
 # The keys that a declaration must and may have, by its source.
 KEYS = {
@@ -67,7 +68,7 @@ def load(patient):
             + (f" Did you mean '{near[0]}'?" if near else "")
             + f" To declare one from a folder of recordings: make study PATIENT={patient} FOLDER=<path>."
         )
-    declaration = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    declaration = files.read_yaml(path)
     where = path.relative_to(files.ROOT)
     if declaration.get("source") not in KEYS:
         raise ValueError(f"{where}: source is {declaration.get('source')!r}; it must be one of {', '.join(KEYS)}.")
@@ -75,6 +76,11 @@ def load(patient):
     if missing := required - set(declaration):
         raise ValueError(f"{where}: source '{declaration['source']}' also needs: {', '.join(sorted(missing))}.")
     check_keys(declaration, {"source"} | required | optional, where)
+    frame_s = declaration.get("frame_s", 1.0)
+    if type(frame_s) not in (int, float) or not frame_s > 0:
+        raise ValueError(f"{where}: frame_s is {frame_s!r}; it must be a number of seconds above 0.")
+    if not isinstance(declaration.get("recordings", {}), dict):
+        raise ValueError(f"{where}: recordings must be lines like 'p_01: {{duration_s: 240, seizures: [[110, 152]]}}'.")
     return declaration
 
 
@@ -112,8 +118,18 @@ def declare(patient, folder):
         If the name cannot name a folder, belongs to a patient of another source, or `folder` holds no readable
         recordings with a summary.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", patient):
-        raise ValueError(f"'{patient}' cannot name a patient: use letters, digits, - and _ only.")
+    # output/ has folders of other things; 007 and no are a number and a truth value to YAML
+    if (
+        not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", patient)
+        or patient in RESERVED
+        or yaml.safe_load(patient) != patient
+    ):
+        raise ValueError(
+            f"'{patient}' cannot name a patient: use letters, digits, - and _, a letter first, and no word of "
+            f"YAML's (yes, no, null) nor {' or '.join(RESERVED)}."
+        )
+    if other := [name for name in declared() if name.lower() == patient.lower() and name != patient]:
+        raise ValueError(f"'{patient}' differs from the declared '{other[0]}' in case only: choose another name.")
     if patient in declared() and load(patient)["source"] != "directory":
         raise ValueError(f"'{patient}' is already declared, from another source: choose another name for {folder}.")
     folder = Path(folder).expanduser().resolve()
@@ -133,7 +149,7 @@ def declare(patient, folder):
 def enrol(patient):
     """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet."""
     path = files.ROOT / "params" / "study.yaml"
-    listed = yaml.safe_load(path.read_text(encoding="utf-8"))["patients"]
+    listed = files.read_yaml(path).get("patients") or []
     if patient not in listed:
         files.write_text(path, STUDY + "".join(f"  - {name}\n" for name in [*listed, patient]))
 
@@ -151,4 +167,7 @@ def main(patient, folder=None):
 
 
 if __name__ == "__main__":
-    main(*[argument for argument in sys.argv[1:] if argument])
+    arguments = [argument for argument in sys.argv[1:] if argument]
+    if len(arguments) not in (1, 2):
+        sys.exit("usage: python -m helpers.patients <patient> [<folder of recordings>]")
+    main(*arguments)

@@ -1,5 +1,8 @@
 """A folder of recordings, in CHB-MIT's layout or as BIDS EEG: which there are, and when there were seizures."""
 
+import os
+import re
+import unicodedata
 from collections import Counter
 from os.path import commonprefix
 from pathlib import Path
@@ -10,6 +13,8 @@ from helpers import annotations, edf, events, montages, summaries
 from helpers.errors import RecordingError, UnusableRecording
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
+
+OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
 
 LAYOUTS = (
     "It must hold EDF files beside one *-summary.txt that lists each with its seizures (CHB-MIT's layout), or be a "
@@ -35,7 +40,7 @@ def contents(folder):
     return sorted([*recordings, *map(_events_file, recordings)])
 
 
-def survey(folder, leave_out=False):
+def survey(folder, leave_out=False, unlisted=()):
     """Check a folder of recordings against its annotations, and list both.
 
     Parameters
@@ -45,6 +50,8 @@ def survey(folder, leave_out=False):
         they are; or one subject of a BIDS data set.
     leave_out : bool
         Go on without a whole recording that cannot be used, and list it with the reason, instead of refusing it.
+    unlisted : collection of str
+        Files that may be there though the summary does not list them: they are not read.
 
     Returns
     -------
@@ -66,7 +73,8 @@ def survey(folder, leave_out=False):
     """
     folder = Path(folder)
     contents(folder)
-    listed = _summary_entries(folder) if _summaries(folder) else _bids_entries(folder)
+    listed = _summary_entries(folder, unlisted) if _summaries(folder) else _bids_entries(folder)
+    _check_names(listed)
     usable, left_out = [], []
     for entry in listed:
         try:
@@ -74,7 +82,7 @@ def survey(folder, leave_out=False):
         except UnusableRecording as error:
             if not leave_out:
                 raise
-            left_out.append((entry["recording"], len(entry["seizures"]), str(error)))
+            left_out.append((entry["recording"], len(entry["seizures"]), _why(error)))
             continue
         _check_times(entry, header)
         usable.append((entry, header))
@@ -97,6 +105,11 @@ def survey(folder, leave_out=False):
     )
 
 
+def _why(error):
+    """Return what an UnusableRecording found, without what could be done: it has been decided."""
+    return re.split(r" (?:Rename|Resample) ", str(error))[0]
+
+
 def _split(usable, common_hz, leave_out):
     """Part the recordings with most recordings' sampling rate from those with another."""
     kept, others = [], []
@@ -104,13 +117,13 @@ def _split(usable, common_hz, leave_out):
         if header.sampling_hz == common_hz:
             kept.append((entry, header))
             continue
-        reason = (
+        error = UnusableRecording(
             f"{entry['file']} has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample "
             "it, leave it out of the folder, or set `unusable: leave out` in params/acquire.yaml."
         )
         if not leave_out:
-            raise UnusableRecording(reason)
-        others.append((entry["recording"], len(entry["seizures"]), reason))
+            raise error
+        others.append((entry["recording"], len(entry["seizures"]), _why(error)))
     return kept, others
 
 
@@ -139,7 +152,7 @@ def _summaries(folder):
     return _visible(folder, "*-summary.txt")
 
 
-def _summary_entries(folder):
+def _summary_entries(folder, unlisted):
     """Return what the folder's summary lists, checked against the files that are there."""
     paths = _summaries(folder)
     if len(paths) != 1:
@@ -147,27 +160,70 @@ def _summary_entries(folder):
         raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
     summary = paths[0].name
     entries = summaries.read_summary(paths[0])
-    _check_files(folder, summary, [entry["file"] for entry in entries])
+    _check_files(folder, summary, [entry["file"] for entry in entries], unlisted)
     for entry in entries:
         seizures = folder / f"{entry['file']}.seizures"
-        if seizures.exists():
+        if seizures.exists() or seizures.is_symlink():  # a link to nothing is for read_seizures to refuse
             found = annotations.read_seizures(seizures)
             annotations.check_agreement(summary, entry["file"], entry["seizures"], seizures.name, found)
     return [{**entry, "recording": Path(entry["file"]).stem, "annotation": summary} for entry in entries]
 
 
-def _check_files(folder, summary, listed):
+def _check_names(entries):
+    """Raise RecordingError if two recordings share a name, or one has a name that tables take for a missing value."""
+    files = {}
+    for entry in entries:
+        name = entry["recording"]
+        if name in files or name.lower() in ("na", "n/a", "nan", "null", "none"):
+            other = f", as {files[name]} is" if name in files else ", which tables take for a missing value"
+            raise RecordingError(f"{entry['file']} is named '{name}'{other}. Rename it, in its annotation too.")
+        files[name] = entry["file"]
+
+
+def _check_files(folder, summary, listed, unlisted):
     present = {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
     if missing := sorted(set(listed) - present):
+        alike = {name: other for name in missing for other in present if _plain(name) == _plain(other)}
+        hint = "".join(f" {other} is there: name it alike." for other in alike.values())
         raise RecordingError(
-            f"{summary} names {', '.join(missing)}, not found in {folder}. "
+            f"{summary} names {', '.join(missing)}, not found in {folder}.{hint} "
             "Put the recordings there, or take them out of the summary."
         )
-    if unlisted := sorted(present - set(listed)):
+    if surplus := sorted(present - set(listed) - set(unlisted)):
         raise RecordingError(
-            f"{folder} holds {', '.join(unlisted)}, not listed in {summary}, so nobody can say whether they hold a "
+            f"{folder} holds {', '.join(surplus)}, not listed in {summary}, so nobody can say whether they hold a "
             "seizure. List them there ('Number of Seizures in File: 0' if none), or move them elsewhere."
         )
+
+
+def _plain(name):
+    """Return a file's name without regard to case and to how its letters are composed."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _walk(folder):
+    """Return all files below `folder`, also behind links, but not other versions of the same EEG.
+
+    Raises
+    ------
+    RecordingError
+        If a folder cannot be read: what lies in it would be lost without a word.
+    """
+
+    def refuse(error):
+        raise RecordingError(
+            f"{error.filename} cannot be read ({error.strerror}). Allow reading it, or move it elsewhere."
+        )
+
+    found, been = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        folders[:] = [name for name in folders if name not in OTHER_VERSIONS]
+        if (real := os.path.realpath(place)) in been:  # a link back up
+            folders.clear()
+            continue
+        been.add(real)
+        found += [Path(place) / name for name in names if not name.startswith("._")]
+    return sorted(found)
 
 
 def _bids_recordings(folder):
@@ -176,19 +232,24 @@ def _bids_recordings(folder):
     Raises
     ------
     RecordingError
-        If there are none, or they are several subjects', or in a format other than EDF.
+        If there are none, one is in another format than EDF, one of an events file is missing, or they are several
+        subjects'.
     """
-    # As BIDS names them; derivatives and the like are other versions of the same EEG.
-    found = [
-        path
-        for path in _visible(folder, "**/*_eeg.*")
-        if not {"derivatives", "sourcedata", "code"} & set(path.relative_to(folder).parts)
-    ]
-    recordings = [path for path in found if path.suffix == ".edf"]
-    if others := [path.name for path in found if path.suffix in (".vhdr", ".set", ".bdf", ".fif", ".EDF")]:
-        raise RecordingError(f"{folder} holds {others[0]}; only EDF (*_eeg.edf) can be read. Convert it to EDF.")
+    found = _walk(folder)
+    recordings = [path for path in found if path.name.endswith("_eeg.edf")]
+    eeg = [path for path in found if "_eeg." in path.name.lower() and path.suffix.lower() not in (".json", ".tsv")]
+    if others := sorted(set(eeg) - set(recordings)):
+        raise RecordingError(
+            f"{folder} holds {others[0].name}; only EDF, named *_eeg.edf, can be read. Convert it to EDF, "
+            "rename it, or move it elsewhere."
+        )
     if not recordings:
         raise RecordingError(f"{folder} holds no *-summary.txt and no *_eeg.edf. {LAYOUTS}")
+    places = {path.parent for path in recordings}
+    for path in found:
+        wanted = path.with_name(path.name.removesuffix("_events.tsv") + "_eeg.edf")
+        if path.name.endswith("_events.tsv") and path.parent in places and wanted not in recordings:
+            raise RecordingError(f"{path.name} has no {wanted.name} beside it. Put it there, or take both away.")
     subjects = sorted({path.name.split("_")[0] for path in recordings})
     if len(subjects) > 1:
         raise RecordingError(

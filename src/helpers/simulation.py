@@ -18,6 +18,7 @@ from helpers.background import add_artefacts, add_graphoelements, add_rhythmic_b
 from helpers.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
 from helpers.files import whole, write_text
 from helpers.ictal import add_seizure
+from helpers.summaries import read_summary
 from helpers.workers import mapped
 
 PLANTED_COLUMNS = ["recording", "channel", "start_s", "end_s", "low_hz", "high_hz", "amplitude"]
@@ -51,14 +52,22 @@ def simulate_patient(folder, patient, recordings, seed):
             f"{patient}_01: {{duration_s: 240, seizures: [[110, 152]]}}."
         )
     for name, plan in recordings.items():
+        if not isinstance(plan, dict) or set(plan) != {"duration_s", "seizures"}:
+            raise ValueError(
+                f"{name}: the plan is {plan}; it must be like {{duration_s: 240, seizures: [[110, 152]]}}."
+            )
         _check(name, plan["duration_s"], plan["seizures"])
     folder, start, summary, pieces = Path(folder), FIRST_START, [_summary_head()], []
+    before = folder / f"{patient}-summary.txt"
+    for entry in read_summary(before) if before.exists() else []:
+        if Path(entry["file"]).stem not in recordings:  # of an earlier plan
+            (folder / entry["file"]).unlink(missing_ok=True)
     for name, plan in recordings.items():
         pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed))
         summary.append(_summary_entry(name, start, plan))
         start += timedelta(seconds=plan["duration_s"] + GAP_S)
     planted = mapped(_write_recording, pieces, f"simulate {patient}", "recording")
-    write_text(folder / f"{patient}-summary.txt", "\n".join(summary))
+    write_text(before, "\n".join(summary))
     write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False, lineterminator="\n"))
 
 

@@ -17,7 +17,8 @@ def acquire(patient):
     folder : Path
         The recordings and their annotations.
     source : dict
-        ``patient``, ``source``, ``description``, ``simulated``: what a reader must be told.
+        ``patient``, ``source``, ``description``, ``simulated``: what a reader must be told; ``unlisted``: recordings of
+        the database that its summary does not list, and that are not used.
 
     Raises
     ------
@@ -28,24 +29,23 @@ def acquire(patient):
     """
     declaration, folder = patients.load(patient), patients.recordings_folder(patient)
     kind = declaration["source"]
-    description = DESCRIPTIONS[kind]
+    description, unlisted = DESCRIPTIONS[kind], []
     if kind == "simulate":
         simulation.simulate_patient(folder, patient, declaration["recordings"], declaration["seed"])
     elif kind == "physionet":
-        description += _fetch(patient, folder)
+        unlisted = physionet.unlisted(patient, physionet.fetch(patient, folder))
+        if unlisted:
+            description += (
+                f" {len(unlisted)} more recordings of {patient} are in the database but not in its summary, so nobody "
+                f"says whether they hold a seizure; they are not used: {', '.join(unlisted)}."
+            )
     else:
         summary = any(name.name.endswith("-summary.txt") for name in recordings.contents(folder))
         description = description.format(layout="CHB-MIT's layout" if summary else "BIDS with HED-SCORE events")
-    return folder, {"patient": patient, "source": kind, "description": description, "simulated": kind == "simulate"}
-
-
-def _fetch(patient, folder):
-    """Fetch a patient of CHB-MIT; return what to say of recordings that the database has and its summary does not."""
-    physionet.fetch(patient, folder)
-    unlisted = physionet.unlisted(patient, [path.name for path in recordings.contents(folder)])
-    if not unlisted:
-        return ""
-    return (
-        f" {len(unlisted)} more recordings of {patient} are in the database but not in its summary, so nobody says "
-        f"whether they hold a seizure; they were not fetched: {', '.join(unlisted)}."
-    )
+    return folder, {
+        "patient": patient,
+        "source": kind,
+        "description": description,
+        "simulated": kind == "simulate",
+        "unlisted": unlisted,
+    }

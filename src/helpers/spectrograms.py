@@ -93,12 +93,12 @@ def all_triptychs(axis, columns, seizures, step_s):
         If `step_s` is no whole number of hops, or a recording is shorter than a triptych.
     """
     step, size = step_s / axis["hop_s"], axis["frame_columns"]
-    if step < 1 or step != round(step):
+    if round(step) < 1 or abs(step - round(step)) > 1e-6:
         raise ValueError(f"step_s is {step_s:g}; it must be a multiple of hop_s, {axis['hop_s']:g} s.")
     tables = []
     for name, count in columns.items():
         spans = seizures.loc[seizures["recording"] == name, ["start_s", "end_s"]].to_numpy()
-        table = triptychs(frames(count, size, axis["hop_s"], spans, int(step)), size, axis["hop_s"])
+        table = triptychs(frames(count, size, axis["hop_s"], spans, round(step)), size, axis["hop_s"])
         if table.empty:
             raise ValueError(
                 f"{name} lasts {count * axis['hop_s']:g} s, less than a triptych of three frames of "

@@ -6,13 +6,13 @@ import itertools
 import os
 import re
 import sys
+import tempfile
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 
 import nbformat
 import papermill
-import yaml
 from filelock import FileLock, Timeout
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -61,7 +61,7 @@ def parameters(stage):
     path = files.ROOT / "params" / f"{stage}.yaml"
     where, known = path.relative_to(files.ROOT), defaults(stage)
     known.pop("patient")
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    found = files.read_yaml(path)
     patients.check_keys(found, set(known), where)
     if missing := sorted(set(known) - set(found)):
         raise ValueError(f"{where} lacks {', '.join(missing)}, which {notebook(stage).name} declares.")
@@ -140,11 +140,13 @@ def run(stage, patient):
     os.environ.update(PYTHONHASHSEED="0", CUBLAS_WORKSPACE_CONFIG=":4096:8", HF_HUB_DISABLE_TELEMETRY="1")
     # A run whose parent was killed may still be writing: two at once would take each other's files.
     lock = files.ROOT / "output" / patient / f".{stage}.lock"
-    with _sole(lock, f"{stage}@{patient}"), files.whole(target) as partial, TemporaryDirectory() as sockets:
+    with _sole(lock, f"{stage}@{patient}"), files.whole(target) as partial, _short_folder() as sockets:
         # Between processes of one machine: nothing listens on the network, and Jupyter has no reason to warn of it.
         kernel = Config(KernelManager={"transport": "ipc", "ip": os.path.join(sockets, "kernel")})
-        for folder in (stage, "notebooks", "recordings"):
-            files.sweep(files.ROOT / "output" / patient / folder)
+        files.sweep(target.parent, target.stem)
+        files.sweep(files.ROOT / "output" / patient / stage)
+        if stage == "acquire":
+            files.sweep(patients.recordings_folder(patient))
         try:
             book = papermill.execute_notebook(
                 source, partial, {"patient": patient, **values}, cwd=source.parent, stderr_file=sys.stderr,
@@ -156,6 +158,14 @@ def run(stage, patient):
             raise
         nbformat.write(canonical(book), partial)
     failed.unlink(missing_ok=True)
+
+
+@contextmanager
+def _short_folder():
+    """Yield a temporary folder whose path leaves room: a socket's may have 107 bytes in all."""
+    short = "/tmp" if len(tempfile.gettempdir()) > 60 and os.path.isdir("/tmp") else None
+    with tempfile.TemporaryDirectory(dir=short) as folder:
+        yield folder
 
 
 @contextmanager
@@ -177,8 +187,13 @@ def main(stage, patient):
     """Run a stage; end with one message if it fails."""
     try:
         run(stage, patient)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"\nerror in {stage}@{patient}: {error}")
+    except DeadKernelError:
+        sys.exit(
+            f"\nerror in {stage}@{patient}: the notebook's process was killed, most often for lack of memory. Close "
+            "other programs, or set STUDY_WORKERS=1 so that less is done at once, and run again."
+        )
     except PapermillExecutionError as error:
         book = f"output/{patient}/notebooks/{notebook(stage).stem}.failed.ipynb"
         sys.exit(
@@ -187,4 +202,6 @@ def main(stage, patient):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m helpers.stage <stage> <patient>")
     main(*sys.argv[1:])
