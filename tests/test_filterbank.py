@@ -57,7 +57,7 @@ def test_blocks_change_no_result(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("samples", [250, 251, 300, 512 * 32 + 31, 512 * 32 + 32, 513 * 32 + 13])
 def test_a_whole_recording_against_its_definition(samples, tmp_path):
-    """At 250 Hz, column j is the window of 250 samples from 32 j - 109 on, centred on the column but for a sample, of the
+    """At 250 Hz, column j is the window of 250 samples from 32 j - 109 on, centred on the column to a sample, of the
     recording mirrored at its two ends; there are as many columns as whole hops: in float64, for lengths that fill the
     last hop or block and that do not."""
     signals = np.random.default_rng(4).normal(0, 40, (len(CHANNELS), samples))
