@@ -37,6 +37,11 @@ METRICS = {
         {"fold": 1, "held_out": ["sim99_02"], "inner": "sim99_01", "threshold": 0.41},
     ],
 }
+SURE = {"value": 0.8123, "low": 0.7001, "high": 0.9002, "dropped": 0.0, "reason": None}
+UNSURE = {"value": None, "low": None, "high": None, "dropped": 1.0, "reason": "the score is undefined"}
+METRICS["intervals"] = {kind: {} for kind, _ in report.INTERVALS}
+for kind, name in report.INTERVALS:
+    METRICS["intervals"][kind][name] = UNSURE if name == "median_latency_s" else SURE
 # As in the reference: number, true, predicted, probability.
 SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
 NARRATIVE = "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second."
@@ -241,6 +246,14 @@ def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
         assert "simulated" not in path.read_text("utf-8").lower()
 
 
+def test_every_interval_is_printed(patient, without_quarto):
+    """0.8123 with 0.7001 to 0.9002, as share, score or count; an undefined latency says why it has none."""
+    study(patient)
+    text = (patient / "report" / "index.qmd").read_text("utf-8")
+    assert "| Sensitivity, samples | 81.2% | 70.0% – 90.0% |" in text and "| AUPRC | 0.812 | 0.700 – 0.900 |" in text
+    assert "| Median latency (s) | undefined | none: the score is undefined |" in text
+
+
 def test_what_was_left_out_is_reported(patient, without_quarto):
     """Nothing left out: no word of it. One recording with two seizures left out, and another's channels derived: the
     data section says which, with how many seizures, why, and how the channels were found."""
@@ -307,7 +320,7 @@ def test_every_figure_is_spoken_of(patient, without_quarto):
     study(patient)
     source = (patient / "report" / "index.qmd").read_text("utf-8")
     labels = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", source))
-    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 18
+    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 19
 
 
 def test_the_same_bytes_twice(patient, without_quarto):

@@ -41,6 +41,21 @@ EVENTS = {
     "f1": ("F1", "{:.4f}"),
     "fp_per_24h": ("False positives per 24 h", "{:.1f}"),
 }
+# Scores with intervals: where in metrics.json, label, format.
+INTERVALS = {
+    ("samples", "sensitivity"): ("Sensitivity, samples", "{:.1%}"),
+    ("samples", "specificity"): ("Specificity, samples", "{:.1%}"),
+    ("samples", "balanced_accuracy"): ("Balanced accuracy, samples", "{:.1%}"),
+    ("samples", "f1"): ("F1, samples", "{:.3f}"),
+    ("ranking", "auroc"): ("AUROC", "{:.3f}"),
+    ("ranking", "auprc"): ("AUPRC", "{:.3f}"),
+    ("events", "sensitivity"): ("Sensitivity, events", "{:.1%}"),
+    ("events", "precision"): ("Precision, events", "{:.1%}"),
+    ("events", "f1"): ("F1, events", "{:.3f}"),
+    ("events", "fp_per_24h"): ("False positives per 24 h", "{:.1f}"),
+    ("seizures", "found"): ("Seizures found (Wilson)", "{:.1%}"),
+    ("seizures", "median_latency_s"): ("Median latency (s)", "{:.1f}"),
+}
 # How a part of the narrative was proven, in the order in which the report counts them.
 VERDICTS = {"proven": "proven by the facts", "no claim": "without a claim", "fixed text": "fixed text written by code"}
 # Why an event score can be undefined: there is nothing to divide by.
@@ -96,6 +111,7 @@ def compose(patient, title):
         "reference_scores": shown(metrics["reference_prevalence"], SCORES, metrics["undefined"]),
         "runs": _runs(read("evaluate", "events.csv"), seizures),
         "event_scores": shown(metrics["events"], EVENTS, NO_EVENTS),
+        "intervals": _intervals(metrics["intervals"]),
         "digest": digest,
         "narrative": read("narrate", "narrative.md").strip(),
         "claims": claims,
@@ -115,6 +131,17 @@ def shown(values, forms, undefined):
         key: form.format(values[key]) if values[key] is not None else _undefined(undefined.get(key))
         for key, (_, form) in forms.items()
     }
+
+
+def _intervals(found):
+    """Return (label, value, interval) as printed for each score of `INTERVALS`."""
+    rows = []
+    for (kind, name), (label, form) in INTERVALS.items():
+        score = found[kind][name]
+        value = "undefined" if score["value"] is None else form.format(score["value"])
+        bounds = [form.format(score[key]) for key in ("low", "high")] if score["reason"] is None else []
+        rows.append((label, value, " – ".join(bounds) if bounds else f"none: {score['reason']}"))
+    return rows
 
 
 def _runs(decided, seizures):
