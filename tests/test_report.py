@@ -250,7 +250,7 @@ def test_every_interval_is_printed(patient, without_quarto):
     """0.8123 with 0.7001 to 0.9002, as share, score or count; an undefined latency says why it has none."""
     study(patient)
     text = (patient / "report" / "index.qmd").read_text("utf-8")
-    assert "| Sensitivity, samples | 81.2% | 70.0% – 90.0% |" in text and "| AUPRC | 0.812 | 0.700 – 0.900 |" in text
+    assert "| Sensitivity, samples | 81.2% | 70.0% to 90.0% |" in text and "| AUPRC | 0.812 | 0.700 to 0.900 |" in text
     assert "| Median latency (s) | undefined | none: the score is undefined |" in text
 
 

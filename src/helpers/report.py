@@ -138,9 +138,11 @@ def _intervals(found):
     rows = []
     for (kind, name), (label, form) in INTERVALS.items():
         score = found[kind][name]
-        value = "undefined" if score["value"] is None else form.format(score["value"])
-        bounds = [form.format(score[key]) for key in ("low", "high")] if score["reason"] is None else []
-        rows.append((label, value, " – ".join(bounds) if bounds else f"none: {score['reason']}"))
+        value, low, high = (
+            "undefined" if score[key] is None else form.format(score[key]).replace("-", "−")
+            for key in ("value", "low", "high")
+        )
+        rows.append((label, value, f"none: {score['reason']}" if score["reason"] else f"{low} to {high}"))
     return rows
 
 
