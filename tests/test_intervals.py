@@ -1,15 +1,12 @@
 """Intervals: hand-worked ones, and what every interval must do; counts and latencies of worlds with known answers."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ranking import world
 
-from helpers import detections, intervals, ranking, scores
+from helpers import detections, intervals, scores
 from helpers.errors import RecordingError
 
 COLUMNS = ["recording", "start_s", "end_s"]
@@ -122,14 +119,6 @@ def test_wilson_by_hand():
     assert intervals.wilson(0, 0)["value"] is None and intervals.wilson(0, 0)["reason"]
     with pytest.raises(RecordingError, match="6 of 5"):
         intervals.wilson(6, 5)
-
-
-def test_speed_of_a_large_patient():
-    """20 recordings of 900 samples, all scores with 2,000 draws: seconds (a generous bound, for a busy machine)."""
-    table, begin = world(20, 900), time.perf_counter()
-    ranking.over_recordings(table)
-    intervals.over_recordings(detections.sample_rates, counts(20))
-    assert time.perf_counter() - begin < 30
 
 
 def frames(decided, recording="a", seconds=4.0):

@@ -97,6 +97,15 @@ def test_curves_by_hand():
     assert precision.tolist() == pytest.approx([1, 1, 1, 2 / 3, 2 / 3])
 
 
+def test_curves_meet_the_grid_despite_rounding():
+    """Of 100 non-seizure samples 29 are at a rate of 0.29, though 0.29 · 100 is 28.999999999999996 in floats; of 100
+    seizure samples the first 7 are at a recall of 0.07, though 0.07 · 100 is 7.000000000000001."""
+    tp, fp = np.repeat([*range(101)], 2)[1:], np.repeat([*range(101)], 2)[:-1]  # seizure, other, seizure, …
+    sensitivity, precision = ranking.curves(tp, fp, np.array([0.07, 0.29]))
+    assert sensitivity[1] == 0.3
+    assert precision[0] == 7 / 13
+
+
 def test_draws_are_those_of_the_intervals():
     """The first draws, computed by repeating the rows, equal the fast sums; whatever the chunk."""
     table = world()

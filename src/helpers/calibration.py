@@ -1,0 +1,180 @@
+"""Calibration: whether a probability of 0.8 is right eight times in ten; measured, and mended by one temperature."""
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+from helpers import intervals, scores
+from helpers.errors import RecordingError
+from helpers.ranking import checked
+
+BINS = 10
+BLOCKS = 5
+COLDEST, HOTTEST = 0.1, 10.0
+SMALLEST = 1e-12  # a probability of 0 or 1 would have infinite log-odds
+
+
+def log_odds(p):
+    """Return the log-odds of probabilities; nearer than 1e-12 to 0 or 1 they count as that near."""
+    return logit(np.clip(np.asarray(p, float), SMALLEST, 1 - SMALLEST))
+
+
+def edges(p, bins=BINS):
+    """Return the inner edges of at most `bins` bins of equal mass: quantiles of `p`, equal ones once."""
+    return np.unique(np.quantile(np.asarray(p, float), np.arange(1, bins) / bins))
+
+
+def reliability(label, p, bins=BINS):
+    """Return the reliability table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``p_mean``, ``seizure_share`` and ``count`` of each bin of equal mass, rising; equal probabilities stay in one
+        bin, so that bins may be fewer or unequal.
+    """
+    label, p = checked(label, p)
+    if not len(p):
+        return pd.DataFrame({"p_mean": [], "seizure_share": [], "count": np.array([], int)})
+    table = pd.DataFrame({"bin": np.searchsorted(edges(p, bins), p, side="right"), "p": p, "label": label})
+    columns = {"p_mean": ("p", "mean"), "seizure_share": ("label", "mean"), "count": ("p", "size")}
+    return table.groupby("bin").agg(**columns).reset_index(drop=True)
+
+
+def sums(table, bins=BINS):
+    """Return what each recording adds to the Brier score and to each bin's gap, for `intervals.over_recordings`.
+
+    The bins are those of all recordings together, the same in every draw.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: recording. ``n``, ``squared`` (sum of squared errors), and ``gap0``, ``gap1``, … (sum of p − label).
+    """
+    label, p = checked(table["label"], table["p_seizure"])
+    if not len(p):
+        raise RecordingError("There is no sample, so no calibration to measure.")
+    where, gap = np.searchsorted(edges(p, bins), p, side="right"), p - label
+    parts = {f"gap{number}": np.where(where == number, gap, 0.0) for number in range(where.max() + 1)}
+    terms = pd.DataFrame({"n": 1, "squared": gap**2, **parts})
+    return terms.groupby(table["recording"].to_numpy(str)).sum()
+
+
+def rates(n, squared, **gaps):
+    """Return ``brier`` (mean squared error; Brier, Mon. Weather Rev. 78:1, 1950) and ``ece`` from the sums.
+
+    ``ece`` is the expected calibration error, Σ count/n · |share of seizure − mean p| over the bins (Naeini et al.,
+    AAAI 2015). It is never negative, so that noise alone raises it: with few samples a perfect p has one above 0.
+    """
+    return {"brier": scores.ratio(squared, n), "ece": scores.ratio(sum(map(abs, gaps.values())), n)}
+
+
+def over_recordings(table, bins=BINS, seed=0, draws=intervals.DRAWS):
+    """Return ``brier`` and ``ece`` with intervals by bootstrap over recordings; `table` as for `ranking.tallies`."""
+    return intervals.over_recordings(rates, sums(table, bins), seed, draws)
+
+
+def loss(log_odds, label):
+    """Return the mean negative log-likelihood, in nats, of labels under log-odds."""
+    return float(np.mean(np.logaddexp(0, np.where(np.asarray(label) == 1, -log_odds, log_odds))))
+
+
+def temperature(log_odds, label, shift=0.0):
+    """Return the T within 0.1–10 whose log-odds/T + `shift` are the likeliest (Guo et al., ICML 2017).
+
+    The likelihood is log-concave in 1/T, so that the bounded search finds its one top.
+    """
+    found = minimize_scalar(
+        lambda log_t: loss(log_odds / np.exp(log_t) + shift, label),
+        bounds=(np.log(COLDEST), np.log(HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return float(np.exp(found.x))
+
+
+def fit(log_odds, label, prior=None):
+    """Fit one temperature on the inner recording, or leave it off.
+
+    Parameters
+    ----------
+    log_odds : float [n]
+        Of the network, trained on batches half of them seizure. In order of time.
+    label : int [n]
+    prior : float or None
+        Share of seizure among the training recordings' samples. With it, log(prior / (1 − prior)) is added to the
+        log-odds over T: what batches of one half took away (Saerens et al., Neural Comput. 14:21, 2002; King & Zeng,
+        Political Analysis 9:137, 2001). T itself is fitted with the inner recording's own share in its place, as T
+        must not make up for a recording with more or less seizure than others. None: no shift in either.
+
+    Returns
+    -------
+    dict
+        ``temperature`` (1 if off), ``prior``, ``loss_before`` and ``loss_after`` (negative log-likelihood of blocks
+        left out, None if not tried) and ``reason``: why it is off, else None.
+
+    Raises
+    ------
+    RecordingError
+        If `prior` is not between 0 and 1, or log-odds and labels do not fit each other.
+
+    Notes
+    -----
+    Off unless it lowers the loss of the blocks left out of its fit, on average by more than one standard error over
+    the blocks. Each of five blocks holds one stretch of the seizure samples and one of the others: a plain stretch of
+    time would leave no seizure to fit on. Off, too, where T ends at a bound: the classes are then so well apart (or
+    mixed) that the recording does not say how sure to be.
+    """
+    label, z = _checked(log_odds, label, prior)
+    settings = {"temperature": 1.0, "prior": prior, "loss_before": None, "loss_after": None}
+    blocks = min(BLOCKS, int(label.sum()), int((1 - label).sum()))
+    if blocks < 2:
+        few = f"{int(label.sum())} seizure and {int((1 - label).sum())} other samples"
+        return settings | {"reason": f"the inner recording has {few}; each class needs two"}
+    shift = 0.0 if prior is None else float(logit(label.mean()))
+    losses = _left_out(z, label, shift, _blocks(label, blocks))
+    settings |= {"loss_before": float(losses[:, 0].mean()), "loss_after": float(losses[:, 1].mean())}
+    gain, best = losses[:, 0] - losses[:, 1], temperature(z, label, shift)
+    if not COLDEST * 1.01 < best < HOTTEST / 1.01:
+        return settings | {"reason": f"the likeliest temperature is at the bound of {COLDEST:g}–{HOTTEST:g}"}
+    if gain.mean() <= gain.std(ddof=1) / np.sqrt(blocks):
+        return settings | {"reason": "it does not lower the loss of blocks left out by more than a standard error"}
+    return settings | {"temperature": best, "reason": None}
+
+
+def apply(log_odds, settings):
+    """Return calibrated probabilities for log-odds, with what `fit` returned. Their order does not change.
+
+    A threshold is carried over in the same way: ``apply(log_odds(threshold), settings)`` decides as before.
+    """
+    prior = settings["prior"]
+    return expit(np.asarray(log_odds, float) / settings["temperature"] + (0.0 if prior is None else logit(prior)))
+
+
+def _checked(log_odds, label, prior):
+    label, z = np.asarray(label), np.asarray(log_odds, float)
+    if label.shape != z.shape or not set(np.unique(label)) <= {0, 1} or not np.isfinite(z).all():
+        raise RecordingError(f"Labels {label.shape} must be 0 or 1, and log-odds {z.shape} as many, all finite.")
+    if prior is not None and not 0 < prior < 1:
+        raise RecordingError(f"The prior is {prior}; it must be between 0 and 1: the training samples' seizure share.")
+    return label.astype(int), z
+
+
+def _blocks(label, blocks):
+    """Return each sample's block, int [n]: each class is cut into equal stretches of time."""
+    block = np.zeros(len(label), int)
+    for value in (0, 1):
+        rows = np.flatnonzero(label == value)
+        block[rows] = np.arange(len(rows)) * blocks // len(rows)
+    return block
+
+
+def _left_out(z, label, shift, block):
+    """Return each block's loss with T = 1 and with T fitted on the others, float [block, 2]."""
+    rows = []
+    for number in range(block.max() + 1):
+        out = block == number
+        fitted = temperature(z[~out], label[~out], shift)
+        rows.append([loss(z[out] / t + shift, label[out]) for t in (1.0, fitted)])
+    return np.array(rows)
