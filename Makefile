@@ -13,7 +13,7 @@ export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help study load benchmark-data test lab check lock clean
+.PHONY: help study load benchmark-data baselines test lab check lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -31,6 +31,12 @@ load: .venv/installed  ## simulate and preprocess PATIENT (simlong: 20 hours) ou
 
 benchmark-data: .venv/installed  ## measure reading, fetching and preprocessing into output/benchmark/data.json (half an hour)
 	@python tests/benchmark_data.py
+
+# braindecode's own requirements are not all needed, and some do not install beside this torch.
+baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about two hours)
+	@pip install --quiet --no-deps --upgrade --target .venv-baselines braindecode==0.8.1 skorch==1.4.0 einops==0.8.2 \
+		torchinfo==1.8.0 docstring-inheritance==3.0.0 h5py==3.16.0
+	@PYTHONPATH=.venv-baselines python tests/benchmark_baselines.py
 
 test: .venv/installed  ## run all tests
 	@python -m pytest -n auto --dist loadfile
