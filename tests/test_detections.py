@@ -48,7 +48,7 @@ def test_event_counts_are_timescorings(true):
     direct = EventScoring(Annotation([list(map(float, s)) for s in true], 10, 6000), Annotation(spans, 10, 6000))
     assert counts.loc["a"].tolist() == [direct.refTrue, direct.tp, direct.fp, pytest.approx(1 / 6)]
     assert counts.loc["b", ["seizures", "detected", "false_alarms"]].tolist() == [1, 0, 0]
-    rates, whole = detections.event_rates(**counts.sum().to_dict()), scores.event_scores(found, seizures, lengths)
+    rates, whole = scores.event_rates(**counts.sum().to_dict()), scores.event_scores(found, seizures, lengths)
     assert {name: whole[name] for name in rates} == pytest.approx(rates)
 
 

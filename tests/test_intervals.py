@@ -145,15 +145,15 @@ def test_event_counts_add_up_to_the_scores():
     assert table.loc["a"].tolist() == pytest.approx([2, 1, 1, 1 / 6])
     assert table.loc["b"].tolist() == pytest.approx([0, 0, 1, 1 / 6])
     whole = scores.event_scores(found, seizures, durations)
-    rates = detections.event_rates(**table.sum())
+    rates = scores.event_rates(**table.sum())
     assert rates == pytest.approx({name: whole[name] for name in rates})
 
 
 def test_false_alarms_weigh_by_hours():
     """1 in an hour and 0 in 11 hours: 2 in 24 h, not the mean of 24 and 0."""
     table = pd.DataFrame({"seizures": 0, "detected": 0, "false_alarms": [1, 0], "hours": [1.0, 11.0]}, list("ab"))
-    assert detections.event_rates(**table.sum())["fp_per_24h"] == 2
-    assert detections.event_rates(**table.sum())["sensitivity"] is None
+    assert scores.event_rates(**table.sum())["fp_per_24h"] == 2
+    assert scores.event_rates(**table.sum())["sensitivity"] is None
 
 
 @pytest.mark.parametrize(

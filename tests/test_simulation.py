@@ -230,7 +230,8 @@ def test_a_recording_taken_out_of_the_plan_goes(tmp_path):
     plan = {name: {"duration_s": 12, "seizures": []} for name in ("tiny_01", "tiny_02")}
     simulate_patient(tmp_path, "tiny", plan, 3)
     (tmp_path / "mine.edf").write_text("")
+    (tmp_path / ".tiny_01.999999999.partial.edf").write_text("of a killed run")
     simulate_patient(tmp_path, "tiny", {"tiny_02": plan["tiny_02"]}, 3)
-    assert sorted(path.name for path in tmp_path.glob("*.edf")) == ["mine.edf", "tiny_02.edf"]
+    assert sorted(path.name for path in tmp_path.glob("*.edf")) == ["mine.edf", "tiny_02.edf"]  # hidden ones too
     with pytest.raises(ValueError, match="tiny_01: the plan is .*it must be like"):
         simulate_patient(tmp_path, "tiny", {"tiny_01": {"duration": 12}}, 3)

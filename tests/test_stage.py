@@ -97,6 +97,11 @@ def test_typo_in_a_params_file(project, old, new, said):
         ("source: physionet\nfolder: x", "there is no parameter 'folder'"),
         ("source: directory\nfolder: x\nfingerprint: y\nframes: 2.0", "did you mean 'frame_s'"),
         ("", "source is None"),
+        ("source:\tsimulate\n\tx", "cannot be read as YAML"),
+        ("- a\n- b", "wanted are lines of the form 'key: value'"),
+        ('source: simulate\nseed: 1\nrecordings: {}\nframe_s: "2"', "frame_s is '2'; it must be a number"),
+        ("source: simulate\nseed: 1\nrecordings: {}\nframe_s: -1", "frame_s is -1"),
+        ("source: simulate\nseed: 1\nrecordings: [a]", "recordings must be lines like"),
     ],
 )
 def test_wrong_declarations(project, text, said):
@@ -269,23 +274,6 @@ def test_one_run_of_a_stage_at_a_time(tmp_path, capsys):
     assert "still at work" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("source:\tsimulate\n\tx", "cannot be read as YAML"),
-        ("- a\n- b", "wanted are lines of the form 'key: value'"),
-        ('source: simulate\nseed: 1\nrecordings: {}\nframe_s: "2"', "frame_s is '2'; it must be a number"),
-        ("source: simulate\nseed: 1\nrecordings: {}\nframe_s: -1", "frame_s is -1"),
-        ("source: simulate\nseed: 1\nrecordings: [a]", "recordings must be lines like"),
-    ],
-)
-def test_declarations_written_by_hand(project, text, said):
-    """Each is one message that names the file, not a traceback of the YAML library."""
-    (project / "params" / "patients" / "x.yaml").write_text(text)
-    with pytest.raises(ValueError, match=f"params/patients/x.yaml.*{said}"):
-        patients.load("x")
-
-
 @pytest.mark.parametrize("name", ["007", "no", "null", "models", "benchmark", "SIM08", "a b", "../x"])
 def test_names_that_cannot_name_a_patient(project, excerpts, name):
     """A number or a truth value to YAML, another folder of output/, a declared name in capitals, a path."""
@@ -360,3 +348,19 @@ def test_a_long_temporary_folder_leaves_room_for_sockets(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 80)))
     with stage._short_folder() as folder:
         assert len(folder) < 60
+
+
+def test_nothing_is_swept_in_a_folder_of_the_users(project, monkeypatch):
+    """Acquiring reads a declared folder: a file there named like a leftover of ours is not ours to delete."""
+    mine = project / "mine" / ".x.999999999.partial.edf"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    declaration = f"source: directory\nfolder: {mine.parent}\nfingerprint: x\n"
+    (project / "params" / "patients" / "mine.yaml").write_text(declaration)
+
+    def execute(source, *_, **__):
+        return nbformat.read(source, as_version=4)
+
+    monkeypatch.setattr(stage.papermill, "execute_notebook", execute)
+    stage.run("acquire", "mine")
+    assert mine.exists()

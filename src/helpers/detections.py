@@ -34,16 +34,6 @@ def event_counts(found, seizures, durations_s):
     return pd.DataFrame.from_dict(rows, orient="index", columns=["seizures", "detected", "false_alarms", "hours"])
 
 
-def event_rates(seizures, detected, false_alarms, hours):
-    """Return the rates of `scores.event_scores` from its counts: recordings weigh by their seizures and hours."""
-    return {
-        "sensitivity": scores.ratio(detected, seizures),
-        "precision": scores.ratio(detected, detected + false_alarms),
-        "f1": scores.ratio(2 * detected, seizures + detected + false_alarms),
-        "fp_per_24h": scores.ratio(false_alarms * 24, hours),
-    }
-
-
 def latencies(table, seizures, durations_s):
     """List every seizure, whether it was found, and how long after its onset.
 

@@ -132,13 +132,15 @@ def event_scores(found, seizures, durations_s):
         score = EventScoring(Annotation(reference, SCORING_HZ, length), Annotation(hypothesis, SCORING_HZ, length))
         seizure_count, detected = seizure_count + score.refTrue, detected + score.tp
         false_alarms += score.fp
-    sensitivity, precision = ratio(detected, seizure_count), ratio(detected, detected + false_alarms)
+    counts = {"seizures": int(seizure_count), "detected": int(detected), "false_alarms": int(false_alarms)}
+    return counts | event_rates(**counts, hours=sum(durations_s.values()) / 3600)
+
+
+def event_rates(seizures, detected, false_alarms, hours):
+    """Return the rates of `event_scores` from its counts: recordings weigh by their seizures and hours."""
     return {
-        "seizures": int(seizure_count),
-        "detected": int(detected),
-        "false_alarms": int(false_alarms),
-        "sensitivity": sensitivity,
-        "precision": precision,
-        "f1": ratio(2 * detected, seizure_count + detected + false_alarms),
-        "fp_per_24h": ratio(false_alarms * 86400, sum(durations_s.values())),
+        "sensitivity": ratio(detected, seizures),
+        "precision": ratio(detected, detected + false_alarms),
+        "f1": ratio(2 * detected, seizures + detected + false_alarms),
+        "fp_per_24h": ratio(false_alarms * 24, hours),
     }

@@ -16,7 +16,7 @@ from edfio import Edf, EdfSignal, Recording
 
 from helpers.background import add_artefacts, add_graphoelements, add_rhythmic_bursts, ongoing, sleep_depth
 from helpers.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
-from helpers.files import whole, write_text
+from helpers.files import sweep, whole, write_text
 from helpers.ictal import add_seizure
 from helpers.summaries import read_summary
 from helpers.workers import mapped
@@ -58,6 +58,7 @@ def simulate_patient(folder, patient, recordings, seed):
             )
         _check(name, plan["duration_s"], plan["seizures"])
     folder, start, summary, pieces = Path(folder), FIRST_START, [_summary_head()], []
+    sweep(folder)
     before = folder / f"{patient}-summary.txt"
     for entry in read_summary(before) if before.exists() else []:
         if Path(entry["file"]).stem not in recordings:  # of an earlier plan

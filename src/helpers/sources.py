@@ -40,7 +40,7 @@ def acquire(patient):
                 f"says whether they hold a seizure; they are not used: {', '.join(unlisted)}."
             )
     else:
-        summary = any(name.name.endswith("-summary.txt") for name in recordings.contents(folder))
+        summary = any(path.name.endswith("-summary.txt") for path in recordings.contents(folder))
         description = description.format(layout="CHB-MIT's layout" if summary else "BIDS with HED-SCORE events")
     return folder, {
         "patient": patient,

@@ -145,8 +145,6 @@ def run(stage, patient):
         kernel = Config(KernelManager={"transport": "ipc", "ip": os.path.join(sockets, "kernel")})
         files.sweep(target.parent, target.stem)
         files.sweep(files.ROOT / "output" / patient / stage)
-        if stage == "acquire":
-            files.sweep(patients.recordings_folder(patient))
         try:
             book = papermill.execute_notebook(
                 source, partial, {"patient": patient, **values}, cwd=source.parent, stderr_file=sys.stderr,
