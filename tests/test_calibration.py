@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss
 
-from helpers import calibration, ranking, training
+from helpers import calibration, ranking
 from helpers.errors import RecordingError
 
 
@@ -121,7 +121,7 @@ def test_off_where_the_recording_does_not_tell(z, label, reason):
     """One class, hardly a sample of one, or nothing to weigh: T = 1, the reason beside it."""
     fitted = calibration.fit(z, label)
     assert fitted["temperature"] == 1 and reason in fitted["reason"]
-    assert calibration.apply(z, fitted) == pytest.approx(training.sigmoid(z))
+    assert calibration.apply(np.array(z), fitted) == pytest.approx(expit(z))
 
 
 @pytest.mark.parametrize("prior", [None, 0.05])
@@ -141,6 +141,32 @@ def test_prior_shift_by_hand():
     fitted = {"temperature": 4.0, "prior": 0.02}
     assert calibration.apply(0.0, fitted) == pytest.approx(0.02)
     assert calibration.apply(np.log(49) * 4, fitted) == pytest.approx(0.5)
+
+
+def test_without_takes_the_temperature_away_and_nothing_else():
+    """Log-odds ln 9 at T = 2 and share 0.5 were 0.75; without the temperature 0.9. Fold 1 has T = 1 and a share of 0.1,
+    which stays: odds 9 · 1/9, so 0.5. Rows keep their order, whatever the folds'."""
+    table = pd.DataFrame({"fold": [1, 0, 1], "log_odds": np.log([9.0, 9.0, 1.0]), "p_seizure": [0.5, 0.75, 0.1]})
+    choices = [
+        {"fold": fold, "calibration": {"temperature": temperature, "prior": prior, "reason": None}}
+        for fold, temperature, prior in ((0, 2.0, 0.5), (1, 1.0, 0.1))
+    ]
+    table.index = [7, 3, 5]
+    found = calibration.without(table, choices)
+    assert found["p_seizure"].tolist() == pytest.approx([0.5, 0.9, 0.1]) and found.index.tolist() == [7, 3, 5]
+    pd.testing.assert_frame_equal(found.drop(columns="p_seizure"), table.drop(columns="p_seizure"))
+
+
+def test_several_recordings_are_fitted_together():
+    """Two inner recordings, one after the other, the second without a seizure: T is that of both, near the true 2, and
+    each of five blocks left out holds both classes."""
+    z, label = inner(4000, 2.0, 0.3, seed=4)
+    quiet, none = inner(4000, 2.0, 0.0, seed=5)
+    both, labels = np.concatenate([z, quiet]), np.concatenate([label, none])
+    blocks = calibration._blocks(labels, 5)
+    assert all(set(labels[blocks == number]) == {0, 1} for number in range(5))
+    fitted = calibration.fit(both, labels, float(labels.mean()))
+    assert fitted["temperature"] == pytest.approx(2, rel=0.1) and fitted["loss_after"] < fitted["loss_before"]
 
 
 def test_certainty_has_finite_log_odds():

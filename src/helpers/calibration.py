@@ -95,18 +95,18 @@ def temperature(log_odds, label, shift=0.0):
 
 
 def fit(log_odds, label, prior=None):
-    """Fit one temperature on the inner recording, or leave it off.
+    """Fit one temperature on the inner recordings, or leave it off.
 
     Parameters
     ----------
     log_odds : float [n]
-        Of the network, trained on batches half of them seizure. In order of time.
+        Of networks trained on batches half of them seizure. Recording by recording, in order of time.
     label : int [n]
     prior : float or None
-        Share of seizure among the training recordings' samples. With it, log(prior / (1 − prior)) is added to the
+        Share of seizure to be expected. With it, log(prior / (1 − prior)) is added to the
         log-odds over T: what batches of one half took away (Saerens et al., Neural Comput. 14:21, 2002; King & Zeng,
-        Political Analysis 9:137, 2001). T itself is fitted with the inner recording's own share in its place, as T
-        must not make up for a recording with more or less seizure than others. None: no shift in either.
+        Political Analysis 9:137, 2001). T itself is fitted with the inner recordings' own share in its place, as
+        T must not make up for recordings with more or less seizure than others. None: no shift in either.
 
     Returns
     -------
@@ -124,14 +124,14 @@ def fit(log_odds, label, prior=None):
     Off unless it lowers the loss of the blocks left out of its fit, on average by more than one standard error over
     the blocks. Each of five blocks holds one stretch of the seizure samples and one of the others: a plain stretch of
     time would leave no seizure to fit on. Off, too, where T ends at a bound: the classes are then so well apart (or
-    mixed) that the recording does not say how sure to be.
+    mixed) that the recordings do not say how sure to be.
     """
     label, z = _checked(log_odds, label, prior)
     settings = {"temperature": 1.0, "prior": prior, "loss_before": None, "loss_after": None}
     blocks = min(BLOCKS, int(label.sum()), int((1 - label).sum()))
     if blocks < 2:
         few = f"{int(label.sum())} seizure and {int((1 - label).sum())} other samples"
-        return settings | {"reason": f"the inner recording has {few}; each class needs two"}
+        return settings | {"reason": f"the inner recordings have {few}; each class needs two"}
     shift = 0.0 if prior is None else float(logit(label.mean()))
     losses = _left_out(z, label, shift, _blocks(label, blocks))
     settings |= {"loss_before": float(losses[:, 0].mean()), "loss_after": float(losses[:, 1].mean())}
@@ -149,7 +149,14 @@ def apply(log_odds, settings):
     A threshold is carried over in the same way: ``apply(log_odds(threshold), settings)`` decides as before.
     """
     prior = settings["prior"]
-    return expit(np.asarray(log_odds, float) / settings["temperature"] + (0.0 if prior is None else logit(prior)))
+    return expit(log_odds / settings["temperature"] + (0.0 if prior is None else logit(prior)))
+
+
+def without(table, choices):
+    """Return decisions (see `decisions.decide`) with the probabilities of T = 1, to see what the temperature did."""
+    fitted = {choice["fold"]: choice["calibration"] | {"temperature": 1.0} for choice in choices}
+    parts = [apply(part["log_odds"], fitted[fold]) for fold, part in table.groupby("fold")]
+    return table.assign(p_seizure=pd.concat(parts).loc[table.index])
 
 
 def _checked(log_odds, label, prior):
@@ -157,7 +164,7 @@ def _checked(log_odds, label, prior):
     if label.shape != z.shape or not set(np.unique(label)) <= {0, 1} or not np.isfinite(z).all():
         raise RecordingError(f"Labels {label.shape} must be 0 or 1, and log-odds {z.shape} as many, all finite.")
     if prior is not None and not 0 < prior < 1:
-        raise RecordingError(f"The prior is {prior}; it must be between 0 and 1: the training samples' seizure share.")
+        raise RecordingError(f"The prior is {prior}; it must be between 0 and 1: a share of seizure.")
     return label.astype(int), z
 
 

@@ -1,4 +1,10 @@
-"""Folds by recording: no frame, no second of EEG is on both sides of a split."""
+"""Folds by recording: no frame, no second of EEG is on both sides of a split.
+
+Recordings are dealt to blocks, one recording with a seizure in each. A fold holds one block out. A network is trained
+without two blocks: in the fold of either, it is a member of the detector, and the other is its inner block, on which
+nothing but threshold, post-processing and temperature are chosen. So each fold's choices rest on several recordings
+that its members have not seen either, and each network serves two folds.
+"""
 
 from dataclasses import dataclass
 
@@ -7,15 +13,27 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Fold:
-    """The recordings of one fold: `held_out` is reported, `inner` chooses the threshold, `train` trains."""
+    """One fold: `held_out` is reported; `inner` are the numbers of the folds whose blocks are inner here, in order."""
 
     number: int
     held_out: tuple
-    inner: str
+    inner: tuple
+
+
+@dataclass(frozen=True)
+class Split:
+    """What one network is trained on: all recordings but those of the two folds `without` (their numbers, rising)."""
+
+    without: tuple
     train: tuple
 
+    @property
+    def name(self):
+        """The network's name, as "0-3": of the two folds that it serves."""
+        return "-".join(map(str, self.without))
 
-def leave_one_recording_out(recordings, with_seizure):
+
+def leave_one_recording_out(recordings, with_seizure, members):
     """Deal recordings to folds: each holds out one recording with a seizure, and its share of those without.
 
     Parameters
@@ -24,18 +42,21 @@ def leave_one_recording_out(recordings, with_seizure):
         All recordings, in order of time.
     with_seizure : collection of str
         Those that hold a seizure.
+    members : int
+        Networks a fold, at most: as many other blocks are inner in turn, the nearest first. There are never more than
+        other blocks. An odd number is one more where both neighbours at that distance count.
 
     Returns
     -------
     list of Fold
         As many as recordings with a seizure. Each recording is held out once. Recordings without a seizure are
-        dealt in contiguous blocks, so that neighbours in time stay together. A fold's inner recording is the
-        seizure recording after the one held out.
+        dealt in contiguous blocks, so that neighbours in time stay together.
 
     Raises
     ------
     ValueError
-        If fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains.
+        If fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains; or `members`
+        is below 1.
     """
     positive = [name for name in recordings if name in with_seizure]
     free = [name for name in recordings if name not in with_seizure]
@@ -45,20 +66,51 @@ def leave_one_recording_out(recordings, with_seizure):
             "the study needs at least 3: one held out, one to choose the threshold, one to train. "
             "Add recordings with seizures, or correct the summary."
         )
-    blocks = [tuple(block.tolist()) for block in np.array_split(np.array(free, dtype=str), len(positive))]
+    if members < 1:
+        raise ValueError(f"members is {members}; a fold needs at least 1 network.")
+    count = len(positive)
+    blocks = [tuple(block.tolist()) for block in np.array_split(np.array(free, dtype=str), count)]
     folds = []
     for number, name in enumerate(positive):
-        held_out, inner = (name, *blocks[number]), positive[(number + 1) % len(positive)]
-        train = tuple(r for r in recordings if r not in held_out and r != inner)
-        folds.append(Fold(number, held_out, inner, train))
+        # Neighbours on both sides, so that whoever is inner to me has me as inner: the network is shared.
+        near = range(1, min((members + 1) // 2, count // 2) + 1)
+        inner = sorted({(number + way * far) % count for far in near for way in (1, -1)})
+        folds.append(Fold(number, (name, *blocks[number]), tuple(inner)))
     check(folds, recordings)
     return folds
 
 
+def splits(folds):
+    """Return the networks to train, each once, as a list of Split; `folds` are all of a study."""
+    recordings = [name for fold in folds for name in fold.held_out]
+    found = []
+    for without in sorted({tuple(sorted((fold.number, other))) for fold in folds for other in fold.inner}):
+        unseen = {name for number in without for name in folds[number].held_out}
+        found.append(Split(without, tuple(name for name in sorted(recordings) if name not in unseen)))
+    return found
+
+
+def members(fold, found):
+    """Return pairs of (the number of the inner fold, Split) of the networks of one fold, in order."""
+    by_pair = {split.without: split for split in found}
+    return [(other, by_pair[tuple(sorted((fold.number, other)))]) for other in fold.inner]
+
+
 def check(folds, recordings):
-    """Raise AssertionError unless each recording is held out once and stands on one side only of each fold."""
+    """Raise AssertionError unless each recording is held out once and stands on one side only of each network."""
     held_out = [name for fold in folds for name in fold.held_out]
     assert sorted(held_out) == sorted(recordings), f"held out {held_out}, of {recordings}"
     for fold in folds:
-        sides = [*fold.held_out, fold.inner, *fold.train]
-        assert sorted(sides) == sorted(recordings), f"fold {fold.number} has {sides}, of {recordings}"
+        assert fold.inner, f"fold {fold.number} has no inner block"
+        for other, split in members(fold, splits(folds)):
+            check_apart(fold, folds[other], split)
+            sides = [*fold.held_out, *folds[other].held_out, *split.train]
+            assert sorted(sides) == sorted(recordings), f"fold {fold.number} has {sides}, of {recordings}"
+
+
+def check_apart(fold, inner, split):
+    """Raise AssertionError if a recording is on two sides: held out, inner, or in what the network trains on."""
+    sides = {"held out": set(fold.held_out), "inner": set(inner.held_out), "trained on": set(split.train)}
+    for one, other in (("held out", "inner"), ("held out", "trained on"), ("inner", "trained on")):
+        both = sorted(sides[one] & sides[other])
+        assert not both, f"fold {fold.number}: {', '.join(both)} is both {one} and {other}; it must be on one side."

@@ -1,10 +1,12 @@
-"""The detector: a compact convolutional encoder per frame, and a recurrent head over t0, t1, t2."""
+"""The detector: a compact convolutional encoder per frame and a recurrent head over t0, t1, t2; several averaged."""
 
 import json
 
 import safetensors.torch
 import torch
 from torch import nn
+
+POOL = 2  # bins and columns that are averaged first
 
 
 class SpectrogramNetwork(nn.Module):
@@ -31,29 +33,33 @@ class SpectrogramNetwork(nn.Module):
     def __init__(self, channels, frequencies, width, hidden, dropout):
         super().__init__()
         self.config = dict(channels=channels, frequencies=frequencies, width=width, hidden=hidden, dropout=dropout)
-        # The statistics of the training recordings, kept with the weights: mean and deviation a channel and bin.
+        # The statistics of the training recordings, kept with the weights, a channel and bin: the mean of the
+        # spectrogram, and the deviation of the pooled one.
         self.register_buffer("mean", torch.zeros(channels, frequencies, 1))
-        self.register_buffer("deviation", torch.ones(channels, frequencies, 1))
+        self.register_buffer("deviation", torch.ones(channels, frequencies // POOL, 1))
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
         self.shape = nn.Conv2d(width, width, kernel_size=3)
         self.evolve = nn.Conv2d(width, width, kernel_size=3)
         # Frequency keeps its place (a rhythm at 3 Hz is not one at 20 Hz); time within a frame is averaged.
-        self.embed = nn.Linear(width * (frequencies // 2), hidden)
+        self.embed = nn.Linear(width * (frequencies // POOL), hidden)
         self.dropout = nn.Dropout(dropout)
         self.recur = nn.GRU(hidden, hidden, batch_first=True)
         self.score = nn.Linear(hidden, 1)
         self.to(memory_format=torch.channels_last)  # a third faster on a CPU
 
-    def maps(self, triptychs):
-        """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/2]."""
-        n, steps = triptychs.shape[:2]
-        x = ((triptychs - self.mean) / self.deviation).flatten(0, 1)  # [n·3, C, F, T]
-        # One periodogram's log power varies by 5.6 dB from bin to bin by chance: 2 × 2 of them first make an average.
-        x = nn.functional.avg_pool2d(x, 2)  # [n·3, C, F/2, T/2]
+    def encode(self, pooled):
+        """Return the explained layer of pooled triptychs: [triptych, step, C, F/2, T/2] → [triptych, step, K, …]."""
+        n, steps = pooled.shape[:2]
+        x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)  # [n·3, C, F/2, T/2]
         x = torch.relu(self.mix(x))  # [n·3, K, F/2, T/2]
         x = torch.relu(self.shape(repeat_edges(x)))
         x = torch.relu(self.evolve(repeat_edges(x)))
         return x.unflatten(0, (n, steps))
+
+    def maps(self, triptychs):
+        """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/2]."""
+        n, steps = triptychs.shape[:2]
+        return self.encode(pool(triptychs.flatten(0, 1)).unflatten(0, (n, steps)))
 
     def decide(self, maps):
         """Return log-odds of seizure: [triptych, step, K, F/2, T/2] → [triptych]."""
@@ -65,6 +71,49 @@ class SpectrogramNetwork(nn.Module):
     def forward(self, triptychs):
         """Return log-odds of seizure for triptychs [triptych, step, C, F, T] in dB."""
         return self.decide(self.maps(triptychs))
+
+
+class Ensemble(nn.Module):
+    """The mean of several networks' log-odds, as one network: what a fold decides by, and what is explained.
+
+    Its explained layer holds the maps of all members, one after the other: [triptych, step, members · K, F/2, T/2].
+    """
+
+    def __init__(self, networks):
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    @property
+    def mean(self):
+        """The mean of the members' training means, [C, F, 1] in dB."""
+        return torch.stack([network.mean for network in self.networks]).mean(dim=0)
+
+    def maps(self, triptychs):
+        """Return the explained layer of all members; see `SpectrogramNetwork.maps`."""
+        return torch.cat([network.maps(triptychs) for network in self.networks], dim=2)
+
+    def decide(self, maps):
+        """Return log-odds of seizure; see `SpectrogramNetwork.decide`."""
+        own = maps.chunk(len(self.networks), dim=2)
+        scores = [network.decide(part) for network, part in zip(self.networks, own, strict=True)]
+        return torch.stack(scores).mean(dim=0)
+
+    def forward(self, triptychs):
+        """Return log-odds of seizure for triptychs [triptych, step, C, F, T] in dB."""
+        return self.decide(self.maps(triptychs))
+
+
+def pool(power):
+    """Average 2 × 2 cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/2]; odd last bins, columns are left out.
+
+    One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of four says more.
+    """
+    return nn.functional.avg_pool2d(power, POOL)
+
+
+def pool_bins(mean):
+    """Average the bins of [C, F, 1] as `pool` does those of a spectrogram: [C, F/2, 1]."""
+    return nn.functional.avg_pool2d(mean, (POOL, 1))
 
 
 def repeat_edges(maps):
@@ -95,3 +144,8 @@ def load(path):
         network = SpectrogramNetwork(**json.loads(file.metadata()["config"]))
         network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     return network.eval()
+
+
+def load_ensemble(folder, names):
+    """Return the networks `names` (see `folds.Split.name`) in `folder` as one, ready to predict."""
+    return Ensemble([load(folder / f"{name}.safetensors") for name in names]).eval()

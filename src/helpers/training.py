@@ -1,4 +1,4 @@
-"""Training a fold: batches as slices of memory-mapped spectrograms, early stopping and threshold on the inner one."""
+"""Training: networks that never see two blocks of recordings, their weights averaged over epochs, scores for both."""
 
 import os
 from dataclasses import dataclass
@@ -9,21 +9,23 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from helpers import workers
-from helpers.network import SpectrogramNetwork
+from helpers.folds import check_apart, members, splits
+from helpers.network import POOL, SpectrogramNetwork, pool, pool_bins
 from helpers.spectrograms import opened
 
 STATISTICS_COLUMNS = 2048  # columns summed at a time: an hour as float64 would take a quarter of a gigabyte
+AVERAGED = 0.5  # share of the epochs, the last ones, whose weights are averaged
+QUIETEST_DB, LOUDEST_DB = -10.0, 0.0  # of other EEG mixed into a triptych
 
 
 @dataclass
 class Trained:
-    """What a fold leaves: its network, learning curves, threshold and predictions on the held-out recordings."""
+    """What a network leaves: itself, its learning curves, and its log-odds for the samples that it has not seen."""
 
-    fold: int
+    split: object
     network: SpectrogramNetwork
     curves: pd.DataFrame
-    threshold: float
-    predictions: pd.DataFrame
+    log_odds: pd.Series
 
 
 def device():
@@ -32,28 +34,54 @@ def device():
     return torch.device("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else torch.device(wanted)
 
 
-def slices(spectrograms, table, frame_columns):
+def slices(spectrograms, table, frame_columns, pooled=1):
     """Return triptychs as an array.
 
     Parameters
     ----------
-    spectrograms : dict of str → float16 [C, F, column]
-        By recording, memory-mapped: only the slices are read.
+    spectrograms : dict of str → float [C, F, column]
+        By recording, memory-mapped (only the slices are read) or from `pooled_spectrograms`.
     table : pandas.DataFrame
         ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
     frame_columns : int
-        Columns of a frame (T).
+        Columns of a frame (T), before pooling.
+    pooled : int
+        How many columns make one of `spectrograms`.
 
     Returns
     -------
-    float32 tensor [triptych, 3, C, F, T]
+    float32 tensor [triptych, 3, C, F, T / pooled]
     """
+    size = frame_columns // pooled
     pieces = [
-        spectrograms[recording][:, :, column : column + 3 * frame_columns]
+        spectrograms[recording][:, :, column // pooled : column // pooled + 3 * size]
         for recording, column in zip(table["recording"], table["column"], strict=True)
     ]
-    stacked = torch.from_numpy(np.stack(pieces).astype(np.float32))  # [n, C, F, 3·T]
-    return stacked.unflatten(3, (3, frame_columns)).permute(0, 3, 1, 2, 4)
+    stacked = torch.from_numpy(np.stack(pieces).astype(np.float32, copy=False))  # [n, C, F, 3·T]
+    return stacked.unflatten(3, (3, size)).permute(0, 3, 1, 2, 4)
+
+
+def pooled_spectrograms(spectrograms, names, frame_columns, columns):
+    """Return whole recordings pooled as the network does (`network.pool`), float32 [C, F/2, column/2]: 28 MB an hour.
+
+    Raises
+    ------
+    ValueError
+        If a frame, or a triptych's first column among `columns`, is no multiple of what is pooled.
+    """
+    if frame_columns % POOL or (np.asarray(columns) % POOL).any():
+        raise ValueError(
+            f"A frame has {frame_columns} columns; it and step_s must be a multiple of {POOL} columns, as the network "
+            f"averages {POOL} of them first. Set frame_s and step_s to multiples of {POOL} hop_s."
+        )
+    found = {}
+    for name in names:
+        power, parts = spectrograms[name], []
+        for first in range(0, power.shape[2], STATISTICS_COLUMNS):
+            part = np.ascontiguousarray(power[:, :, first : first + STATISTICS_COLUMNS], dtype=np.float32)
+            parts.append(pool(torch.from_numpy(part)).numpy())
+        found[name] = np.concatenate(parts, axis=2)
+    return found
 
 
 def statistics(spectrograms, recordings):
@@ -69,43 +97,18 @@ def statistics(spectrograms, recordings):
     return tuple(torch.from_numpy(x[:, :, None].astype(np.float32)) for x in (mean, deviation))
 
 
-def predict(network, spectrograms, table, frame_columns, batch=64):
-    """Return the log-odds of seizure for each triptych of `table`, float64 [triptych]."""
+def predict(network, pooled, table, frame_columns, batch=64):
+    """Return the log-odds of seizure for each triptych of `table`, float64 [triptych].
+
+    `pooled` is from `pooled_spectrograms`: the same numbers as the network's own on the spectrograms, in less time.
+    """
     where, scores = next(network.parameters()).device, []
     network.eval()
     with torch.no_grad():
         for first in range(0, len(table), batch):
-            part = slices(spectrograms, table.iloc[first : first + batch], frame_columns)
-            scores.append(network(part.to(where)).cpu().double())
-    return torch.cat(scores).numpy()
-
-
-def best_threshold(label, p_seizure):
-    """Return the threshold with the highest F1 on the inner recording.
-
-    Between two neighbouring probabilities all thresholds decide alike: the middle of the widest such gap among the
-    best is taken, the farthest from any sample.
-
-    Parameters
-    ----------
-    label : int [n]
-    p_seizure : float [n]
-
-    Raises
-    ------
-    ValueError
-        If there is no seizure sample: F1 is then 0 or undefined at every threshold.
-    """
-    label, p_seizure = np.asarray(label), np.asarray(p_seizure)
-    if label.sum() == 0:
-        raise ValueError("The inner recording has no seizure sample, so no threshold can be chosen on it.")
-    edges = np.unique(np.concatenate([[0.0], p_seizure, [1.0]]))
-    middles = (edges[:-1] + edges[1:]) / 2
-    decided = p_seizure[None] >= middles[:, None]
-    hits = (decided & (label == 1)).sum(axis=1)
-    f1 = 2 * hits / (decided.sum(axis=1) + label.sum())
-    best = np.flatnonzero(f1 == f1.max())
-    return float(middles[best[np.argmax(np.diff(edges)[best])]])
+            part = slices(pooled, table.iloc[first : first + batch], frame_columns, POOL).to(where)
+            scores.append(network.decide(network.encode(part)).cpu().double())
+    return torch.cat(scores).numpy() if scores else np.zeros(0)
 
 
 def balanced_batch(table, size, generator):
@@ -118,22 +121,21 @@ def balanced_batch(table, size, generator):
     return table.iloc[np.concatenate(rows)]
 
 
-def train_fold(fold, spectrograms, overlapping, samples, frame_columns, settings):
-    """Train one fold and predict its held-out recordings.
+def train_split(split, spectrograms, overlapping, samples, frame_columns, settings):
+    """Train one network, and score the samples of the recordings that it has not seen.
 
     Parameters
     ----------
-    fold : folds.Fold
+    split : folds.Split
     spectrograms : dict of str → float16 [C, F, column]
     overlapping : pandas.DataFrame
         Triptychs to train on, at small steps.
     samples : pandas.DataFrame
-        Triptychs to decide on, one a frame: those of the inner recording choose epoch and threshold, those of the
-        held-out recordings are predicted.
+        Triptychs to decide on, one a frame; those of recordings that are not trained on are scored.
     frame_columns : int
     settings : dict
         ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``learning_rate``, ``weight_decay``, ``width``,
-        ``hidden``, ``dropout``, ``gain_db``.
+        ``hidden``, ``dropout``, ``gain_db``, ``mixed``, ``silent``, ``averaged``.
 
     Returns
     -------
@@ -144,62 +146,125 @@ def train_fold(fold, spectrograms, overlapping, samples, frame_columns, settings
     ValueError
         If the training recordings lack seizure or non-seizure samples.
     """
-    torch.set_num_threads(1)  # folds run beside each other; and one thread gives the same bytes on any machine
+    torch.set_num_threads(1)  # networks train beside each other; and one thread gives the same bytes on any machine
     torch.use_deterministic_algorithms(True)
-    torch.manual_seed(settings["seed"] + fold.number)
-    generator = np.random.default_rng([settings["seed"], fold.number])
-    train = overlapping[overlapping["recording"].isin(fold.train)]
-    inner = samples[samples["recording"] == fold.inner]
+    first, second = split.without
+    torch.manual_seed((settings["seed"] * 1000 + first) * 1000 + second)
+    generator = np.random.default_rng([settings["seed"], first, second])
+    train = overlapping[overlapping["recording"].isin(split.train)]
+    unseen = samples[~samples["recording"].isin(split.train)]
     if train["label"].nunique() < 2:
         raise ValueError(
-            f"Fold {fold.number} trains on {', '.join(fold.train)}, whose {len(train)} triptychs are all labelled "
+            f"Network {split.name} trains on {', '.join(split.train)}, whose {len(train)} triptychs are all labelled "
             f"{train['label'].unique().tolist()}; seizure (1) and non-seizure (0) are needed. Shorter frames "
             "(frame_s in the patient's file) leave more of them around a seizure."
         )
-    channels, frequencies = spectrograms[fold.train[0]].shape[:2]
+    columns = np.concatenate([train["column"], unseen["column"]])
+    pooled = pooled_spectrograms(spectrograms, list(spectrograms), frame_columns, columns)
+    network = prepared(spectrograms, pooled, split.train, settings)
+    curves = fit(network, pooled, train, unseen, frame_columns, settings, generator)
+    log_odds = pd.Series(predict(network, pooled, unseen, frame_columns), index=unseen.index)
+    return Trained(split, network.cpu(), curves.assign(network=split.name), log_odds)
+
+
+def prepared(spectrograms, pooled, names, settings):
+    """Return an untrained network that knows the statistics of the recordings `names`, and of no other."""
+    channels, frequencies = spectrograms[names[0]].shape[:2]
     network = SpectrogramNetwork(channels, frequencies, settings["width"], settings["hidden"], settings["dropout"])
-    network.mean, network.deviation = statistics(spectrograms, fold.train)
-    network.to(device())
-    curves = fit(network, spectrograms, train, inner, frame_columns, settings, generator)
-    threshold = best_threshold(inner["label"], sigmoid(predict(network, spectrograms, inner, frame_columns)))
-    held_out = samples[samples["recording"].isin(fold.held_out)]
-    p_seizure = sigmoid(predict(network, spectrograms, held_out, frame_columns))
-    predictions = held_out.assign(fold=fold.number, p_seizure=p_seizure, threshold=threshold)
-    return Trained(fold.number, network.cpu(), curves.assign(fold=fold.number), threshold, predictions)
+    network.mean, _ = statistics(spectrograms, names)
+    _, network.deviation = statistics(pooled, names)
+    return network.to(device())
 
 
-def fit(network, spectrograms, train, inner, frame_columns, settings, generator):
-    """Train `network` in place and leave it at the epoch with the lowest loss on the inner recording.
+def fit(network, pooled, train, unseen, frame_columns, settings, generator):
+    """Train `network` in place; it ends with the mean of the weights of the last epochs.
+
+    How many epochs is a setting, not a choice: stopping where one held-out recording likes it best follows that
+    recording's chance. Averaged weights lie in a flatter place (Izmailov et al., UAI 2018).
+
+    Parameters
+    ----------
+    network : SpectrogramNetwork
+    pooled : dict of str → float32 [C, F/2, column/2]
+    train, unseen : pandas.DataFrame
+        Triptychs to train on; and others, whose loss is only written down, a block a column.
+    frame_columns, settings
+        As for `train_split`.
+    generator : numpy.random.Generator
 
     Returns
     -------
     pandas.DataFrame
-        ``epoch``, ``train_loss``, ``inner_loss`` (both with the two classes weighted alike) and ``kept``.
+        ``epoch``, ``train_loss`` (of the mixed and changed triptychs), ``recording``, ``loss`` (of an unseen recording,
+        with the two classes weighted alike): a row an epoch and unseen recording.
     """
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"]
-    )
-    where, rows, best = next(network.parameters()).device, [], None
-    for epoch in range(settings["epochs"]):
+    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
+    optimiser, rows, total, count = torch.optim.AdamW(network.parameters(), **options), [], {}, 0
+    groups = {name: part for name, part in unseen.groupby("recording", sort=False)}
+    first = round(settings["epochs"] * (1 - settings["averaged"]), 6)  # 10 · (1 − 0.9) is a little below 1
+    for epoch in range(1, settings["epochs"] + 1):
         network.train()
         losses = []
         for _ in range(settings["batches_per_epoch"]):
-            batch = balanced_batch(train, settings["batch_size"], generator)
-            triptychs = slices(spectrograms, batch, frame_columns).to(where)
-            label = torch.tensor(batch["label"].to_numpy(), dtype=torch.float32, device=where)
-            levels = random_levels(generator, len(batch), triptychs.shape[2], settings["gain_db"]).to(where)
-            loss = binary_cross_entropy_with_logits(network(triptychs + levels), label)
+            where = network.mean.device
+            triptychs, label = changed_batch(pooled, train, frame_columns, network, settings, generator)
+            score = network.decide(network.encode(triptychs.to(where)))
+            loss = binary_cross_entropy_with_logits(score, label.to(where))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             losses.append(loss.item())
-        inner_loss = balanced_loss(inner["label"], predict(network, spectrograms, inner, frame_columns))
-        rows.append((epoch + 1, float(np.mean(losses)), inner_loss))
-        if inner_loss <= min(row[2] for row in rows):
-            best = (epoch + 1, {name: value.clone() for name, value in network.state_dict().items()})
-    network.load_state_dict(best[1])
-    curves = pd.DataFrame(rows, columns=["epoch", "train_loss", "inner_loss"])
-    return curves.assign(kept=(curves["epoch"] == best[0]).astype(int))
+        for name, part in groups.items():
+            score = predict(network, pooled, part, frame_columns)
+            rows.append((epoch, float(np.mean(losses)), name, balanced_loss(part["label"], score)))
+        if epoch > first or epoch == settings["epochs"]:
+            count += 1
+            for name, value in network.state_dict().items():
+                total[name] = total[name] + value if name in total else value.clone()
+    network.load_state_dict({name: value / count for name, value in total.items()})
+    network.eval()
+    return pd.DataFrame(rows, columns=["epoch", "train_loss", "recording", "loss"])
+
+
+def changed_batch(pooled, train, frame_columns, network, settings, generator):
+    """Return triptychs to learn from, half of them seizure, as they might also have been; and their labels.
+
+    Three changes, so that a handful of recordings stand for more: other EEG of the same patient runs along in a share
+    of the triptychs (`mixed`), each channel's level is another (`random_levels`), and some channels say nothing
+    (`silenced`), so that no decision hangs on one.
+    """
+    batch = balanced_batch(train, settings["batch_size"], generator)
+    triptychs = slices(pooled, batch, frame_columns, POOL)
+    if settings["mixed"]:
+        others = np.flatnonzero(train["label"].to_numpy() == 0)
+        others = train.iloc[generator.choice(others, len(batch))]
+        level_db = generator.uniform(QUIETEST_DB, LOUDEST_DB, len(batch))
+        level_db[generator.random(len(batch)) >= settings["mixed"]] = -np.inf
+        triptychs = mixed(triptychs, slices(pooled, others, frame_columns, POOL), level_db)
+    levels = random_levels(generator, len(batch), triptychs.shape[2], settings["gain_db"])
+    triptychs = silenced(triptychs + levels, network.mean.cpu(), settings["silent"], generator)
+    return triptychs, torch.tensor(batch["label"].to_numpy(), dtype=torch.float32)
+
+
+def silenced(triptychs, mean, share, generator):
+    """Return triptychs [triptych, 3, C, F/2, T], in each a `share` of the channels at the mean [C, F, 1]."""
+    kept = torch.from_numpy(generator.random(triptychs.shape[:3:2]) >= share)[:, None, :, None, None]
+    return torch.where(kept, triptychs, pool_bins(mean))
+
+
+def mixed(triptychs, others, level_db):
+    """Return triptychs with other EEG running along: powers add where two signals are independent.
+
+    Parameters
+    ----------
+    triptychs, others : float32 tensor [triptych, 3, C, F, T], in dB
+        The others from outside seizures, so that the label stays as it is.
+    level_db : float [triptych]
+        How much louder the other EEG is than it was; -inf leaves a triptych as it is.
+    """
+    nepers = np.float32(np.log(10) / 10)
+    level = torch.from_numpy(np.asarray(level_db, np.float32))[:, None, None, None, None]
+    return torch.logaddexp(triptychs * nepers, (others + level) * nepers) / nepers
 
 
 def random_levels(generator, count, channels, gain_db):
@@ -219,13 +284,8 @@ def balanced_loss(label, log_odds):
     return float(np.mean([loss[label == value].mean() for value in np.unique(label)]))
 
 
-def sigmoid(log_odds):
-    """Return probabilities for log-odds, without overflow."""
-    return 0.5 * (1 + np.tanh(np.asarray(log_odds) / 2))
-
-
 def train_all(folds, folder, *arguments):
-    """Train the folds beside each other, one thread each, with a progress bar (see `workers.mapped`).
+    """Train the networks of all folds beside each other, one thread each, with a progress bar (see `workers.mapped`).
 
     Parameters
     ----------
@@ -233,14 +293,54 @@ def train_all(folds, folder, *arguments):
     folder : Path
         Of the spectrograms: a worker maps them into its memory itself, as they are too large to be sent.
     arguments
-        The further ones of `train_fold`.
+        The further ones of `train_split`.
 
     Returns
     -------
     list of Trained
+        In the order of `folds.splits`.
     """
-    return workers.mapped(_train_from, [(fold, folder, *arguments) for fold in folds], "folds", "fold")
+    names = [name for fold in folds for name in fold.held_out]
+    pieces = [(split, folder, names, *arguments) for split in splits(folds)]
+    return workers.mapped(_train_from, pieces, "networks", "network")
 
 
-def _train_from(fold, folder, *arguments):
-    return train_fold(fold, opened(folder, [*fold.train, fold.inner, *fold.held_out]), *arguments)
+def _train_from(split, folder, names, *arguments):
+    return train_split(split, opened(folder, names), *arguments)
+
+
+def out_of_fold(folds, scored, samples):
+    """Put together what each fold decides on, and what it may choose by.
+
+    Parameters
+    ----------
+    folds : list of folds.Fold
+    scored : list of (folds.Split, pandas.Series)
+        Log-odds by the index of `samples`, of each network for all that it has not seen.
+    samples : pandas.DataFrame
+        ``recording`` and more.
+
+    Returns
+    -------
+    predictions : pandas.DataFrame
+        `samples` with ``fold`` and ``log_odds``: the mean of the fold's members.
+    inner : pandas.DataFrame
+        Rows of `samples` with ``fold``, ``network`` and ``log_odds``: for each fold and member, its inner block.
+
+    Raises
+    ------
+    AssertionError
+        If a network was trained on a recording that it scores: nothing of it may be reported.
+    """
+    log_odds, predictions, inner = {split.without: values for split, values in scored}, [], []
+    for fold in folds:
+        held_out, mine = samples[samples["recording"].isin(fold.held_out)], []
+        for other, split in members(fold, [split for split, _ in scored]):
+            check_apart(fold, folds[other], split)
+            values = log_odds[split.without]
+            block = samples[samples["recording"].isin(folds[other].held_out)]
+            mine.append(values.loc[held_out.index].to_numpy())
+            block = block.assign(fold=fold.number, network=split.name, log_odds=values.loc[block.index])
+            inner.append(block)
+        predictions.append(held_out.assign(fold=fold.number, log_odds=np.mean(mine, axis=0)))
+    return pd.concat(predictions).loc[samples.index], pd.concat(inner, ignore_index=True)
