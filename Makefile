@@ -13,7 +13,7 @@ export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help study load benchmark-data baselines test lab check lock clean
+.PHONY: help study load benchmark-data baselines ablation test lab check lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ baselines: .venv/installed  ## compare the network with every baseline in the sa
 	@pip install --quiet --no-deps --upgrade --target .venv-baselines braindecode==0.8.1 skorch==1.4.0 einops==0.8.2 \
 		torchinfo==1.8.0 docstring-inheritance==3.0.0 h5py==3.16.0
 	@PYTHONPATH=.venv-baselines python tests/benchmark_baselines.py
+
+ablation: .venv/installed  ## measure what each part of the network is worth, on patients simulated for it (about an hour)
+	@python tests/benchmark_ablation.py
 
 test: .venv/installed  ## run all tests
 	@python -m pytest -n auto --dist loadfile

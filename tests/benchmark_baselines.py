@@ -1,10 +1,10 @@
 """Ours against every baseline in the same folds: ``python tests/benchmark_baselines.py [patient …] [method …]``.
 
 Writes ``output/benchmark/baselines.json``; with some patients or methods named, the others' results stay as they are.
-Each run (a patient, a method, a seed: all folds in turn, on one thread) is a process of its own, so that CPU seconds
-and peak memory are its own; as many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) says how many seeds a
-method gets; a baseline that needs more than ten minutes gets fewer, and its entry says so. The networks of braindecode
-need packages that the study does not: where they are missing, the entry says why it was skipped.
+Each run (a patient, a method, a seed: all its networks in turn, on one thread) is a process of its own, so that CPU
+seconds and peak memory are its own; as many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) says how many
+seeds a method gets. The networks of braindecode need packages that the study does not: where they are missing, the
+entry says why it was skipped.
 """
 
 import os
@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from functools import partial
@@ -20,49 +21,60 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import scipy.stats
 from benchmark_data import Unavailable, commit, machine, rounded
 from benchmark_projects import progress
 from conftest import ROOT, SHARED
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from helpers import (
+    baseline_networks,
     baselines,
+    comparison,
+    decisions,
     edf,
-    features,
     files,
     filterbank,
     folds,
     patients,
     recordings,
-    scores,
     spectrograms,
     stage,
     training,
     workers,
 )
 
+sys.path.append(str(ROOT / ".venv-baselines"))  # what `make baselines` installs; after the study's own packages
+warnings.filterwarnings("ignore", module="braindecode")
 TARGET = ROOT / "output" / "benchmark" / "baselines.json"
-METHODS = ("ours", *baselines.CLASSIFIERS, *baselines.NETWORKS)
+METHODS = (comparison.OURS, *baselines.CLASSIFIERS, *baseline_networks.NETWORKS)
 EXCERPTS = "excerpts01"  # chb01's real excerpts: 2-s frames, as they are short
 PATIENTS = ("sim08", EXCERPTS)
-BUDGET_S = 600
 HUB = "google/efficientnet-b0"
-METRICS = ("auroc", "auprc", "sample_f1", "event_f1", "train_cpu_s_per_fold", "peak_memory_mb")
-SHOWN = ("auprc", "event_f1", "auroc", "train_cpu_s_per_fold")
+# What a method does otherwise than the study's network.
+CHANGES = {
+    "eegnet": {"epochs": 10},
+    "shallow": {"epochs": 10},
+    "deep4": {"epochs": 10},
+    "efficientnet": {"epochs": 8, "batch_size": 16, "members": 2},
+}
+SCORES = ("auprc", "auprc_smoothed", "auroc", "sample_f1", "event_f1")
+COSTS = ("train_cpu_s_per_network", "train_cpu_s_per_fold", "peak_memory_mb")
+SHOWN = ("auprc", "auprc_smoothed", "event_f1", "auroc", "train_cpu_s_per_network")
 ABOUT = {
     "interval": "95 % interval of the mean, Student's t over seeds: what a seed changes, not what a patient does",
-    "folds": "leave one seizure recording out; AUROC, AUPRC and F1 over all held-out samples of all folds together",
+    "ahead": "ours minus it, seed by seed: mean and its 95 % interval by Student's t",
+    "folds": "the study's folds and members; calibration, threshold and post-processing from inner recordings; scores "
+    "over all held-out samples of all folds together",
+    "cost": "a network serves two folds; a fold's cost is that of all networks over the number of folds",
     "features": "logistic and forest: band powers and line length of all three frames of a triptych",
-    "eeg": "eegnet, shallow and deep4: the last frame's raw EEG; as many batches as ours, of as many triptychs",
-    "efficientnet": f"pictures of the channels' mean, {baselines.PIXELS} pixels a side; as many batches as ours, "
-    "of half as many triptychs",
+    "eeg": "eegnet, shallow and deep4: the last frame's raw EEG",
+    "pictures": f"efficientnet: pictures of the channels' mean, {baseline_networks.PIXELS} pixels a side",
+    "changes": CHANGES,
 }
 
 
 def prepared(patient, folder):
-    """Write a patient's spectrograms to `folder`, and return all that a run needs, small enough to be sent to it."""
+    """Write a patient's spectrograms and line lengths to `folder`; return what a run needs, small enough to be sent."""
     if patient == EXCERPTS:
         source, frame_s = SHARED / "chbmit-excerpts" / "chb01", 2.0
         if not source.is_dir():
@@ -75,65 +87,57 @@ def prepared(patient, folder):
     table, seizures, _ = recordings.survey(source, leave_out=True)
     rate = table["sampling_hz"].iloc[0]
     axis = filterbank.axes(rate, options["window_s"], options["hop_s"], frame_s or options["frame_s"])
-    paths = {row.recording: source / row.file for row in table.itertuples()}
-    columns = {name: filterbank.write(edf.open_edf(path), folder / f"{name}.npy", axis) for name, path in paths.items()}
+    paths, columns = {row.recording: source / row.file for row in table.itertuples()}, {}
+    for name, path in paths.items():
+        targets = (folder / kind / f"{name}.npy" for kind in ("spectrograms", "line_length"))
+        columns[name] = filterbank.write(edf.open_edf(path), next(targets), axis, next(targets))
     settings = dict(stage.parameters("train"))
-    overlapping = spectrograms.all_triptychs(axis, columns, seizures, settings.pop("step_s"))
+    overlapping = spectrograms.all_triptychs(axis, columns, seizures, settings["step_s"])
     return {
         "folder": folder, "paths": paths, "axis": axis, "seizures": seizures, "settings": settings,
         "durations_s": dict(zip(table["recording"], table["duration_s"], strict=True)),
-        "folds": folds.leave_one_recording_out(list(columns), set(seizures["recording"])),
         "overlapping": overlapping, "samples": spectrograms.all_triptychs(axis, columns, seizures, axis["frame_s"]),
     }  # fmt: skip
 
 
 def run(world, method, seed, weights):
     """Train and test one method with one seed in this process; return its scores and its cost."""
-    os.environ["STUDY_WORKERS"] = "1"
     began = time.process_time()
-    one_fold = trainer(world, method, {**world["settings"], "seed": seed, "weights": weights})
+    settings = {**world["settings"], **CHANGES.get(method, {}), "seed": seed, "weights": weights}
+    with_seizure = set(world["seizures"]["recording"])
+    planned = folds.leave_one_recording_out(list(world["paths"]), with_seizure, settings["members"])
+    one, networks = trainer(world, method, settings), folds.splits(planned)
     ready = time.process_time()
-    predictions = pd.concat(one_fold(world["folds"]))
+    scored = [(split, one(split)) for split in networks]
     cpu_s = time.process_time() - ready
+    predictions, inner = training.out_of_fold(planned, scored, world["samples"])
+    table, _ = decisions.decide(predictions, inner, world["seizures"], world["durations_s"])
+    values, _ = comparison.drawn(table, world["seizures"], world["durations_s"], draws=1)
     return {
-        "seed": seed, **scored(world, predictions), "prepare_cpu_s": ready - began,
-        "train_cpu_s_per_fold": cpu_s / len(world["folds"]), "peak_memory_mb": peak_memory_mb(),
+        "seed": seed, **values, "networks": len(networks), "prepare_cpu_s": ready - began,
+        "train_cpu_s_per_network": cpu_s / len(networks), "train_cpu_s_per_fold": cpu_s / len(planned),
+        "peak_memory_mb": peak_memory_mb(),
     }  # fmt: skip
 
 
 def trainer(world, method, settings):
-    """Read what a method needs; return a function from all folds to their predictions."""
-    axis, seed = world["axis"], settings["seed"]
-    overlapping, samples, weights = world["overlapping"], world["samples"], settings.pop("weights")
-    if method == "ours":
-        arguments = (world["folder"], overlapping, samples, axis["frame_columns"], settings)
-        return lambda planned: [result.predictions for result in training.train_all(planned, *arguments)]
-    opened = spectrograms.opened(world["folder"], list(world["paths"]))
-    eeg = {name: edf.open_edf(path) for name, path in world["paths"].items()}
+    """Read what a method needs; return a function from a split to the log-odds of what it has not seen."""
+    axis, names = world["axis"], list(world["paths"])
+    overlapping, samples = world["overlapping"], world["samples"]
+    power = spectrograms.opened(world["folder"] / "spectrograms", names)
+    if method == comparison.OURS:
+        arguments = (power, overlapping, samples, axis["frame_columns"], settings)
+        return lambda split: training.train_split(split, *arguments).log_odds
     if method in baselines.CLASSIFIERS:
-        made = [features.measure(opened, eeg, part, axis, features.ALL_FRAMES) for part in (overlapping, samples)]
-        arguments = (overlapping, made[0], samples, made[1], seed)
-        return lambda planned: [baselines.fit_predict(method, fold, *arguments) for fold in planned]
-    if method in baselines.SIGNAL_NETWORKS:
-        source = {name: edf.read(recording) for name, recording in eeg.items()}
+        lengths = spectrograms.opened(world["folder"] / "line_length", names)
+        arguments = (power, lengths, overlapping, samples, axis, settings["seed"], (method,))
+        return lambda split: baselines.train_split(split, *arguments)[method]
+    if method in baseline_networks.SIGNAL_NETWORKS:
+        source = {name: edf.read(edf.open_edf(path)) for name, path in world["paths"].items()}
     else:
-        source = {name: spectrograms.mean_power(world["folder"] / f"{name}.npy") for name in opened}
-        settings = {**settings, "weights": weights, "batch_size": settings["batch_size"] // 2}
-    train = partial(baselines.train_network, method)
-    return lambda planned: [train(fold, source, overlapping, samples, axis, settings) for fold in planned]
-
-
-def scored(world, predictions):
-    """Return a run's scores, by the study's own rules."""
-    label, p_seizure = predictions["label"], predictions["p_seizure"]
-    decided = predictions.assign(decided=(p_seizure >= predictions["threshold"]).astype(int))
-    events = scores.event_scores(scores.events(decided), world["seizures"], world["durations_s"])
-    return {
-        "auroc": roc_auc_score(label, p_seizure), "auprc": average_precision_score(label, p_seizure),
-        "sample_f1": scores.sample_scores(*scores.confusion(label, decided["decided"]))["f1"],
-        "event_f1": events["f1"],
-        "events": {key: events[key] for key in ("seizures", "detected", "false_alarms")},
-    }  # fmt: skip
+        source = {name: spectrograms.mean_power(world["folder"] / "spectrograms" / f"{name}.npy") for name in names}
+    train = partial(baseline_networks.train_split, method)
+    return lambda split: train(split, source, overlapping, samples, axis, settings)
 
 
 def peak_memory_mb():
@@ -155,28 +159,50 @@ def interval(values):
     return {"n": n, "mean": mean, "low": mean - half, "high": mean + half}
 
 
-def measured(world, method, seeds, weights):
-    """Run a method with its seeds, as far as the budget goes; return its entry."""
-    at_once, runs, began = workers.count(), [], time.perf_counter()
+def measured(patient, world, methods, seeds, weights):
+    """Yield each method with its entry; all runs of a patient wait in one queue, so that no core is idle."""
     stamp = {"date": date.today().isoformat(), "commit": commit(), "load_before": round(os.getloadavg()[0], 2)}
-    while len(runs) < seeds:
-        batch = range(len(runs), min(len(runs) + at_once, seeds))
-        progress(f"  {method}: seeds {[world['settings']['seed'] + k for k in batch]}")
-        try:
-            # A process for each run, started anew: peak memory is not that of the run before.
-            with ProcessPoolExecutor(at_once, get_context("spawn"), max_tasks_per_child=1) as pool:
-                jobs = [pool.submit(run, world, method, world["settings"]["seed"] + k, weights) for k in batch]
-                runs += [job.result() for job in jobs]
-        except ImportError as error:
-            return {**stamp, "skipped": f"a package is missing ({error}): make baselines installs it"}
-        except Exception as error:  # the other methods still run; the table and the exit code say that this one did not
-            return {**stamp, "failed": f"{type(error).__name__}: {error}".replace(str(ROOT), ".")}
-        elapsed = time.perf_counter() - began
-        if method != "ours" and len(runs) < seeds and elapsed * (len(runs) + at_once) / len(runs) > BUDGET_S:
-            stamp["fewer_seeds"] = f"{len(runs)} of {seeds}: one more round would pass {BUDGET_S / 60:g} minutes"
-            break
-    summary = {name: interval([found[name] for found in runs]) for name in METRICS}
-    return {**stamp, "at_once": at_once, "wall_s": elapsed, **summary, "runs": runs}
+    at_once, first = workers.count(), world["settings"]["seed"]
+    # A process for each run, started anew: peak memory is not that of the run before.
+    with ProcessPoolExecutor(at_once, get_context("spawn"), max_tasks_per_child=1) as pool:
+        jobs = {
+            method: [pool.submit(run, world, method, first + k, weights) for k in range(seeds)] for method in methods
+        }
+        for method, own in jobs.items():
+            try:
+                runs = []
+                for job in own:
+                    runs.append(job.result())
+                    progress(f"  {patient} {method}, seed {runs[-1]['seed']}: {line(runs[-1])}")
+            except ImportError as error:
+                yield method, {**stamp, "skipped": f"a package is missing ({error}): make baselines installs it"}
+            except Exception as error:  # the others still run; the table and the exit code say that this one did not
+                yield method, {**stamp, "failed": f"{type(error).__name__}: {error}".replace(str(ROOT), ".")}
+            else:
+                summary = {name: interval([found[name] for found in runs]) for name in (*SCORES, *COSTS)}
+                yield method, {**stamp, "at_once": at_once, **summary, "runs": runs}
+
+
+def line(found):
+    """Return a run's scores and its cost as one line."""
+    shown = ", ".join(f"{name} {found[name]:.3f}" for name in SCORES if found[name] is not None)
+    return f"{shown}; {found['train_cpu_s_per_network']:.1f} CPU s a network"
+
+
+def ahead(entries):
+    """Return the entries of a patient, each baseline's with how far ours is ahead, over the seeds that both had."""
+    ours = {run["seed"]: run for run in entries.get(comparison.OURS, {}).get("runs", [])}
+    found = {}
+    for method, entry in entries.items():
+        pairs = [(ours[run["seed"]], run) for run in entry.get("runs", []) if run["seed"] in ours]
+        gaps = {
+            f"ahead_{name}": interval(
+                [one[name] - other[name] for one, other in pairs if None not in (one[name], other[name])]
+            )
+            for name in SCORES
+        }
+        found[method] = entry if method == comparison.OURS or not pairs else {**entry, **rounded(gaps)}
+    return found
 
 
 def hub_weights():
@@ -202,22 +228,25 @@ def packages():
 
 
 def table(results, chosen):
-    """Return the results of the patients `chosen` as lines of text."""
+    """Return the results of the patients `chosen` as lines of text; ``+`` and ``-`` is how far ours is ahead."""
     lines = []
     for patient in chosen:
         entries = results[patient]
-        lines.append(f"{patient:14s}{'AUPRC':22s}{'event F1':22s}{'AUROC':22s}CPU s a fold")
+        lines.append(f"{patient:14s}" + "".join(f"{name:24s}" for name in SHOWN))
         for method in [name for name in METHODS if name in entries]:
             entry = entries[method]
             said = next((f"{key}: {entry[key]}" for key in ("skipped", "failed") if key in entry), None)
-            lines.append(f"  {method:12s}" + (said or "".join(map(cell, map(entry.get, SHOWN)))))
+            lines.append(f"  {method:12s}" + (said or "".join(cell(entry[name]) for name in SHOWN)))
+            gaps = [entry.get(f"ahead_{name}") for name in SHOWN]
+            if any(gaps):
+                lines.append(f"  {'  ours ahead':12s}" + "".join(cell(gap, "+.3f") if gap else "" for gap in gaps))
     return "\n".join(lines)
 
 
-def cell(value):
-    """Return a mean with its interval as text of 22 characters."""
-    shown = [f"{value[key]:.3f}" for key in ("mean", "low", "high") if value[key] is not None]
-    return f"{' '.join([*shown[:1], '–'.join(shown[1:])]):22s}"
+def cell(value, form=".3f"):
+    """Return a mean with its interval as text of 24 characters."""
+    shown = [format(value[key], form) for key in ("mean", "low", "high") if value[key] is not None]
+    return f"{' '.join([*shown[:1], ' to '.join(shown[1:])]):24s}"
 
 
 def main(words):
@@ -229,7 +258,7 @@ def main(words):
     chosen = [word for word in words if word not in METHODS] or PATIENTS
     weights, said = hub_weights() if "efficientnet" in methods else (None, "")
     results = files.read_json(TARGET) if TARGET.exists() else {}
-    failed = False
+    seeds, failed = int(os.environ.get("BASELINE_SEEDS", "5")), False
     for patient in chosen:
         results.setdefault(patient, {})
         with tempfile.TemporaryDirectory() as folder:
@@ -239,11 +268,10 @@ def main(words):
             except Unavailable as reason:
                 results[patient] |= {name: {"skipped": str(reason)} for name in methods}
                 continue
-            for method in methods:
-                entry = measured(world, method, int(os.environ.get("BASELINE_SEEDS", "5")), weights)
+            for method, entry in measured(patient, world, methods, seeds, weights):
                 entry |= {"weights": said} if method == "efficientnet" else {}
-                results[patient][method] = rounded(entry)
                 failed |= "failed" in entry
+                results[patient] = ahead(results[patient] | {method: rounded(entry)})
                 files.write_json(TARGET, {**results, "about": ABOUT, "machine": {**machine(), **packages()}})
     print(table(results, chosen))
     return int(failed)

@@ -7,7 +7,7 @@ import torch
 from captum.attr import LayerGradCam
 
 from helpers import attributions
-from helpers.network import SpectrogramNetwork
+from helpers.network import Ensemble, SpectrogramNetwork
 
 
 def toy(maps, gradients):
@@ -61,12 +61,22 @@ def test_grad_cam_plus_plus_equals_an_independent_implementation():
 @pytest.fixture
 def network():
     """A small network with random weights and statistics."""
-    torch.manual_seed(0)
+    return made(0)
+
+
+@pytest.fixture
+def ensemble():
+    """Three of them, as the members of a fold."""
+    return Ensemble([made(seed) for seed in range(3)]).eval()
+
+
+def made(seed):
+    torch.manual_seed(seed)
     made = SpectrogramNetwork(channels=4, frequencies=16, width=6, hidden=8, dropout=0.5).eval()
     with torch.no_grad():
         for value in made.parameters():
             value.mul_(3)  # as initialised, the score hardly depends on the input
-    made.mean, made.deviation = torch.randn(4, 16, 1), torch.rand(4, 16, 1) + 0.5
+    made.mean, made.deviation = torch.randn(4, 16, 1), torch.rand(4, 8, 1) + 0.5
     return made
 
 
@@ -106,6 +116,58 @@ def test_class_maps_explain_the_predicted_class(network, triptychs):
         assert one[method].shape == (3, 3, 16, 8) and (one[method] >= 0).all()
         assert not np.allclose(one[method], other[method])
         assert not np.allclose(one[method][:, 0], one[method][:, 2])
+
+
+def test_an_ensemble_of_one_is_explained_as_its_network(network, triptychs):
+    """Both class maps and Integrated Gradients, for either class, but for the order of sums."""
+    for predicted in (np.array([1, 0, 1]), np.array([0, 1, 0])):
+        alone, one = (attributions.class_maps(m, triptychs, predicted) for m in (network, Ensemble([network]).eval()))
+        for method, maps in alone.items():
+            np.testing.assert_allclose(maps, one[method], rtol=1e-5, atol=1e-8)
+            assert maps.max() > 1e-4
+    alone, one = (attributions.integrated_gradients(m, triptychs, 16) for m in (network, Ensemble([network]).eval()))
+    np.testing.assert_allclose(alone[0], one[0], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(alone[1], one[1], atol=1e-5)
+
+
+def test_the_same_network_twice_is_explained_as_once(network, triptychs):
+    """Twice as many maps, each with half the weight: Grad-CAM stays. So it does in Integrated Gradients. Grad-CAM++,
+    whose weights are not linear in the gradients (10, 19), is nearly so."""
+    predicted, twins = np.array([1, 0, 1]), Ensemble([network, network]).eval()
+    once, twice = (attributions.class_maps(m, triptychs, predicted) for m in (network, twins))
+    np.testing.assert_allclose(once["gradcam"], twice["gradcam"], rtol=1e-4, atol=1e-7)
+    assert np.corrcoef(once["gradcampp"].ravel(), twice["gradcampp"].ravel())[0, 1] > 0.99
+    once, twice = (attributions.integrated_gradients(m, triptychs, 16)[0] for m in (network, twins))
+    np.testing.assert_allclose(once, twice, rtol=1e-4, atol=1e-6)
+
+
+def test_grad_cam_of_an_ensemble_is_one_sum_over_all_members_maps(ensemble, triptychs):
+    """Of Σ_k α_k A^k each member has its part, a third of its own; the ReLU comes last, so that what speaks for the
+    class in one member and against it in another is weighed, and not counted twice."""
+    sign, parts = torch.tensor([1.0, -1.0, 1.0]), []
+    for member in ensemble.networks:
+        maps = member.maps(triptychs).detach().requires_grad_(True)
+        (gradients,) = torch.autograd.grad((sign * member.decide(maps)).sum(), maps)
+        parts.append((gradients.mean(dim=(3, 4), keepdim=True) * maps).sum(dim=2).detach() / 3)
+    expected = torch.nn.functional.interpolate(torch.relu(sum(parts)), size=(16, 8), mode="bilinear").numpy()
+    found = attributions.class_maps(ensemble, triptychs, np.array([1, 0, 1]))["gradcam"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+    assert (torch.stack(parts) < 0).any() and expected.max() > 1e-4
+
+
+def test_integrated_gradients_of_an_ensemble_start_at_the_mean_of_the_members_means(ensemble, triptychs):
+    """Complete from there; and, from one baseline for all, the mean of the members' own attributions."""
+    attribution, _ = attributions.integrated_gradients(ensemble, triptychs, steps=200)
+    baseline = torch.stack([member.mean for member in ensemble.networks]).mean(dim=0)
+    with torch.no_grad():
+        change = ensemble(triptychs) - ensemble(baseline.expand_as(triptychs))
+    np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=5e-3)
+    assert np.abs(change.numpy()).max() > 0.05
+    for member in ensemble.networks:
+        member.mean = baseline.clone()
+    together, _ = attributions.integrated_gradients(ensemble, triptychs, 16)
+    alone = [attributions.integrated_gradients(member, triptychs, 16)[0] for member in ensemble.networks]
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-3, atol=1e-5)
 
 
 def test_samples_do_not_see_each_other(network, triptychs):

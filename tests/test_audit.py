@@ -1,16 +1,10 @@
-"""The leakage audit: shared EEG counted by hand, leaks that are caught, a split that is known to leak."""
+"""What the reference would have tested on: shared EEG counted by hand, leaks that are caught, samples drawn alike."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import audit, folds, spectrograms
-
-SETTINGS = dict(
-    seed=1, epochs=2, batches_per_epoch=4, batch_size=8, learning_rate=0.01, weight_decay=0.0, width=4, hidden=8,
-    dropout=0.2, gain_db=1.0,
-)  # fmt: skip
-AXIS = {"hop_s": 0.125, "frame_s": 1.0, "frame_columns": 8}
+from helpers import audit
 
 
 def spans(*rows):
@@ -68,70 +62,12 @@ def test_draw_by_hand():
         audit.draw(table.iloc[12:], 0)
 
 
-def test_row_by_hand():
-    """p 0.9, 0.4 of seizures, 0.6, 0.1, 0.2 of others, at 0.5: TP 1, FN 1, FP 1, TN 2. Accuracy 3/5, sensitivity 1/2,
-    specificity 2/3, F1 2/4; of 6 pairs 5 are in order."""
-    table = pd.DataFrame({"label": [1, 1, 0, 0, 0], "p_seizure": [0.9, 0.4, 0.6, 0.1, 0.2], "threshold": 0.5})
-    found = audit.row("p", 3, table, np.array([True, False, False, True, True]))
-    assert found == {
-        "protocol": "p", "seed": 3, "n_test": 5, "shared_eeg": 3, "share": 0.6, "accuracy": 0.6, "sensitivity": 0.5,
-        "specificity": pytest.approx(2 / 3), "f1": 0.5, "auroc": pytest.approx(5 / 6),
-    }  # fmt: skip
-    assert audit.row("p", 3, table.iloc[:2], [False, False])["auroc"] is None
-
-
-@pytest.fixture
-def world(tmp_path):
-    """Three recordings of 12 s, 6 channels, 8 bins; each holds a seizure at 5–9 s, with its own pattern of channels and
-    bins, so that nothing can be learnt of one recording from another."""
-    generator = np.random.default_rng(3)
-    names = list("abc")
-    for name in names:
-        power = generator.normal(0, 3, (6, 8, 96))
-        power[:, :, 40:72] += 10 * generator.normal(0, 1, (6, 8, 1))
-        np.save(tmp_path / f"{name}.npy", power.astype(np.float16))
-    seizures = spans(*[(name, 5, 9) for name in names])
-    columns = dict.fromkeys(names, 96)
-    samples, overlapping = (spectrograms.all_triptychs(AXIS, columns, seizures, step) for step in (1.0, 0.25))
-    reference = audit.reference_samples(AXIS, columns, seizures)
-    planned = folds.leave_one_recording_out(names, set(names))
-    return planned, tmp_path, overlapping, samples, reference
-
-
-def test_the_table_of_both_protocols(world):
-    """Frames of 1 s every 0.75 s, with two before them: they start at 2.25, 3, … 10.5 s, 12 a recording, and those from
-    4.5 to 8.25 s are at least half in the seizure, 6. So 18 are seizure, and all 18 others, fewer than 2 for each, are
-    taken; of 36, 11 test. Ours decides on 10 samples a recording, none of which shares EEG; 12 of the 30 are seizure:
-    drawn alike it is all 30.
-    """
-    planned, folder, overlapping, samples, reference = world
-    table = audit.compare(planned, folder, overlapping, samples, reference, 8, SETTINGS, (1, 2))
-    assert table["protocol"].tolist() == [audit.REFERENCE, audit.OURS, audit.OURS_DRAWN] * 2
-    assert table["seed"].tolist() == [1] * 3 + [2] * 3
-    random_split = table[table["protocol"] == audit.REFERENCE]
-    assert (random_split["n_test"] == 11).all() and (random_split["share"] > 0.9).all()
-    others = table[table["protocol"] != audit.REFERENCE]
-    assert (others["n_test"] == 30).all() and (others["shared_eeg"] == 0).all()
-    again = audit.compare(planned, folder, overlapping, samples, reference, 8, SETTINGS, (2,))
-    assert again.equals(table.iloc[3:].reset_index(drop=True))
-
-
-def test_a_random_split_flatters(world):
-    """Nothing can be learnt of one recording from another, and yet the random split finds nearly every seizure sample;
-    by recording, the same network is far below."""
-    planned, folder, overlapping, samples, reference = world
-    settings = {**SETTINGS, "epochs": 6, "batches_per_epoch": 15}
-    table = audit.compare(planned, folder, overlapping, samples, reference, 8, settings, (1, 2)).set_index("protocol")
-    assert table.loc[audit.REFERENCE, "auroc"].min() > 0.9
-    assert table.loc[audit.OURS, "auroc"].max() < table.loc[audit.REFERENCE, "auroc"].min() - 0.1
-
-
-def test_a_leak_stops_the_audit(world):
-    """A fold that trains on what it holds out gives no row."""
-    planned, _, overlapping, samples, _ = world
-    fold = planned[0]
-    leaked = folds.Fold(0, fold.held_out, fold.inner, (*fold.train, *fold.held_out))
-    made = samples[samples["recording"].isin(fold.held_out)].assign(fold=0, p_seizure=0.5, threshold=0.5)
-    assert len(audit.rows_of_ours([fold], overlapping, made, 0)) == 2
-    with pytest.raises(AssertionError, match="a both trained and tested"):
-        audit.rows_of_ours([leaked], overlapping, made, 0)
+def test_reference_samples_by_hand():
+    """Frames of 1 s every 0.75 s, with two before them, in 12 s: they start at 2.25, 3, … 10.5 s, 12 of them, and those
+    from 4.5 to 8.25 s, 6, lie at least half in the seizure at 5–9 s."""
+    axis = {"hop_s": 0.125, "frame_s": 1.0, "frame_columns": 8}
+    found = audit.reference_samples(axis, {"a": 96, "b": 96}, spans(("a", 5, 9)))
+    part = found[found["recording"] == "a"]
+    assert part["last_start_s"].tolist() == [2.25 + 0.75 * k for k in range(12)]
+    assert part.loc[part["label"] == 1, "last_start_s"].tolist() == [4.5, 5.25, 6, 6.75, 7.5, 8.25]
+    assert len(found) == 24 and found["label"].sum() == 6

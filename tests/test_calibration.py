@@ -182,3 +182,15 @@ def test_bad_input_is_refused(z, label, prior):
     """Unequal lengths, NaN, or a prior without non-seizure."""
     with pytest.raises(RecordingError):
         calibration.fit(z, label, prior)
+
+
+def test_blocks_are_what_is_left_out():
+    """Three recordings: in two the log-odds are three times too sure, in the third not sure enough. Left out
+    in turn the gain is not above its standard error, so T is off; over stretches of time, all alike, it is on."""
+    parts = [inner(400, scale, seed=seed) for seed, scale in enumerate((3.0, 3.0, 0.5))]
+    z, label = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    block = np.repeat(["a", "b", "c"], 400)
+    by_recording, by_time = calibration.fit(z, label, 0.5, block), calibration.fit(z, label, 0.5)
+    assert by_recording["temperature"] == 1 and "standard error" in by_recording["reason"]
+    assert by_time["temperature"] > 1.1 and by_time["reason"] is None
+    assert calibration.fit(z[:800], label[:800], 0.5, block[:800]) == calibration.fit(z[:800], label[:800], 0.5)

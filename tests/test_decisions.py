@@ -79,7 +79,7 @@ def test_what_is_chosen_is_the_best_on_the_inner_recordings():
     _, choices = decisions.decide(predictions, inner, seizures, durations)
     for choice in choices:
         own = inner[inner["fold"] == choice["fold"]]
-        fitted = calibration.fit(own["log_odds"], own["label"], own["label"].mean())
+        fitted = calibration.fit(own["log_odds"], own["label"], own["label"].mean(), own["network"])
         p = calibration.apply(own["log_odds"], fitted)
         assert choice["calibration"] == fitted
         assert choice["threshold"] == postprocessing.best_threshold(own["label"], p)

@@ -1,4 +1,4 @@
-"""The filter bank: against SciPy's, on a sine, in blocks; and axes that fit."""
+"""The filter bank: against SciPy's, on a sine, in blocks; line length against its definition; and axes that fit."""
 
 import hashlib
 
@@ -46,13 +46,59 @@ def test_a_sine_shows_where_it_is(tmp_path):
 
 
 def test_blocks_change_no_result(tmp_path, monkeypatch):
-    """Written in blocks of 7 columns or at once: the same bytes."""
+    """Written in blocks of 7 columns or at once, with line length or without: the same bytes."""
     write_edf(tmp_path / "p_01.edf")
-    axis = filterbank.axes(256.0, 1.0, 0.125, 4.0)
+    recording, axis = edf.open_edf(tmp_path / "p_01.edf"), filterbank.axes(256.0, 1.0, 0.125, 4.0)
     for name, block in (("a", 2048), ("b", 7)):
         monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", block)
-        filterbank.write(edf.open_edf(tmp_path / "p_01.edf"), tmp_path / f"{name}.npy", axis)
-    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+        filterbank.write(recording, tmp_path / f"{name}.npy", axis, tmp_path / "lengths" / f"{name}.npy")
+    filterbank.write(recording, tmp_path / "c.npy", axis)
+    assert len({(tmp_path / f"{name}.npy").read_bytes() for name in "abc"}) == 1
+    assert len({(tmp_path / "lengths" / f"{name}.npy").read_bytes() for name in "ab"}) == 1
+    assert sorted(path.name for path in (tmp_path / "lengths").iterdir()) == ["a.npy", "b.npy"]
+
+
+def test_line_length_by_hand():
+    """Samples 5 | 7 4 4 | 0 1 -1: steps of 2, 3, 0, then 4, 1, 2. The step into the first hop counts."""
+    found = filterbank.line_length(np.array([5, 7, 4, 4, 0, 1, -1], np.float32), 3)
+    assert found.tolist() == [5, 7] and found.dtype == np.float32
+
+
+@pytest.mark.parametrize(("window_s", "samples"), [(1.0, 1500), (2.0, 1500), (0.125, 1100), (1.0, 256)])
+def test_line_length_is_its_definition(window_s, samples, tmp_path, monkeypatch):
+    """In blocks of 5 columns of 128 samples, half a second: what the definition gives on the whole recording, whatever
+    the window, one shorter than a column too; the last column where it is whole; the first sample adds nothing."""
+    signals = np.random.default_rng(6).normal(0, 40, (len(CHANNELS), samples))
+    write_signals(tmp_path / "r.edf", CHANNELS, signals, 256, record_s=0.015625)
+    monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 5)
+    axis = filterbank.axes(256.0, 1.0, 0.5, 2.0) | {"window_s": window_s}
+    axis["frequencies_hz"] = [8.0, 16.0] if window_s < 1 else axis["frequencies_hz"]
+    recording = edf.open_edf(tmp_path / "r.edf")
+    columns = filterbank.write(recording, tmp_path / "r.npy", axis, tmp_path / "l.npy")
+    signal = edf.read(recording).astype(float)
+    steps = np.abs(np.diff(signal, axis=1, prepend=signal[:, :1]))[:, : columns * 128]
+    found = np.load(tmp_path / "l.npy")
+    assert columns == samples // 128 and found.shape == (18, columns) and found.dtype == np.float32
+    assert found == pytest.approx(steps.reshape(18, columns, 128).sum(axis=2), rel=1e-5)
+
+
+def test_an_unreadable_recording_leaves_no_file(tmp_path, monkeypatch):
+    """A read that fails in the third block: neither array is there, whole or half."""
+    write_edf(tmp_path / "p_01.edf")
+    monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 64)
+    read, calls = edf.read, []
+
+    def failing(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise RecordingError("cannot be read any more")
+        return read(*arguments)
+
+    monkeypatch.setattr(edf, "read", failing)
+    target, axis = tmp_path / "out", filterbank.axes(256.0, 1.0, 0.125, 4.0)
+    with pytest.raises(RecordingError, match="any more"):
+        filterbank.write(edf.open_edf(tmp_path / "p_01.edf"), target / "a.npy", axis, target / "b.npy")
+    assert list(target.iterdir()) == []
 
 
 @pytest.mark.parametrize("samples", [250, 251, 300, 512 * 32 + 31, 512 * 32 + 32, 513 * 32 + 13])

@@ -15,7 +15,7 @@ FIRST_SEEDS, WALKS = 250, 2
 
 def make_metrics(
     tp, fn, fp, tn, seizures=5, detected=4, source="simulate", patient="sim08", alarms=2, rate=3.2,
-    thresholds=(0.35, 0.5),
+    thresholds=(0.35, 0.5), networks=(4, 4), frames=(5, 3), areas=((0.9055, 0.8217, 0.969), (0.8154, 0.7143, 0.8972)),
 ):  # fmt: skip
     def part(a, b):
         return a / b if b else None
@@ -33,9 +33,22 @@ def make_metrics(
         "events": {"seizures": seizures, "detected": detected, "sensitivity": part(detected, seizures)}
         | {"precision": part(detected, detected + alarms), "f1": part(2 * detected, seizures + detected + alarms)}
         | {"false_alarms": alarms, "fp_per_24h": rate},
+        "intervals": {
+            "ranking": {
+                name: dict(zip(("value", "low", "high"), area, strict=True)) | {"dropped": 0.0, "reason": None}
+                for name, area in zip(("auroc", "auprc"), areas, strict=True)
+            }
+        },
         "folds": [
-            {"fold": at, "held_out": [f"{patient}_{at:02d}"], "inner": "x", "threshold": threshold}
-            for at, threshold in enumerate(thresholds)
+            {
+                "fold": at,
+                "held_out": [f"{patient}_{at:02d}"],
+                "inner": [f"{patient}_07", f"{patient}_08"],
+                "networks": [f"{at}-{other}" for other in range(11, 11 + number)],
+                "threshold": threshold,
+                "alarm": {"k": k, "threshold": threshold / 2, "minimum": 1},
+            }
+            for at, (threshold, number, k) in enumerate(zip(thresholds, networks, frames, strict=True))
         ],
         "reference_prevalence": samples | {"accuracy": 0.9321, "f1": 0.8765}
         if tp + fn and fp + tn
@@ -94,11 +107,16 @@ def generated(seed):
     events = draw.choice([0, 1, 5])
     alarms = draw.choice([0, 1, 7])
     patient = draw.choice(["sim08", "chb08", "a-1_b"])
+    thresholds = draw.choice([(0.41,), (0.35, 0.5, 0.44), (0.2, 0.2)])
+    networks, frames = (
+        draw.choice([[one] * len(thresholds), draw.choices((one, 2, 5), k=len(thresholds))]) for one in (1, 3)
+    )
+    frames = draw.choice([frames, [1] * len(thresholds)])
+    area = [(draw.random(), 0.25, 1.0), (0.5, None, None), (None, None, None)]
     metrics = make_metrics(
         tp, seizure - tp, fp, other - fp, events, draw.choice([0, events, draw.randint(0, events)]),
         draw.choice(["simulate", "directory"]), patient, alarms,
-        draw.choice([None, 51.25 * alarms]),
-        draw.choice([(0.41,), (0.35, 0.5, 0.44), (0.2, 0.2)]),
+        draw.choice([None, 51.25 * alarms]), thresholds, networks, frames, draw.choices(area, k=2),
     )  # fmt: skip
     samples = []
     for number in draw.sample(range(500), draw.choice([4, 4, 4, 1, 2])):
@@ -156,8 +174,10 @@ def judge_sample(text, sample):
         yield pred.lower() == label[sample["pred"]] and near(p, sample["p_seizure"])
         rest, right = text[head.end() :], sample["true"] == sample["pred"]
         yield bool(re.search("correctly|rightly", rest)) == right
-        yield bool(re.search("wrongly|missed|false alarm", rest)) == (not right)
-        if "containing" in rest:
+        yield bool(re.search("wrongly|missed", rest)) == (not right)
+        if "saw" in rest:
+            yield sample["true"] == 0
+        elif "containing" in rest:
             yield ("not containing" in rest) == (sample["pred"] == 0)
         else:
             yield ("missed" in rest) == (sample["true"] == 1)
@@ -284,9 +304,29 @@ def judge_metrics(text, metrics):
     elif "reference study" in text:
         yield near(re.search(r"F1 is ([\d.]+\d)", text).group(1), r["f1"])
         yield near(re.search(r"accuracy is ([\d.]+\d)", text).group(1), r["accuracy"])
-    elif "folds' thresholds" in text:
+    elif "Every threshold" in text:
         said = re.findall(r"\d\.\d+", text)
         yield near(said[0], min(thresholds)) and near(said[-1], max(thresholds))
+        yield "neither held out in its fold nor trained on" in text
+        yield not any(set(fold["held_out"]) & set(fold["inner"]) for fold in folds)
+    elif "AUROC" in text or "AUPRC" in text:
+        areas = metrics["intervals"]["ranking"]
+        told = re.findall(r"(AU\w+) is ([\d.]+\d)(?: \(95 % interval ([\d.]+) to ([\d.]+)\))?(?= and|\.$)", text)
+        yield sorted(name for name, *_ in told) == ["AUPRC", "AUROC"]
+        for name, value, low, high in told:
+            area = areas[name.lower()]
+            yield near(value, area["value"])
+            yield (near(low, area["low"]) and near(high, area["high"])) if low else area["low"] is None
+    elif "networks decide" in text:
+        numbers = [len(fold["networks"]) for fold in folds]
+        said = [int(number) for number in re.findall(r"\d+", text)]
+        yield (said[0], said[-1]) == (min(numbers), max(numbers)) and ("to" in text.split()) == (len(set(numbers)) > 1)
+        yield bool(re.search("(mean|average) of their log-odds", text))
+    elif text.startswith("Alarms"):
+        frames = [fold["alarm"]["k"] for fold in folds]
+        said = [int(number) for number in re.findall(r"\d+", text)] or [1]
+        yield (said[0], said[-1]) == (min(frames), max(frames)) and ("single" in text) == (said == [1])
+        yield "thresholds of their own" in text
     elif "graded" in text or "rule" in text and text.startswith("By"):
         yield judge_grade(text, s)
     else:
@@ -409,6 +449,25 @@ F1 is 0.7273 → F1 is 0.6667
 F1 is 0.8765 → F1 is 0.9321
 to two others → to three others
 0.35 to 0.50 → 0.30 to 0.50
+0.35 to 0.50 → 0.35
+were neither held out → were held out
+neither held out in its fold nor → 
+nor trained on by → but trained on by
+recordings that were neither → one recording that was neither
+AUROC is 0.9055 → AUROC is 0.8154
+AUPRC is 0.8154 → AUROC is 0.8154
+AUPRC is 0.8154 → AUPRC is 0.9055
+0.8217 to 0.9690) → 0.7143 to 0.8972)
+95 % interval 0.8217 → 99 % interval 0.8217
+95 % interval 0.8217 → 95 % interval 0.9055
+fold, 4 networks → fold, 5 networks
+fold, 4 networks → fold, 2 to 4 networks
+of their log-odds → of their probabilities
+over 3 to 5 frames → over 5 frames
+over 3 to 5 frames → over 1 to 5 frames
+averaged over 3 to 5 frames → those of single frames
+thresholds of their own → the thresholds of samples
+join alarms less → join decisions less
 patient sim08 → patient chb08
 the simulated patient → patient
 is simulated → is real
@@ -424,8 +483,9 @@ p_seizure=0.976 → p_seizure=0.967
 this sample as containing → this sample as not containing
 correctly identified → wrongly labelled
 correctly identified → correctly rejected
-missed the seizure activity in → raised a false alarm on
-raised a false alarm on → missed the seizure activity in
+missed the seizure activity in → wrongly saw seizure activity in
+wrongly saw seizure activity in → missed the seizure activity in
+wrongly saw seizure activity in → raised a false alarm on
 128.5 to 140.5 s → 128.5 to 150.5 s
 sim08_01, and → sim08_02, and
 is above → is below
@@ -567,9 +627,13 @@ def test_the_baseline_is_the_more_frequent_class(counts, said):
 
 
 def test_a_recording_on_both_sides_is_refused():
+    facts.build(make_metrics(54, 6, 11, 340), make_digest([make_sample(1, 1, 0.9, (["B1"] * 3,) * 3)]))
     for fold, message in (
-        ({"inner": "sim08_00"}, "held out and inner too"),
-        ({"held_out": ["sim08_01"]}, "in another fold too"),
+        ({"inner": ["sim08_03", "sim08_00"]}, r"fold 0: \['sim08_00'\] held out and inner too"),
+        ({"held_out": ["sim08_01"]}, r"fold 1: \['sim08_01'\] held out and in another fold too"),
+        ({"held_out": ["sim08_05", "sim08_07"]}, r"fold 0: \['sim08_07'\] held out and inner too"),
+        ({"inner": []}, "fold 0: there is no inner recording"),
+        ({"networks": ["0-1", "1-10", "0-3"]}, r"fold 0: \['1-10'\] trained on what it holds out"),
     ):
         metrics = make_metrics(54, 6, 11, 340)
         metrics["folds"][0] |= fold

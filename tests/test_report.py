@@ -14,13 +14,14 @@ import pytest
 matplotlib.use("agg")
 from matplotlib.figure import Figure  # noqa: E402
 
-from helpers import files, report  # noqa: E402
+from helpers import files, report, scores, tables  # noqa: E402
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "seed" / "reference-report.md"
 SEVEN = [f"{name}.png" for name in report.SAMPLE_PICTURES]
 SCORES = {
     "n": 281, "seizure": 94, "tp": 89, "fn": 5, "fp": 4, "tn": 183, "accuracy": 0.96797, "sensitivity": 0.94681,
-    "specificity": 0.97861, "f1": 0.951872, "weighted_f1": 0.967932, "threshold": 0.37,
+    "specificity": 0.97861, "f1": 0.951872, "weighted_f1": 0.967932, "threshold": 0.37, "auprc": 0.7654,
+    "auprc_smoothed": 0.8765,
 }  # fmt: skip
 # Weighted to two others for each seizure sample, so its counts need not be whole.
 WEIGHTED = SCORES | {"n": 282.0, "fp": 4.02, "tn": 183.98, "accuracy": 0.91, "f1": 0.8123}
@@ -33,15 +34,32 @@ METRICS = {
     "events": {"seizures": 2, "detected": 2, "false_alarms": 2, "sensitivity": 1.0, "precision": 0.5, "f1": 0.6667}
     | {"fp_per_24h": 12.34},
     "folds": [
-        {"fold": 0, "held_out": ["sim99_01", "sim99_03"], "inner": "sim99_02", "threshold": 0.33},
-        {"fold": 1, "held_out": ["sim99_02"], "inner": "sim99_01", "threshold": 0.41},
+        {"fold": 0, "held_out": ["sim99_01", "sim99_03"], "inner": ["sim99_02"], "threshold": 0.33}
+        | {"calibration": {"temperature": 1.0, "reason": "it has 1 seizure sample"}},
+        {"fold": 1, "held_out": ["sim99_02"], "inner": ["sim99_01", "sim99_03"], "threshold": 0.0041}
+        | {"calibration": {"temperature": 1.4567, "reason": None}},
     ],
 }
+for fold in METRICS["folds"]:
+    fold |= {"networks": ["0-1"], "alarm": {"k": 5, "threshold": 0.2345, "minimum": 2}}
 SURE = {"value": 0.8123, "low": 0.7001, "high": 0.9002, "dropped": 0.0, "reason": None}
 UNSURE = {"value": None, "low": None, "high": None, "dropped": 1.0, "reason": "the score is undefined"}
-METRICS["intervals"] = {kind: {} for kind, _ in report.INTERVALS}
-for kind, name in report.INTERVALS:
+METRICS["intervals"] = {kind: {} for kind, _ in tables.INTERVALS}
+for kind, name in tables.INTERVALS:
     METRICS["intervals"][kind][name] = UNSURE if name == "median_latency_s" else SURE
+ERRORS = """\
+kind,recording,start_s,end_s,peak_s,p_peak,threshold,file
+missed seizure,sim99_01,110.0,152.0,130.0,0.1234,0.2345,error_1.png
+nearest to a false alarm,sim99_02,40.0,44.0,42.0,0.5678,0.2345,error_2.png
+"""
+SETTINGS = """\
+epochs: 12
+batches_per_epoch: 20
+batch_size: 32
+gain_db: 3.0
+mixed: 0.5
+averaged: 0.25
+"""
 # As in the reference: number, true, predicted, probability.
 SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
 NARRATIVE = "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second."
@@ -74,6 +92,8 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     files.write_json(out / "preprocess" / "axes.json", axes)
     files.write_json(out / "train" / "training.json", {"parameters": 54321, "feature_map": [27, 16], "folds": [{}, {}]})
     files.write_json(out / "evaluate" / "metrics.json", metrics)
+    files.write_text(root / "params" / "train.yaml", SETTINGS)
+    files.write_text(out / "evaluate" / "errors.csv", ERRORS)
     runs = ["sim99_01,100.0,112.0", "sim99_01,200.0,204.0", "sim99_02,120.0,124.0", "sim99_03,24.0,28.0"]
     files.write_text(out / "evaluate" / "events.csv", "\n".join(["recording,start_s,end_s", *runs]) + "\n")
     bands = {"B1": {"name": "delta", "low_hz": 0.5, "high_hz": 4}, "B5": {"name": "gamma", "low_hz": 30, "high_hz": 55}}
@@ -88,11 +108,13 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
         out / "narrate" / "model.json", {"name": "Small_Model", "revision": "abc1", "dtype": "float32", "seed": 0}
     )
     wanted = {stage: list(names) for stage, names in report.PICTURES.items()}
+    wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
     wanted["explain"] += [f"sample{row[0]}_{name}" for row in SAMPLES for name in SEVEN]
     for stage, names in wanted.items():
         for number, name in enumerate(names):
             figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
             figure.text(0, 0.4, name, size=5)
+            (out / stage / name).parent.mkdir(exist_ok=True)
             figure.savefig(out / stage / name)
     return out
 
@@ -137,7 +159,7 @@ def study(patient):
 def check(text):
     """Check what holds for either rendering of the fake patient's article."""
     page = Page(text)
-    assert len(page.pictures) == 8 + 7 * len(SAMPLES)
+    assert len(page.pictures) == 13 + 7 * len(SAMPLES)
     for picture in page.pictures:
         assert picture["alt"].strip()
         head, data = picture["src"].split(",")
@@ -151,6 +173,7 @@ def check(text):
         "Data and participant",
         "Methods in short",
         "Results",
+        "Errors",
         "Explanations",
         "Narrative",
         "How to reproduce",
@@ -171,7 +194,15 @@ def check(text):
         "Of 281 samples, 94 (33.5%) are labelled seizure",
         "would score an accuracy of 66.55%",
         "weighted to 2 for each seizure sample",
-        "The 4 runs of samples decided seizure",
+        "The 4 alarms (blue bars in",
+        "0.7654",
+        "Each network",
+        "mean of the weights of the last 3 epochs",
+        "Into 50% of them other EEG",
+        "Temperature off in fold 0: it has 1 seizure sample.",
+        "1 seizure was missed.",
+        "p_smooth reaches 0.123 at 130 s, against a threshold for an alarm of 0.234.",
+        "Nearest to a false alarm (no error): sim99_02",
         ", 2 of which touch no annotated seizure, make 2 detected seizures and 2 false alarms.",
         "Its 2 parts: 1 proven by the facts, 1 fixed text written by code",
         "54.75–54.75",
@@ -254,6 +285,147 @@ def test_every_interval_is_printed(patient, without_quarto):
     assert "| Median latency (s) | undefined | none: the score is undefined |" in text
 
 
+COMPARED = {
+    "rows": [
+        {"method": "ours", "name": "this network", "auprc": SURE, "auprc_smoothed": SURE, "auroc": SURE}
+        | {"sample_f1": SURE, "event_f1": UNSURE, "ahead_auprc": None},
+        {"method": "forest", "name": "random forest", "auprc": SURE, "auprc_smoothed": SURE, "auroc": SURE}
+        | {"sample_f1": SURE, "event_f1": SURE, "ahead_auprc": SURE | {"low": -0.1}, "ahead_auprc_smoothed": SURE},
+    ],
+    "note": "Same folds.",
+}
+AUDITED = {
+    "rows": [
+        {"protocol": "random split", "n_test": 50, "shared_eeg": 49, "share": 0.98}
+        | dict.fromkeys(("accuracy", "sensitivity", "specificity", "f1", "auroc"), SURE)
+    ],
+    "gap": {"auroc": SURE, "f1": UNSURE},
+    "note": "Both by one network.",
+}
+MEAN = {"n": 5, "mean": 0.6543, "low": 0.6, "high": 0.7}
+BASELINES = {
+    "sim98": {
+        "deep4": {"skipped": "a package is missing"},
+        "ours": {"date": "2026-01-02", "commit": "abc1234", "auprc": MEAN, "event_f1": MEAN, "peak_memory_mb": MEAN},
+    },
+    "about": {"folds": "alike"},
+    "machine": {"cores": 2},
+}
+ABLATION = {
+    "about": {"patients": "simulated"},
+    "rows": [
+        {"variant": "whole", "changed": "nothing", "auprc": MEAN, "auprc_smoothed": MEAN, "event_f1": MEAN},
+        {"variant": "no mixing", "changed": "none mixed", "auprc": MEAN, "auprc_smoothed": MEAN, "event_f1": MEAN}
+        | {"auprc_difference": {"n": 5, "mean": -0.05, "low": -0.1, "high": 0.01}},
+    ],
+    "date": "2026-01-03",
+    "commit": "def5678",
+}
+BESIDE = {
+    "sim99/evaluate/comparison.json": (COMPARED, "Other detectors in the same folds"),
+    "sim99/evaluate/audit.json": (AUDITED, "What a leaky split would have shown"),
+    "benchmark/baselines.json": (BASELINES, "Benchmarks kept with the project"),
+    "benchmark/ablation.json": (ABLATION, "Benchmarks kept with the project"),
+}
+
+
+def source_of(patient):
+    study(patient)
+    return (patient / "report" / "index.qmd").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quarto, name):
+    """A comparison, an audit, a benchmark: each has its section, or no word of it; each is printed as it stands."""
+    value, heading = BESIDE[name]
+    assert heading not in source_of(patient)
+    files.write_json(patient.parent / name, value)
+    text = source_of(patient)
+    assert f"## {heading}" in text
+    for said in {
+        "sim99/evaluate/comparison.json": (
+            "| random forest | 0.812 (−0.100 to 0.900) | 0.812 (0.700 to 0.900) | – |",
+            "| this network | 0.812 (0.700 to 0.900) |",
+            "undefined (the score is undefined) |",
+            "Same folds.",
+        ),
+        "sim99/evaluate/audit.json": (
+            "| random split | 50 | 49 (98.0%) | 81.2% (70.0% to 90.0%)",
+            "AUROC 0.812 (0.700",
+        ),
+        "benchmark/baselines.json": (
+            "| sim98 | this network | 5 | 0.654 (0.600 to 0.700) | – |",
+            "| sim98 | Deep4Net | none: skipped: a package is missing |",
+            "| sim98 | this network | – | 1 (1 to 1) | – | 2026-01-02 | abc1234 |",
+        ),
+        "benchmark/ablation.json": ("−0.050 (−0.100 to +0.010)", "at commit def5678"),
+    }[name]:
+        assert said in text, said
+
+
+def test_the_reference_study_stands_beside_its_own_patient_only(patient, without_quarto):
+    """Its six figures, as its report prints them: for chb08, and for nobody else."""
+    context = report.compose("sim99", "")
+    assert context["reference_study"] is None and "The reference's study beside ours" not in source_of(patient)
+    context |= report._scores(METRICS, "chb08") | {"patient": "chb08"}
+    report.render_study(context, patient / "report")
+    text = (patient / "report" / "index.qmd").read_text("utf-8")
+    for row in (
+        "| Accuracy | 96.80% | 91.00% | 96.80% |",
+        "| Sensitivity | 94.68% |",
+        "| Specificity | 97.86% |",
+        "| F1 | 0.9519 | 0.8123 | 0.9519 |",
+        "| Weighted F1 | 0.9679 |",
+        "| Best threshold | 0.37 |",
+    ):
+        assert row in text.partition("## The reference's study beside ours")[2], row
+
+
+def test_the_reference_s_counts_give_its_figures():
+    """What the six figures were solved to: 281 samples."""
+    tp, fn, fp, tn = (tables.REFERENCE_COUNTS[name] for name in ("tp", "fn", "fp", "tn"))
+    found = scores.sample_scores(tp, fn, fp, tn)
+    assert found["n"] == tables.REFERENCE_COUNTS["n"] == 281
+    for name, value in tables.REFERENCE.items():
+        assert name == "threshold" or abs(found[name] - value) < 0.0001, name
+
+
+def test_many_recordings_have_pages(patient, without_quarto):
+    """Eleven pages are shown in order, 2 before 10; without any the article does not speak of them."""
+    assert "fig-pages" not in source_of(patient)
+    for number in range(1, 12):
+        shutil.copy(
+            patient / "evaluate" / "probability.png", patient / "evaluate" / "pages" / f"probability_{number}.png"
+        )
+    shown = re.findall(r"\]\((probability_\d+\.png)\)", source_of(patient))
+    assert shown == [f"probability_{number}.png" for number in range(1, 12)]
+
+
+def test_how_many_errors_are_shown_is_said(patient, without_quarto):
+    """Two false alarms of which the worst is shown; and none of either kind, where two stand in that are no errors."""
+    (patient / "evaluate" / "errors.csv").write_text(
+        ERRORS.replace("missed seizure", "least sure of the seizures found").replace("nearest to a ", "")
+    )
+    text = " ".join(source_of(patient).split())
+    assert "No seizure was missed; the one found with the lowest p_smooth" in text
+    assert "There were 2 false alarms; the one with the highest p_smooth is shown." in text
+    assert "Least sure of the seizures found (no error): sim99" in text and "False alarm: sim99" in text
+
+
+def test_folds_say_what_was_chosen(patient, without_quarto):
+    """Inner blocks by fold, a small threshold not as 0.00, a temperature that is on, and the alarm's settings."""
+    text = source_of(patient)
+    assert "| 0 | sim99\\_01, sim99\\_03 | 1 | 1 | 0.330 | off | 5 | 0.234 | 2 |" in text
+    assert "| 1 | sim99\\_02 | 0 | 1 | 0.0041 | 1.46 | 5 | 0.234 | 2 |" in text
+
+
+def test_the_form_says_where_thresholds_come_from(patient):
+    path = report.write_reference_form(report.compose("sim99", ""), patient / "report")
+    assert "chosen on its inner recordings, each judged by a network that was not trained on it" in path.read_text(
+        "utf-8"
+    )
+
+
 def test_what_was_left_out_is_reported(patient, without_quarto):
     """Nothing left out: no word of it. One recording with two seizures left out, and another's channels derived: the
     data section says which, with how many seizures, why, and how the channels were found."""
@@ -302,7 +474,7 @@ def test_plain_rendering(patient, without_quarto):
     assert "This is the plain rendering of the study" in text and "Quarto was not found" in text
     assert "dvc repro -s -f report@sim99" in text and "https://quarto.org/docs/get-started/" in page.links
     assert "script" not in page.tags
-    assert re.search(r"Figure\s1:\s+</span>The network.s output p_seizure over time", text.replace("&nbsp;", "\xa0"))
+    assert re.search(r"Figure\s1:\s+</span>The probability of seizure over time", text.replace("&nbsp;", "\xa0"))
     assert str(Path.home()) not in text and str(report.TEMPLATES.parents[1]) not in text
 
 
@@ -320,7 +492,7 @@ def test_every_figure_is_spoken_of(patient, without_quarto):
     study(patient)
     source = (patient / "report" / "index.qmd").read_text("utf-8")
     labels = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", source))
-    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 19
+    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 24
 
 
 def test_the_same_bytes_twice(patient, without_quarto):

@@ -316,9 +316,13 @@ def test_one_worker_or_two_give_the_same_bytes(world, tmp_path, monkeypatch):
     assert runs[0] == runs[1] and runs[0] != runs[2]
 
 
-def test_networks_differ(world):
-    """Each network has weights of its own, drawn by the two folds that it serves: also on the same recordings."""
+@pytest.mark.parametrize("trained", [True, False])
+def test_networks_differ(world, monkeypatch, trained):
+    """Each network has weights of its own, drawn by the two folds that it serves: also on the same recordings, and
+    also before it is trained."""
     found, powers, samples = world
+    if not trained:
+        monkeypatch.setattr(training, "fit", lambda *arguments: pd.DataFrame())
     first, second, _ = folds.splits(found)
     twin = dataclasses.replace(second, train=first.train)
     one, other = (training.train_split(s, powers, samples, samples, SIZE, SETTINGS) for s in (first, twin))

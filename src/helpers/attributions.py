@@ -52,7 +52,7 @@ def class_maps(network, triptychs, predicted):
 
     Parameters
     ----------
-    network : network.SpectrogramNetwork
+    network : network.SpectrogramNetwork or network.Ensemble
     triptychs : float32 tensor [sample, 3, C, F, T]
     predicted : int [sample]
         The class decided, 0 or 1: the one that is explained.
@@ -77,12 +77,13 @@ def class_maps(network, triptychs, predicted):
 def integrated_gradients(network, triptychs, steps=64):
     """Return Integrated Gradients (Sundararajan et al. 2017) of the log-odds of seizure.
 
-    The baseline is the training recordings' mean log power in each channel and bin: the EEG of no moment in
-    particular. Positive values speak for seizure, negative ones against it, whatever was predicted.
+    The baseline is the training recordings' mean log power in each channel and bin, for an ensemble the mean of its
+    members' means: the EEG of no moment in particular. Positive values speak for seizure, negative ones against it,
+    whatever was predicted.
 
     Parameters
     ----------
-    network : network.SpectrogramNetwork
+    network : network.SpectrogramNetwork or network.Ensemble
     triptychs : float32 tensor [sample, 3, C, F, T]
     steps : int
         Points on the path (Gauss–Legendre).

@@ -11,6 +11,7 @@ from helpers.ranking import checked
 
 BINS = 10
 BLOCKS = 5
+FEWEST = 3  # recordings, to leave each out in turn
 COLDEST, HOTTEST = 0.1, 10.0
 SMALLEST = 1e-12  # a probability of 0 or 1 would have infinite log-odds
 
@@ -94,7 +95,7 @@ def temperature(log_odds, label, shift=0.0):
     return float(np.exp(found.x))
 
 
-def fit(log_odds, label, prior=None):
+def fit(log_odds, label, prior=None, block=None):
     """Fit one temperature on the inner recordings, or leave it off.
 
     Parameters
@@ -107,6 +108,9 @@ def fit(log_odds, label, prior=None):
         log-odds over T: what batches of one half took away (Saerens et al., Neural Comput. 14:21, 2002; King & Zeng,
         Political Analysis 9:137, 2001). T itself is fitted with the inner recordings' own share in its place, as
         T must not make up for recordings with more or less seizure than others. None: no shift in either.
+    block : array [n], optional
+        What is left out together, such as a recording: samples of one resemble each other. With fewer than three
+        blocks, or None, stretches of time are left out.
 
     Returns
     -------
@@ -122,23 +126,24 @@ def fit(log_odds, label, prior=None):
     Notes
     -----
     Off unless it lowers the loss of the blocks left out of its fit, on average by more than one standard error over
-    the blocks. Each of five blocks holds one stretch of the seizure samples and one of the others: a plain stretch of
-    time would leave no seizure to fit on. Off, too, where T ends at a bound: the classes are then so well apart (or
+    the blocks. Without recordings enough, each of five blocks holds one stretch of the seizure samples and one of the
+    others: a plain stretch of time would leave no seizure to fit on. Off, too, where T ends at a bound: the classes are then so well apart (or
     mixed) that the recordings do not say how sure to be.
     """
     label, z = _checked(log_odds, label, prior)
     settings = {"temperature": 1.0, "prior": prior, "loss_before": None, "loss_after": None}
+    names, own = np.unique([] if block is None else np.asarray(block), return_inverse=True)
     blocks = min(BLOCKS, int(label.sum()), int((1 - label).sum()))
     if blocks < 2:
         few = f"{int(label.sum())} seizure and {int((1 - label).sum())} other samples"
         return settings | {"reason": f"the inner recordings have {few}; each class needs two"}
     shift = 0.0 if prior is None else float(logit(label.mean()))
-    losses = _left_out(z, label, shift, _blocks(label, blocks))
+    losses = _left_out(z, label, shift, own if len(names) >= FEWEST else _blocks(label, blocks))
     settings |= {"loss_before": float(losses[:, 0].mean()), "loss_after": float(losses[:, 1].mean())}
     gain, best = losses[:, 0] - losses[:, 1], temperature(z, label, shift)
     if not COLDEST * 1.01 < best < HOTTEST / 1.01:
         return settings | {"reason": f"the likeliest temperature is at the bound of {COLDEST:g}–{HOTTEST:g}"}
-    if gain.mean() <= gain.std(ddof=1) / np.sqrt(blocks):
+    if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(losses)):
         return settings | {"reason": "it does not lower the loss of blocks left out by more than a standard error"}
     return settings | {"temperature": best, "reason": None}
 

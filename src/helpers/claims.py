@@ -16,6 +16,7 @@ class FalseClaim(ValueError):
 
 
 VALUE = rf"(?:{NUMBER}|undefined \([^()]*\))"
+SPAN = r"\d+(?: to \d+)?"
 TOTALS = {"tp": "seizure", "fn": "seizure", "tn": "other", "fp": "other", "events.detected": "events.seizures"}
 # The only words that may be left over when every reader is through: they claim nothing.
 _WORDS = """
@@ -116,6 +117,18 @@ def _folds(match, facts, about):
     yield "folds.highest", match["folds__highest"] or lowest, facts["values"]["folds.highest"]["printed"]
 
 
+def _span(name):
+    """Return a reader of a number that all folds share ("4"), or of the least and the most ("3 to 5")."""
+
+    def prove(match, facts, about):
+        said = match.groupdict()
+        fewest, _, most = ("1" if said.get("single") else said["span"]).partition(" to ")
+        yield f"{name}.fewest", fewest, facts["values"][f"{name}.fewest"]["printed"]
+        yield f"{name}.most", most or fewest, facts["values"][f"{name}.most"]["printed"]
+
+    return prove
+
+
 def _patient(match, facts, about):
     said = match.groupdict()
     yield "patient", said["patient"] or said["patient_"], facts["patient"]
@@ -140,6 +153,14 @@ def _bullets():
     for name, meaning in meanings.items():
         key = {"Best threshold": "threshold"}.get(name, name.lower().replace(" ", "_"))
         yield rf"\*\*{name}:\*\* (?P<{key}>{VALUE}) \(This (?:is|indicates) {meaning}\.\)", _values
+
+
+def _areas():
+    """Yield the readers of the areas under the two curves, each with its interval if one is said."""
+    for name in ("auroc", "auprc"):
+        key = f"ranking__{name}"
+        interval = rf"(?P<{key}__low>{NUMBER}) to (?P<{key}__high>{NUMBER})"
+        yield rf"{name.upper()} is (?P<{key}>{NUMBER})(?: \(95 % interval {interval}\))?", _values
 
 
 RATES = ("sensitivity", "specificity")
@@ -190,8 +211,13 @@ READERS = [
     (r"the result cannot be graded, as one of them is (undefined)", _fact("grade.word", lambda text: None)),
     (r"; (sensitivity|specificity) (?:is|stays) undefined", _undefined),
     (
-        r"Counted as (?:events|whole seizures) by the rules of SzCORE, which join decisions less than 90 s apart",
+        r"Counted as (?:events|whole seizures) by the rules of SzCORE, which join alarms less than 90 s apart",
         _nothing,
+    ),
+    (
+        rf"Alarms (?:rest on|come from) log-odds that are (?:averaged over (?P<span>{SPAN}) frames"
+        r"|those of (?P<single>single) frames), and have thresholds of their own",
+        _span("frames"),
     ),
     (r"there was nothing to detect", _is(lambda n: n == 0, "events.seizures")),
     (r"detected the only seizure", _is(lambda n, found: n == found == 1, "events.seizures", "events.detected")),
@@ -212,11 +238,14 @@ READERS = [
         _values,
     ),
     (
-        r"[Tt]he folds' thresholds, each (?:chosen|set) on an inner recording and not on a held-out one, (?:"
+        r"Every threshold was (?:chosen|set) on recordings that were neither held out in its fold nor trained on by "
+        r"the networks that scored them there; those for samples (?:"
         rf"(?:range|run) from (?P<folds__lowest>{NUMBER}) to (?P<folds__highest>{NUMBER})"
         rf"|all come to (?P<folds__lowest_>{NUMBER}))(?=\.)",
         _folds,
     ),
+    (r"(?:Over all thresholds|Whatever the threshold)", _nothing),
+    *_areas(),
     # the study
     (r"EEG spectrograms of patient (\S+) as (?:either )?containing seizure activity or not", _fact("patient")),
     (r"[Tt]he recordings are (simulated): a program made them", _fact("simulated", bool)),
@@ -226,6 +255,10 @@ READERS = [
         _patient,
     ),
     (r"no person's EEG is in them|they hold no person's EEG", _no_person),
+    (
+        rf"Within a fold, (?P<span>{SPAN}) networks decide together, by the (?:mean|average) of their log-odds",
+        _span("networks"),
+    ),
     (rf"in each of (?P<folds__number>{NUMBER}) folds", _values),
     (r"in the only fold", _is(lambda n: n == 1, "folds.number")),
     (

@@ -45,7 +45,8 @@ def choose(inner, seizures, durations_s):
     one for these recordings.
     """
     share = float(inner["label"].mean())
-    fitted = calibration.fit(inner["log_odds"], inner["label"], share if 0 < share < 1 else None)
+    prior = share if 0 < share < 1 else None
+    fitted = calibration.fit(inner["log_odds"], inner["label"], prior, inner["network"])
     inner = inner.assign(p_seizure=calibration.apply(inner["log_odds"], fitted))
     return {
         "threshold": postprocessing.best_threshold(inner["label"], inner["p_seizure"]),

@@ -7,6 +7,7 @@ STEPS = ("t0", "t1", "t2")
 LABELS = {0: "Non-Seizure", 1: "Seizure"}
 METRICS = ("accuracy", "sensitivity", "specificity", "f1", "weighted_f1")
 COUNTS = ("n", "seizure", "tp", "fn", "fp", "tn")
+FRACTION = ("fraction", "{:.4f}".format)  # a unit and how it is printed
 GRADES = (("strong", 0.9), ("moderate", 0.7))  # the least sensitivity and specificity; below the last: weak
 
 
@@ -36,7 +37,8 @@ def build(metrics, digest):
     ------
     FactError
         If counts do not add up, a metric is not what its counts give, a recording is tested twice or on a threshold
-        chosen on it, or a sample's prediction contradicts its probability and threshold.
+        chosen on it, a fold has nothing to choose its threshold on, or a sample's prediction contradicts its
+        probability and threshold.
     """
     if metrics["patient"] != digest["patient"]:
         raise FactError(f"metrics are of patient {metrics['patient']}, the digest is of {digest['patient']}")
@@ -88,43 +90,61 @@ def _fact(value, unit, file, place, form):
 
 
 def _values(metrics, file):
-    """Return the numbers of `metrics`; keys are bare for the samples, else ``events.``, ``reference.``, ``folds.``."""
-    values = {}
+    """Return the numbers of `metrics`; keys are bare for the samples, else their part's name and a dot come first."""
+    rows = [*_sample_rows(metrics), *_event_rows(metrics["events"]), *_ranking_rows(metrics), *_fold_rows(metrics)]
+    return {key: _fact(value, unit, file, place, form) for key, place, value, unit, form in rows}
 
-    def put(key, place, value, unit, form=str):
-        values[key] = _fact(value, unit, file, place, form)
 
+def _sample_rows(metrics):
+    """Yield key, place, value, unit and printed form of what single samples say."""
     for prefix, part in (("", "samples"), ("reference.", "reference_prevalence")):
         for name in METRICS:
-            put(prefix + name, f"{part}.{name}", metrics[part][name], "fraction", "{:.4f}".format)
-    samples, events, folds = metrics["samples"], metrics["events"], metrics["folds"]
+            yield prefix + name, f"{part}.{name}", metrics[part][name], *FRACTION
+    samples = metrics["samples"]
+    other = samples["n"] - samples["seizure"]
     for name in COUNTS:
-        put(name, f"samples.{name}", samples[name], "samples")
-    put("other", "samples.n - samples.seizure", samples["n"] - samples["seizure"], "samples")
-    put("threshold", "samples.threshold", samples["threshold"], "probability", "{:.2f}".format)
-    put(
-        "baseline",
-        "max(samples.seizure, samples.n - samples.seizure) / samples.n",
-        max(samples["seizure"], samples["n"] - samples["seizure"]) / samples["n"],
-        "fraction",
-        "{:.4f}".format,
-    )
+        yield name, f"samples.{name}", samples[name], "samples", str
+    yield "other", "samples.n - samples.seizure", other, "samples", str
+    yield "threshold", "samples.threshold", samples["threshold"], "probability", "{:.2f}".format
+    place = "max(samples.seizure, samples.n - samples.seizure) / samples.n"
+    yield "baseline", place, max(samples["seizure"], other) / samples["n"], *FRACTION
+
+
+def _event_rows(events):
+    """Yield the same of what whole seizures say; keys begin with ``events.``."""
     for name in ("seizures", "detected"):
-        put(f"events.{name}", f"events.{name}", events[name], "seizures")
-    put("events.missed", "events.seizures - events.detected", events["seizures"] - events["detected"], "seizures")
-    put("events.false_alarms", "events.false_alarms", events["false_alarms"], "events")
+        yield f"events.{name}", f"events.{name}", events[name], "seizures", str
+    missed = events["seizures"] - events["detected"]
+    yield "events.missed", "events.seizures - events.detected", missed, "seizures", str
+    yield "events.false_alarms", "events.false_alarms", events["false_alarms"], "events", str
     for name in ("sensitivity", "precision", "f1"):
-        put(f"events.{name}", f"events.{name}", events[name], "fraction", "{:.4f}".format)
-    put("events.fp_per_24h", "events.fp_per_24h", events["fp_per_24h"], "false positives per 24 h", "{:.1f}".format)
+        yield f"events.{name}", f"events.{name}", events[name], *FRACTION
+    rate = events["fp_per_24h"]
+    yield "events.fp_per_24h", "events.fp_per_24h", rate, "false positives per 24 h", "{:.1f}".format
+
+
+def _ranking_rows(metrics):
+    """Yield the same of the areas, each with the ends of its interval; keys begin with ``ranking.``."""
+    for name in ("auroc", "auprc"):
+        for end, tail in (("value", ""), ("low", ".low"), ("high", ".high")):
+            place = f"intervals.ranking.{name}.{end}"
+            yield f"ranking.{name}{tail}", place, metrics["intervals"]["ranking"][name][end], *FRACTION
+
+
+def _fold_rows(metrics):
+    """Yield the same of the folds: how many, their recordings, thresholds and networks; and the frames of an alarm."""
+    folds = metrics["folds"]
     thresholds = [fold["threshold"] for fold in folds if fold["threshold"] is not None]
-    put("folds.number", "folds", len(folds), "folds")
-    put(
-        "folds.recordings", "folds[].held_out", len({name for fold in folds for name in fold["held_out"]}), "recordings"
-    )
+    recordings = len({name for fold in folds for name in fold["held_out"]})
+    yield "folds.number", "folds", len(folds), "folds", str
+    yield "folds.recordings", "folds[].held_out", recordings, "recordings", str
     for name, pick in (("lowest", min), ("highest", max)):
         value = pick(thresholds) if thresholds else None
-        put(f"folds.{name}", f"{name} of folds[].threshold", value, "probability", "{:.2f}".format)
-    return values
+        yield f"folds.{name}", f"{name} of folds[].threshold", value, "probability", "{:.2f}".format
+    for name, pick in (("fewest", min), ("most", max)):
+        networks, frames = pick(len(fold["networks"]) for fold in folds), pick(fold["alarm"]["k"] for fold in folds)
+        yield f"networks.{name}", f"{name} of folds[].networks", networks, "networks", str
+        yield f"frames.{name}", f"{name} of folds[].alarm.k", frames, "frames", str
 
 
 def _check_counts(samples, where):
@@ -177,8 +197,11 @@ def _check_folds(folds):
     """Hold the folds against what the narrative says of them: no recording tested twice, or on its own threshold."""
     seen = set()
     for fold in folds:
-        held_out, inner = set(fold["held_out"]), fold["inner"]
-        inner = {inner} if isinstance(inner, str) else set(inner or ())
+        held_out, inner = set(fold["held_out"]), set(fold["inner"])
+        if not inner:
+            raise FactError(f"fold {fold['fold']}: there is no inner recording to choose its threshold on")
+        if strange := [name for name in fold["networks"] if str(fold["fold"]) not in name.split("-")]:
+            raise FactError(f"fold {fold['fold']}: {strange} trained on what it holds out, as the names say")
         for names, fault in ((seen, "in another fold too"), (inner, "inner too")):
             if both := held_out & names:
                 raise FactError(f"fold {fold['fold']}: {sorted(both)} held out and {fault}")

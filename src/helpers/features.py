@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from helpers import edf
 from helpers.errors import RecordingError
 from helpers.spectrograms import BANDS, band_of
 
@@ -11,7 +10,7 @@ QUIETEST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's i
 LAST_FRAME, ALL_FRAMES = (2,), (0, 1, 2)
 
 
-def measure(spectrograms, recordings, table, axis, steps=LAST_FRAME):
+def measure(spectrograms, lengths, table, axis, steps=LAST_FRAME):
     """Return the features of triptychs: per frame, the bands' powers and then the line lengths, both in dB.
 
     Line length spreads over orders of magnitude, as power does: 20 log10 of it puts both on one scale.
@@ -20,8 +19,8 @@ def measure(spectrograms, recordings, table, axis, steps=LAST_FRAME):
     ----------
     spectrograms : dict of str → float16 [C, F, column]
         By recording, memory-mapped; dB.
-    recordings : dict of str → edf.Recording
-        The same ones, open.
+    lengths : dict of str → float32 [C, column]
+        Of the same recordings: line length a column, in µV (see `filterbank.line_length`).
     table : pandas.DataFrame
         ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
     axis : dict
@@ -35,7 +34,7 @@ def measure(spectrograms, recordings, table, axis, steps=LAST_FRAME):
         In the order of `names`.
     """
     powers = band_powers(spectrograms, table, axis, steps)
-    lengths = 20 * np.log10(np.maximum(line_lengths(recordings, table, axis, steps), QUIETEST_UV_S))
+    lengths = 20 * np.log10(np.maximum(line_lengths(lengths, table, axis, steps), QUIETEST_UV_S))
     pieces = [part for step in range(len(steps)) for part in (powers[:, step], lengths[:, step])]
     return np.concatenate(pieces, axis=1).astype(np.float32)
 
@@ -61,31 +60,26 @@ def band_powers(spectrograms, table, axis, steps=LAST_FRAME):
     return _by_recording(table, lambda name, starts: _frame_sums(curves(name), starts, size, steps) / size)
 
 
-def line_lengths(recordings, table, axis, steps=LAST_FRAME):
-    """Return line length a second, in µV/s: float32 [triptych, step, C].
-
-    The sum of ``|x[n] - x[n-1]|`` over the frame's samples, the first of which has no predecessor in it, divided by
-    the frame's seconds (Esteller et al. 2001, doi:10.1109/IEMBS.2001.1020545).
+def line_lengths(lengths, table, axis, steps=LAST_FRAME):
+    """Return line length a second of each frame, in µV/s: float32 [triptych, step, C]; arguments as for `measure`.
 
     Raises
     ------
     RecordingError
-        If a recording's sampling rate is not that of `axis`, or it ends before a frame does.
+        If a recording ends before a frame does.
     """
     size = axis["frame_columns"]
 
-    def lengths(name, starts):
-        whole, first = _steps_of_signal(recordings[name], axis)
-        if whole.shape[1] < starts.max() + 3 * size:
+    def sums(name, starts):
+        columns = lengths[name].shape[1]
+        if columns < starts.max() + 3 * size:
             raise RecordingError(
-                f"{name} has {whole.shape[1] * axis['hop_s']:g} s of EEG, and a triptych that ends at "
+                f"{name} has line length of {columns * axis['hop_s']:g} s, and a triptych that ends at "
                 f"{(starts.max() + 3 * size) * axis['hop_s']:g} s. Run `dvc repro` anew: the recording has changed."
             )
-        # The difference into a frame's first sample comes from the frame before it.
-        entering = np.stack([first[:, starts + step * size] for step in steps], axis=1).transpose(2, 1, 0)
-        return (_frame_sums(whole, starts, size, steps) - entering) / axis["frame_s"]
+        return _frame_sums(lengths[name], starts, size, steps) / axis["frame_s"]
 
-    return _by_recording(table, lengths)
+    return _by_recording(table, sums)
 
 
 def windows(eeg, table, axis, frames=1):
@@ -115,24 +109,6 @@ def pictures(powers, table, axis):
     low, high = np.percentile(cuts, (1, 99), axis=(1, 2), keepdims=True)
     scaled = np.clip((cuts - low) / np.maximum(high - low, 1e-6), 0, 1).astype(np.float32)
     return scaled.reshape(len(table), 3, *scaled.shape[1:])
-
-
-def _steps_of_signal(recording, axis):
-    """Return the sum of ``|x[n] - x[n-1]|`` a hop, and the part of each hop's first sample: float64 [C, column]."""
-    rate, header = axis["sampling_hz"], recording.header
-    if header.sampling_hz != rate:
-        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {rate:g} Hz.")
-    hop = round(axis["hop_s"] * rate)
-    columns = header.samples // hop
-    sums, firsts = [], []
-    for first in range(0, columns, BLOCK_COLUMNS):
-        start, stop = first * hop, min(first + BLOCK_COLUMNS, columns) * hop
-        signal = edf.read(recording, max(start - 1, 0), stop).astype(np.float64)
-        before = signal[:, :1]  # the recording's very first sample has no predecessor: no step
-        change = np.abs(np.diff(signal, axis=1, prepend=before))[:, -(stop - start) :].reshape(len(signal), -1, hop)
-        sums.append(change.sum(axis=2))
-        firsts.append(change[:, :, 0])
-    return np.concatenate(sums, axis=1), np.concatenate(firsts, axis=1)
 
 
 def _frame_sums(curves, starts, size, steps):

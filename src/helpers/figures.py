@@ -1,11 +1,10 @@
-"""The study's figures: one function a figure; each returns it and saves nothing. Readable in grey."""
+"""The study's figures of signals and attributions: a function a figure; each returns it and saves nothing."""
 
 import matplotlib
 import numpy as np
 import seaborn
 from matplotlib import pyplot
 from matplotlib.colors import ListedColormap
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -51,28 +50,35 @@ def timeline(recordings, seizures):
 
 
 def traces(signal, sampling_hz, channels, start_s, seizure, title):
-    """Show raw EEG as a neurologist reads it: a channel a line, negative up, with a scale in µV.
+    """Show raw EEG as a neurologist reads it, around the onset of `seizure`, (start_s, end_s); see `draw_traces`."""
+    figure, axis = begin(9, 6.5)
+    end_s = draw_traces(axis, signal, sampling_hz, channels, start_s)
+    axis.axvspan(max(seizure[0], start_s), min(seizure[1], end_s), color=SEIZURE, alpha=0.12, lw=0)
+    axis.axvline(seizure[0], color=SEIZURE, linestyle="--", linewidth=1.2)
+    axis.set_title(f"{title}; negative up, shaded from the annotated onset on", loc="left")
+    seaborn.despine(figure)
+    return figure
+
+
+def draw_traces(axis, signal, sampling_hz, channels, start_s):
+    """Draw raw EEG: a channel a line, negative up, with a scale in µV; return the time of the last sample in s.
 
     Parameters
     ----------
+    axis : matplotlib.axes.Axes
     signal : float [channel, sample]
         In µV.
     sampling_hz : float
     channels : list of str
     start_s : float
         Of the first sample, in the recording.
-    seizure : (start_s, end_s)
-    title : str
     """
-    figure, axis = begin(9, 6.5)
     time = start_s + np.arange(signal.shape[1]) / sampling_hz
     # One sensitivity for all channels, as on paper: a line's distance is what nearly all samples stay within.
     centred = signal - np.median(signal, axis=1, keepdims=True)
     spacing = max(50.0, 50 * round(np.percentile(np.abs(centred), 97) * 2 / 50))
     for row, line in enumerate(centred):
         axis.plot(time, row + line / spacing, color="black", linewidth=0.45)
-    axis.axvspan(max(seizure[0], time[0]), min(seizure[1], time[-1]), color=SEIZURE, alpha=0.12, lw=0)
-    axis.axvline(seizure[0], color=SEIZURE, linestyle="--", linewidth=1.2)
     axis.set_yticks(range(len(channels)), channels)
     axis.set_ylim(len(channels) + 0.5, -1.5)  # upside down: the first channel on top, negative up
     axis.set_xlim(time[0], time[-1])
@@ -84,9 +90,7 @@ def traces(signal, sampling_hz, channels, start_s, seizure, title):
         ha="right", va="center", color=DECISION, weight="bold",
     )  # fmt: skip
     axis.set_xlabel("time in the recording (s)")
-    axis.set_title(f"{title}; negative up, shaded from the annotated onset on", loc="left")
-    seaborn.despine(figure)
-    return figure
+    return time[-1]
 
 
 def spectrogram(power, frequencies_hz, hop_s, seizures, title):
@@ -118,79 +122,6 @@ def draw(axis, values, frequencies_hz, start_s, hop_s, bands=True, lines="white"
             middle = (max(start, low) + min(end, high)) / 2
             axis.annotate(band, (1.015, middle), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     return image
-
-
-def learning_curves(curves):
-    """Show training and inner loss by epoch, a panel a fold, with the epoch that was kept."""
-    folds = sorted(curves["fold"].unique())
-    figure, axes = begin(2 * len(folds) + 1, 2.6, 1, len(folds), sharey=True, squeeze=False)
-    for axis, fold in zip(axes[0], folds, strict=True):
-        part = curves[curves["fold"] == fold]
-        axis.plot(part["epoch"], part["train_loss"], color="#666666", linestyle="--", label="training")
-        axis.plot(part["epoch"], part["inner_loss"], color=DECISION, label="inner recording")
-        kept = part[part["kept"] == 1]
-        axis.plot(kept["epoch"], kept["inner_loss"], "o", color=SEIZURE, label="kept")
-        axis.set(title=f"fold {fold}", xlabel="epoch")
-    axes[0, 0].set_ylabel("cross-entropy (nats)")
-    axes[0, 0].set_ylim(bottom=0)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-    seaborn.despine(figure)
-    return figure
-
-
-def probability(predictions, seizures, durations_s):
-    """Show p(seizure) over time for each held-out recording, with its threshold, seizures and decisions.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        ``recording``, ``last_start_s``, ``end_s``, ``p_seizure``, ``threshold``, ``decided``.
-    seizures : pandas.DataFrame
-        ``recording``, ``start_s``, ``end_s``.
-    durations_s : dict of str → float
-    """
-    names = list(durations_s)
-    figure, axes = begin(9, 0.9 + 0.95 * len(names), len(names), 1, sharex=True, sharey=True, squeeze=False)
-    for axis, name in zip(axes[:, 0], names, strict=True):
-        part = predictions[predictions["recording"] == name].sort_values("end_s")
-        for seizure in seizures[seizures["recording"] == name].itertuples():
-            axis.axvspan(seizure.start_s, seizure.end_s, fc=SEIZURE, alpha=0.3, ec="black", hatch="//", lw=0)
-        edges = [*part["last_start_s"], part["end_s"].iloc[-1]]
-        axis.stairs(part["p_seizure"], edges, color="black", linewidth=1.1)
-        axis.axhline(part["threshold"].iloc[0], color="#666666", linestyle="--", linewidth=0.9)
-        for sample in part[part["decided"] == 1].itertuples():
-            axis.plot(
-                [sample.last_start_s, sample.end_s], [1.13] * 2, color=DECISION, linewidth=4, solid_capstyle="butt"
-            )
-        axis.axvspan(durations_s[name], max(durations_s.values()), color="#eeeeee", lw=0)
-        axis.set(ylim=(0, 1.25), yticks=[0, 0.5, 1], xlim=(0, max(durations_s.values())))
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    axes[-1, 0].set_xlabel("time in the recording (s)")
-    keys = [
-        Patch(fc=SEIZURE, alpha=0.4, ec="black", hatch="//", label="annotated seizure"),
-        Line2D([], [], color="black", label="p(seizure), held out"),
-        Line2D([], [], color="#666666", linestyle="--", label="threshold, from the inner recording"),
-        Line2D([], [], color=DECISION, linewidth=4, label="decided seizure"),
-    ]
-    figure.legend(handles=keys, loc="outside upper center", ncols=2, frameon=False)
-    return figure
-
-
-def confusion_matrix(tp, fn, fp, tn):
-    """Show the four counts, with each row's share and the reference's quadrant labels."""
-    figure, axis = begin(4.6, 3.8)
-    counts = np.array([[tn, fp], [fn, tp]])
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), label in zip(np.ndindex(2, 2), ("TN", "FP", "FN", "TP"), strict=True):
-        colour = "white" if share[row, column] > 0.5 else "black"
-        text = f"{label}\n{counts[row, column]}\n({share[row, column]:.1%} of row)"
-        axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=11)
-    axis.set_xticks([0, 1], ["non-seizure", "seizure"])
-    axis.set_yticks([0, 1], ["non-seizure", "seizure"], rotation=90, va="center")
-    axis.set(xlabel="predicted", ylabel="true")
-    figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.85)
-    return figure
 
 
 def legend(label, low, high, cmap, ends):

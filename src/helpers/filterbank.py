@@ -1,4 +1,6 @@
-"""From EEG to log-power spectrograms: the short-time Fourier transform used as a filter bank, block by block."""
+"""From EEG to log-power spectrograms and line length, block by block: the Fourier transform used as a filter bank."""
+
+from contextlib import ExitStack
 
 import numpy as np
 import scipy.fft
@@ -75,8 +77,29 @@ def log_power(pieces, sampling_hz, frequencies_hz):
     return density.T
 
 
-def write(recording, path, axis):
-    """Compute a recording's spectrogram block by block and write it to `path`.
+def line_length(signal, hop):
+    """Return the line length of each hop: the sum of ``|x[n] - x[n-1]|`` over its samples, in µV.
+
+    Line length grows with amplitude and with frequency (Esteller et al. 2001, doi:10.1109/IEMBS.2001.1020545).
+
+    Parameters
+    ----------
+    signal : float32 [1 + hops · hop]
+        In µV, of one channel; it begins with the sample before the first hop, so that the step into each hop counts.
+    hop : int
+        Samples.
+
+    Returns
+    -------
+    float32 [hop]
+    """
+    steps = np.diff(signal)
+    np.abs(steps, out=steps)
+    return steps.reshape(-1, hop).sum(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def write(recording, path, axis, lengths=None):
+    """Compute a recording's spectrogram block by block and write it to `path`; and its line length, if wanted.
 
     Column j is centred on (j + ½) hops; the signal is mirrored over half a window at the recording's two ends.
 
@@ -87,6 +110,8 @@ def write(recording, path, axis):
         Of a ``.npy``: float16 [channel, frequency, column], in dB re 1 µV²/Hz, to be memory-mapped.
     axis : dict
         From `axes`.
+    lengths : Path, optional
+        Of another ``.npy``: float32 [channel, column], from `line_length`; the recording's first sample adds nothing.
 
     Returns
     -------
@@ -104,25 +129,50 @@ def write(recording, path, axis):
         raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {rate:g} Hz.")
     if header.samples < window:
         raise RecordingError(f"{header.file} has {header.samples} samples, less than one window of {window}.")
-    columns, margin = header.samples // hop, (window - hop) // 2
-    shape = (len(axis["channels"]), len(axis["frequencies_hz"]), columns)
-    with files.whole(path) as partial:
-        out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+    channels, columns = len(axis["channels"]), header.samples // hop
+    with ExitStack() as stack:
+        out = _array(stack, path, np.float16, (channels, len(axis["frequencies_hz"]), columns))
+        sums = None if lengths is None else _array(stack, lengths, np.float32, (channels, columns))
         for first in range(0, columns, BLOCK_COLUMNS):
             last = min(first + BLOCK_COLUMNS, columns)
-            start, stop = first * hop - margin, (last - 1) * hop - margin + window
-            signal = edf.read(recording, max(start, 0), min(stop, header.samples))
-            if start < 0 or stop > header.samples:
-                ends = (max(-start, 0), max(stop - header.samples, 0))
-                signal = np.pad(signal, ((0, 0), ends), mode="reflect")
-            pieces = np.lib.stride_tricks.sliding_window_view(signal, window, axis=1)[:, ::hop]
-            for channel in range(len(pieces)):  # one at a time: its spectra stay in the processor's cache
+            pieces, whole = _block(recording, first, last, window, hop)
+            for channel in range(channels):  # one at a time: its spectra stay in the processor's cache
                 power = log_power(pieces[channel], rate, axis["frequencies_hz"])
                 out[channel, :, first:last] = power.astype(np.float16)
-        del out
+                if sums is not None:
+                    sums[channel, first:last] = line_length(whole[channel], hop)
+        del out, sums
     return columns
 
 
-def write_checked(source, digest, path, axis):
+def _array(stack, path, dtype, shape):
+    """Return a new array in the ``.npy`` at `path`, which is there, whole, once `stack` is left."""
+    return np.lib.format.open_memmap(stack.enter_context(files.whole(path)), mode="w+", dtype=dtype, shape=shape)
+
+
+def _block(recording, first, last, window, hop):
+    """Read what the columns `first` to, and without, `last` need.
+
+    Returns
+    -------
+    pieces : float32 [channel, column, window]
+        Windows centred on the columns.
+    whole : float32 [channel, 1 + columns · hop]
+        The columns' own samples, and the one before them; the recording's first one stands for it at its start.
+    """
+    samples, margin = recording.header.samples, (window - hop) // 2
+    start, stop = first * hop - margin, (last - 1) * hop - margin + window
+    begin, end = max(min(start, first * hop - 1), 0), min(max(stop, last * hop), samples)
+    signal = edf.read(recording, begin, end)
+    whole = signal[:, max(first * hop - 1, 0) - begin : last * hop - begin]
+    if first == 0:
+        whole = np.concatenate([whole[:, :1], whole], axis=1)
+    windows = signal[:, max(start, 0) - begin : min(stop, samples) - begin]
+    if start < 0 or stop > samples:
+        windows = np.pad(windows, ((0, 0), (max(-start, 0), max(stop - samples, 0))), mode="reflect")
+    return np.lib.stride_tricks.sliding_window_view(windows, window, axis=1)[:, ::hop], whole
+
+
+def write_checked(source, digest, path, axis, lengths=None):
     """Write the spectrogram of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
-    return write(edf.read_checked(source, digest), path, axis)
+    return write(edf.read_checked(source, digest), path, axis, lengths)

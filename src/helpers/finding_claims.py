@@ -158,7 +158,7 @@ READERS = [
     (rf"(?:correctly identified|rightly recognised) {SEEN}", _verdict(correct=True)),
     (rf"wrongly labelled {SEEN}", _verdict(correct=False)),
     (rf"missed the seizure activity in {SAW}", _verdict(true=1, pred=0)),
-    (rf"raised a false alarm on {SAW}", _verdict(true=0, pred=1)),
+    (rf"wrongly saw seizure activity in {SAW}", _verdict(true=0, pred=1)),
     (
         rf"(?P<start_s>{NUMBER}) to (?P<end_s>{NUMBER}) s of (?:recording )?(?P<recording>.+?)(?=, and its)",
         _of_sample,

@@ -20,7 +20,8 @@ VERDICTS = {
     "true 0, predicted 0": f"[correctly identified|rightly recognised] {SAW} as not containing seizure activity",
     "true 1, predicted 0": f"[missed the seizure activity in {SAW}|wrongly labelled {SAW} as not containing "
     "seizure activity]",
-    "true 0, predicted 1": f"[raised a false alarm on {SAW}|wrongly labelled {SAW} as containing seizure activity]",
+    "true 0, predicted 1": f"[wrongly saw seizure activity in {SAW}|wrongly labelled {SAW} as containing seizure "
+    "activity]",
 }
 SIDES = {"above": "[lies|is] above", "below": "[lies|is] below", "at": "equals"}
 

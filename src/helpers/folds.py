@@ -33,7 +33,7 @@ class Split:
         return "-".join(map(str, self.without))
 
 
-def leave_one_recording_out(recordings, with_seizure, members):
+def leave_one_recording_out(recordings, with_seizure, members=2):
     """Deal recordings to folds: each holds out one recording with a seizure, and its share of those without.
 
     Parameters

@@ -11,7 +11,8 @@ from pathlib import Path
 import jinja2
 import pypandoc
 
-from helpers import files
+from helpers import files, tables
+from helpers.tables import SCORES, shown
 
 QUARTO = (1, 7)  # the oldest Quarto that renders the article as it is meant
 READER = "--from=markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars"
@@ -19,52 +20,21 @@ TEMPLATES = Path(__file__).parent / "templates"
 PICTURES = {
     "acquire": ["timeline.png", "traces.png"],
     "preprocess": ["spectrogram.png"],
-    "evaluate": ["confusion_matrix.png", "learning_curves.png", "probability.png"],
+    "evaluate": [
+        "confusion_matrices.png",
+        "confusion_matrix.png",
+        "learning_curves.png",
+        "probability.png",
+        "reliability.png",
+        "roc_pr.png",
+        "threshold_choice.png",
+    ],
     "explain": ["legend_spectrogram.png", "legend_gradcam.png"],
 }
+FORM_ONLY = {"confusion_matrix.png"}  # in report.md; the article has both prevalences
 SAMPLE_PICTURES = ["spec_triptych", "gradcam", "gradcampp", "ig_triptych", "ig_t0", "ig_t1", "ig_t2"]
-# The reference's six metrics, in its order, with its labels and formats.
-SCORES = {
-    "accuracy": ("Accuracy", "{:.2%}"),
-    "sensitivity": ("Sensitivity", "{:.2%}"),
-    "specificity": ("Specificity", "{:.2%}"),
-    "f1": ("F1", "{:.4f}"),
-    "weighted_f1": ("Weighted F1", "{:.4f}"),
-    "threshold": ("Best threshold", "{:.2f}"),
-}
-EVENTS = {
-    "seizures": ("Seizures", "{}"),
-    "detected": ("Detected", "{}"),
-    "false_alarms": ("False alarms", "{}"),
-    "sensitivity": ("Sensitivity", "{:.2%}"),
-    "precision": ("Precision", "{:.2%}"),
-    "f1": ("F1", "{:.4f}"),
-    "fp_per_24h": ("False positives per 24 h", "{:.1f}"),
-}
-# Scores with intervals: where in metrics.json, label, format.
-INTERVALS = {
-    ("samples", "sensitivity"): ("Sensitivity, samples", "{:.1%}"),
-    ("samples", "specificity"): ("Specificity, samples", "{:.1%}"),
-    ("samples", "balanced_accuracy"): ("Balanced accuracy, samples", "{:.1%}"),
-    ("samples", "f1"): ("F1, samples", "{:.3f}"),
-    ("ranking", "auroc"): ("AUROC", "{:.3f}"),
-    ("ranking", "auprc"): ("AUPRC", "{:.3f}"),
-    ("events", "sensitivity"): ("Sensitivity, events", "{:.1%}"),
-    ("events", "precision"): ("Precision, events", "{:.1%}"),
-    ("events", "f1"): ("F1, events", "{:.3f}"),
-    ("events", "fp_per_24h"): ("False positives per 24 h", "{:.1f}"),
-    ("seizures", "found"): ("Seizures found (Wilson)", "{:.1%}"),
-    ("seizures", "median_latency_s"): ("Median latency (s)", "{:.1f}"),
-}
 # How a part of the narrative was proven, in the order in which the report counts them.
 VERDICTS = {"proven": "proven by the facts", "no claim": "without a claim", "fixed text": "fixed text written by code"}
-# Why an event score can be undefined: there is nothing to divide by.
-NO_EVENTS = {
-    "sensitivity": "there is no seizure",
-    "precision": "nothing was decided seizure",
-    "f1": "there is no seizure, and nothing was decided seizure",
-    "fp_per_24h": "there is no recording",
-}
 
 
 def compose(patient, title):
@@ -86,6 +56,7 @@ def compose(patient, title):
     ------
     FileNotFoundError
         If a stage has not left its file; the message names the file, the stage and the command that makes it.
+        Comparison, audit and benchmarks may be missing.
     """
 
     def read(stage, name):
@@ -97,6 +68,8 @@ def compose(patient, title):
 
     metrics, digest = read("evaluate", "metrics.json"), read("explain", "digest.json")
     seizures, claims = read("acquire", "seizures.csv"), read("narrate", "claims.csv")
+    errors = read("evaluate", "errors.csv")
+    pages = _pages(patient)
     return {
         "patient": patient,
         "title": title,
@@ -106,55 +79,65 @@ def compose(patient, title):
         "left_out": read("acquire", "left_out.csv"),
         "axes": read("preprocess", "axes.json"),
         "training": read("train", "training.json"),
-        "metrics": metrics,
-        "scores": shown(metrics["samples"], SCORES, metrics["undefined"]),
-        "reference_scores": shown(metrics["reference_prevalence"], SCORES, metrics["undefined"]),
+        "settings": files.read_yaml(files.ROOT / "params" / "train.yaml"),
         "runs": _runs(read("evaluate", "events.csv"), seizures),
-        "event_scores": shown(metrics["events"], EVENTS, NO_EVENTS),
-        "intervals": _intervals(metrics["intervals"]),
+        "errors": errors,
+        "pages": pages,
         "digest": digest,
         "narrative": read("narrate", "narrative.md").strip(),
         "claims": claims,
         "verdicts": _verdicts([row["verdict"] for row in claims]),
         "model": read("narrate", "model.json"),
-        "pictures": _pictures(patient, digest),
+        "pictures": _pictures(patient, digest, [*pages, *(row["file"] for row in errors)]),
+        **_scores(metrics, patient),
+        **_beside(patient),
     }
 
 
-def shown(values, forms, undefined):
-    """Return each value as the report prints it, by key; one that is None says that it is undefined, and why.
-
-    >>> shown({"f1": None}, {"f1": ("F1", "{:.4f}")}, {"f1": "no seizure sample"})
-    {'f1': 'undefined (no seizure sample)'}
-    """
+def _scores(metrics, patient):
+    """Return what the templates say of ``metrics.json``."""
+    why = metrics["undefined"]
+    both = {"scores": metrics["samples"], "reference_scores": metrics["reference_prevalence"]}
+    reference = shown(tables.REFERENCE, SCORES, {}) if patient == tables.REFERENCE_PATIENT else None
     return {
-        key: form.format(values[key]) if values[key] is not None else _undefined(undefined.get(key))
-        for key, (_, form) in forms.items()
+        "metrics": metrics,
+        **{name: shown(values, SCORES | tables.AREAS, why) for name, values in both.items()},
+        "event_scores": shown(metrics["events"], tables.EVENTS, tables.NO_EVENTS),
+        "intervals": tables.intervals(metrics["intervals"]),
+        "inner_blocks": tables.inner_blocks(metrics["folds"]),
+        "reference_study": reference,
+        "reference_counts": tables.REFERENCE_COUNTS,
     }
 
 
-def _intervals(found):
-    """Return (label, value, interval) as printed for each score of `INTERVALS`."""
-    rows = []
-    for (kind, name), (label, form) in INTERVALS.items():
-        score = found[kind][name]
-        value, low, high = (
-            "undefined" if score[key] is None else form.format(score[key]).replace("-", "−")
-            for key in ("value", "low", "high")
-        )
-        rows.append((label, value, f"none: {score['reason']}" if score["reason"] else f"{low} to {high}"))
-    return rows
+def _beside(patient):
+    """Return what stands beside the study where it is there, else None: comparison, audit, and the benchmarks."""
+    own, benchmark = files.ROOT / "output" / patient / "evaluate", files.ROOT / "output" / "benchmark"
+    paths = {
+        "comparison": own / "comparison.json",
+        "audit": own / "audit.json",
+        "baselines": benchmark / "baselines.json",
+        "ablation": benchmark / "ablation.json",
+    }
+    found = {name: files.read_json(path) if path.exists() else None for name, path in paths.items()}
+    return found | {"baselines": tables.baselines(found["baselines"] or {})}
 
 
-def _runs(decided, seizures):
-    """Count the runs of samples decided seizure, and those of them that touch no annotated seizure."""
+def _pages(patient):
+    """Return the pages of probability over time, in order: none where the headline shows all recordings."""
+    found = files.made_by(patient, "evaluate", "pages").glob("probability_*.png")
+    return [path.name for path in sorted(found, key=lambda path: int(path.stem.split("_")[1]))]
+
+
+def _runs(alarms, seizures):
+    """Count the runs of alarms, and those of them that touch no annotated seizure."""
 
     def touch(a, b):
         overlap = float(a["start_s"]) < float(b["end_s"]) and float(b["start_s"]) < float(a["end_s"])
         return overlap and a["recording"] == b["recording"]
 
-    outside = [run for run in decided if not any(touch(run, seizure) for seizure in seizures)]
-    return {"number": len(decided), "outside": len(outside)}
+    outside = [run for run in alarms if not any(touch(run, seizure) for seizure in seizures)]
+    return {"number": len(alarms), "outside": len(outside)}
 
 
 def _verdicts(given):
@@ -164,12 +147,9 @@ def _verdicts(given):
     return [f"{given.count(verdict)} {VERDICTS.get(verdict, verdict)}" for verdict in order]
 
 
-def _undefined(reason):
-    return f"undefined ({reason})" if reason else "undefined"
-
-
-def _pictures(patient, digest):
+def _pictures(patient, digest, pages):
     found = {name: files.made_by(patient, stage, name) for stage, names in PICTURES.items() for name in names}
+    found |= {name: files.made_by(patient, "evaluate", f"pages/{name}") for name in pages}
     for sample in digest["samples"]:
         expected = [f"sample{sample['sample']}_{picture}.png" for picture in SAMPLE_PICTURES]
         if sample["files"] != expected:
@@ -266,8 +246,9 @@ def _fill(template, context, path):
         comment_end_string="##}",
     )
     # Jinja's own float filter makes 0.0 of what is no number; Python's raises.
-    world.filters.update(md=escape, quoted=_quoted, harmless=harmless, float=float)
-    files.write_text(path, world.get_template(template).render(context, labels=SCORES, event_labels=EVENTS))
+    world.filters.update(md=escape, quoted=_quoted, harmless=harmless, float=float, spanned=tables.spanned)
+    labels = {"labels": SCORES, "area_labels": tables.AREAS, "event_labels": tables.EVENTS}
+    files.write_text(path, world.get_template(template).render(context, **labels))
     return path
 
 

@@ -90,6 +90,10 @@ def _opening(facts):
             "nor for choosing the threshold]."
         )
     )
+    if (networks := _span(facts["values"], "networks")) != "1":
+        parts.append(
+            worded(f"Within a fold, {networks} networks decide together, by the [mean|average] of their log-odds.")
+        )
     pool = "[come from|rest on]" if single else "[pool|put together] all folds:"
     samples, recordings = counted(v["n"], "sample"), counted(v["folds.recordings"], "held-out recording")
     parts.append(worded(f"The [figures|results] here {pool} {samples}, taken throughout {recordings}."))
@@ -111,8 +115,9 @@ def _performance(facts):
         text = f"**{NAMES[key]}:** {value} (This [is|indicates] {gloss}.)"
         parts.append(worded(text, "\n*   " if key != "accuracy" else "\n\n*   "))
     samples = [*_confusion(values), *_rates(values), *_baseline(facts), _grade(facts)]
-    others = [_events(values), *_event_scores(values), *_reference(values), *_thresholds(values)]
-    for paragraph in (samples, others):
+    others = [_alarm(values), _events(values), *_event_scores(values)]
+    rest = [*_ranking(values), *_reference(values), *_thresholds(values)]
+    for paragraph in (samples, others, rest):
         parts += [worded(text, " " if at else "\n\n") for at, text in enumerate(paragraph)]
     return parts
 
@@ -184,6 +189,19 @@ def _alarms(values):
     return counted(number, "false alarm") if number else "no false alarm"
 
 
+def _span(values, name):
+    """Return a number that the folds share, or "3 to 5" where they differ."""
+    fewest, most = (values[f"{name}.{key}"]["printed"] for key in ("fewest", "most"))
+    return fewest if fewest == most else f"{fewest} to {most}"
+
+
+def _alarm(values):
+    """Say what an alarm is, as it is no sample's own decision."""
+    span = _span(values, "frames")
+    over = "those of single frames" if span == "1" else f"averaged over {span} frames"
+    return f"Alarms [rest on|come from] log-odds that are {over}, and have thresholds of their own."
+
+
 def _events(values):
     rate = values["events.fp_per_24h"]["printed"]
     tail = f", [a rate of|which makes] {rate} per 24 h" if rate and values["events.false_alarms"]["value"] else ""
@@ -191,7 +209,7 @@ def _events(values):
     if values["events.seizures"]["value"]:
         said = f"the model {_detected(values)}, with"
     return (
-        "Counted as [events|whole seizures] by the rules of SzCORE, which join decisions less than 90 s apart, "
+        "Counted as [events|whole seizures] by the rules of SzCORE, which join alarms less than 90 s apart, "
         f"{said} {_alarms(values)}{tail}."
     )
 
@@ -212,11 +230,24 @@ def _reference(values):
         )
 
 
+def _ranking(values):
+    """Yield the areas under the two curves, with their intervals where there are any."""
+    said = []
+    for key in ("auroc", "auprc"):
+        area, low, high = (values[f"ranking.{key}{end}"]["printed"] for end in ("", ".low", ".high"))
+        said.append(area and f"{key.upper()} is {area}{f' (95 % interval {low} to {high})' if low else ''}")
+    if all(said):
+        yield f"[Over all thresholds|Whatever the threshold], [{said[0]} and {said[1]}|{said[1]} and {said[0]}]."
+
+
 def _thresholds(values):
     lowest, highest = values["folds.lowest"]["printed"], values["folds.highest"]["printed"]
     if lowest and values["folds.number"]["value"] > 1:
         said = f"all come to {lowest}" if lowest == highest else f"[range|run] from {lowest} to {highest}"
-        yield f"The folds' thresholds, each [chosen|set] on an inner recording and not on a held-out one, {said}."
+        yield (
+            "Every threshold was [chosen|set] on recordings that were neither held out in its fold nor trained on by "
+            f"the networks that scored them there; those for samples {said}."
+        )
 
 
 def _conclusion(facts):

@@ -198,25 +198,13 @@ def fit(network, pooled, train, unseen, frame_columns, settings, generator):
         ``epoch``, ``train_loss`` (of the mixed and changed triptychs), ``recording``, ``loss`` (of an unseen recording,
         with the two classes weighted alike): a row an epoch and unseen recording.
     """
-    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
-    optimiser, rows, total, count = torch.optim.AdamW(network.parameters(), **options), [], {}, 0
+    rows, total, count = [], {}, 0
     groups = {name: part for name, part in unseen.groupby("recording", sort=False)}
     first = round(settings["epochs"] * (1 - settings["averaged"]), 6)  # 10 · (1 − 0.9) is a little below 1
-    for epoch in range(1, settings["epochs"] + 1):
-        network.train()
-        losses = []
-        for _ in range(settings["batches_per_epoch"]):
-            where = network.mean.device
-            triptychs, label = changed_batch(pooled, train, frame_columns, network, settings, generator)
-            score = network.decide(network.encode(triptychs.to(where)))
-            loss = binary_cross_entropy_with_logits(score, label.to(where))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
+    for epoch, train_loss in learning(network, pooled, train, frame_columns, settings, generator):
         for name, part in groups.items():
             score = predict(network, pooled, part, frame_columns)
-            rows.append((epoch, float(np.mean(losses)), name, balanced_loss(part["label"], score)))
+            rows.append((epoch, train_loss, name, balanced_loss(part["label"], score)))
         if epoch > first or epoch == settings["epochs"]:
             count += 1
             for name, value in network.state_dict().items():
@@ -224,6 +212,27 @@ def fit(network, pooled, train, unseen, frame_columns, settings, generator):
     network.load_state_dict({name: value / count for name, value in total.items()})
     network.eval()
     return pd.DataFrame(rows, columns=["epoch", "train_loss", "recording", "loss"])
+
+
+def learning(network, pooled, train, frame_columns, settings, generator):
+    """Train `network` in place, and yield each epoch's number, from 1, and mean loss; arguments as for `fit`.
+
+    What is done between epochs, and with their weights, is the caller's.
+    """
+    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
+    optimiser, where = torch.optim.AdamW(network.parameters(), **options), network.mean.device
+    for epoch in range(1, settings["epochs"] + 1):
+        network.train()
+        losses = []
+        for _ in range(settings["batches_per_epoch"]):
+            triptychs, label = changed_batch(pooled, train, frame_columns, network, settings, generator)
+            score = network.decide(network.encode(triptychs.to(where)))
+            loss = binary_cross_entropy_with_logits(score, label.to(where))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        yield epoch, float(np.mean(losses))
 
 
 def changed_batch(pooled, train, frame_columns, network, settings, generator):
