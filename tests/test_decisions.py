@@ -74,8 +74,9 @@ def test_what_is_chosen_is_applied():
 
 
 def test_what_is_chosen_is_the_best_on_the_inner_recordings():
-    """The temperature, share, threshold and alarm settings are what each module chooses on a fold's inner samples."""
-    planned, predictions, inner, seizures, durations = study(noise=2.0)
+    """The temperature, share, threshold and alarm settings are what each module chooses on a fold's inner samples; for
+    the temperature, what one network says of its inner block is left out together."""
+    planned, predictions, inner, seizures, durations = study(noise=2.0, members=4)
     _, choices = decisions.decide(predictions, inner, seizures, durations)
     for choice in choices:
         own = inner[inner["fold"] == choice["fold"]]

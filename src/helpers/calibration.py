@@ -127,8 +127,8 @@ def fit(log_odds, label, prior=None, block=None):
     -----
     Off unless it lowers the loss of the blocks left out of its fit, on average by more than one standard error over
     the blocks. Without recordings enough, each of five blocks holds one stretch of the seizure samples and one of the
-    others: a plain stretch of time would leave no seizure to fit on. Off, too, where T ends at a bound: the classes are then so well apart (or
-    mixed) that the recordings do not say how sure to be.
+    others: a plain stretch of time would leave no seizure to fit on. Off, too, where T ends at a bound: the classes
+    are then so well apart (or mixed) that the recordings do not say how sure to be.
     """
     label, z = _checked(log_odds, label, prior)
     settings = {"temperature": 1.0, "prior": prior, "loss_before": None, "loss_after": None}

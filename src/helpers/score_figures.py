@@ -121,7 +121,7 @@ def ranking_curves(decisions, sure):
     sure : dict
         ``ranking`` and ``smoothed``: what `ranking.over_recordings` gives for ``p_seizure`` and for ``p_smooth``.
     """
-    figure, (left, right) = begin(9, 6.0, 1, 2)
+    figure, (left, right) = begin(9, 5.7, 1, 2)
     label, share = decisions["label"], decisions["label"].mean()
     if reason := ranking.undefined(label):
         for axis in (left, right):
