@@ -33,7 +33,7 @@ benchmark-data: .venv/installed  ## measure reading, fetching and preprocessing 
 	@python tests/benchmark_data.py
 
 # braindecode's own requirements are not all needed, and some do not install beside this torch.
-baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about two hours)
+baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about an hour)
 	@pip install --quiet --no-deps --upgrade --target .venv-baselines braindecode==0.8.1 skorch==1.4.0 einops==0.8.2 \
 		torchinfo==1.8.0 docstring-inheritance==3.0.0 h5py==3.16.0
 	@PYTHONPATH=.venv-baselines python tests/benchmark_baselines.py

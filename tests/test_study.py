@@ -51,6 +51,7 @@ def study(tmp_path_factory):
     models = ROOT / "output" / "models"  # converted once for all tests
     models.mkdir(parents=True, exist_ok=True)
     (root / "output").mkdir()
+    shutil.copytree(ROOT / "output" / "benchmark", root / "output" / "benchmark")  # the report shows what is there
     (root / "output" / "models").symlink_to(models, target_is_directory=True)
     scripts = os.path.dirname(sys.executable)
     environment = {
