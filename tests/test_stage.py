@@ -74,8 +74,8 @@ def test_a_patient_of_the_database(project, monkeypatch):
     [
         ("epochs:", "epoch:", "params/train.yaml: there is no parameter 'epoch'; did you mean 'epochs'"),
         ("learning_rate: 0.001", "learning_rate: 1e-3", r"learning_rate is '1e-3', str; wanted float \(write 0.001"),
-        ("epochs: 12", "epochs: 12.5", "epochs is 12.5, float; wanted int"),
-        ("epochs: 12", "epochs: true", "epochs is True, bool; wanted int"),
+        ("epochs: 20", "epochs: 12.5", "epochs is 12.5, float; wanted int"),
+        ("epochs: 20", "epochs: true", "epochs is True, bool; wanted int"),
         ("dropout: 0.3\n", "", "lacks dropout"),
     ],
 )

@@ -64,12 +64,19 @@ def study(tmp_path_factory):
 
 
 def test_everything_is_there(study):
-    """Every stage left its files; every recording was held out once; the report lists its seven files a sample."""
+    """Every stage left its files; every recording was held out once, and is inner elsewhere, each network being there for
+    two folds; the report lists its seven files a sample."""
     output = study[0] / "output" / "sim08"
     predictions = pd.read_csv(output / "train" / "predictions.csv")
     assert set(predictions["recording"]) == {f"sim08_0{number}" for number in range(1, 5)}
     assert not predictions.duplicated(["recording", "column"]).any()
     assert predictions.groupby("fold")["recording"].nunique().tolist() == [2, 1, 1]
+    trained = json.loads((output / "train" / "training.json").read_text())["folds"]
+    assert [fold["networks"] for fold in trained] == [["0-1", "0-2"], ["0-1", "1-2"], ["0-2", "1-2"]]
+    for fold in trained:
+        assert sorted(fold["held_out"] + fold["inner"]) == [f"sim08_0{number}" for number in range(1, 5)]
+    weights = sorted(path.name for path in (output / "train" / "weights").iterdir())
+    assert weights == ["0-1.safetensors", "0-2.safetensors", "1-2.safetensors"]
     metrics = json.loads((output / "evaluate" / "metrics.json").read_text())["samples"]
     assert metrics["tp"] + metrics["fn"] + metrics["fp"] + metrics["tn"] == len(predictions) == metrics["n"]
     digest = json.loads((output / "explain" / "digest.json").read_text())
