@@ -64,8 +64,8 @@ def study(tmp_path_factory):
 
 
 def test_everything_is_there(study):
-    """Every stage left its files; every recording was held out once, and is inner elsewhere, each network being there for
-    two folds; the report lists its seven files a sample."""
+    """Every stage left its files; every recording was held out once, and is inner elsewhere, each network serving two
+    folds; the report lists its seven files a sample."""
     output = study[0] / "output" / "sim08"
     predictions = pd.read_csv(output / "train" / "predictions.csv")
     assert set(predictions["recording"]) == {f"sim08_0{number}" for number in range(1, 5)}
