@@ -11,28 +11,13 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import scipy.stats
+from benchmark_baselines import interval, world_of
 from benchmark_data import commit, machine, rounded
 from benchmark_projects import progress
 from conftest import ROOT
 
-from helpers import (
-    decisions,
-    edf,
-    files,
-    filterbank,
-    folds,
-    patients,
-    ranking,
-    recordings,
-    scores,
-    simulation,
-    spectrograms,
-    stage,
-    training,
-)
+from helpers import comparison, decisions, files, folds, patients, simulation, training
 
 TARGET = ROOT / "output" / "benchmark" / "ablation.json"
 SEEDS = [int(word) for word in os.environ.get("ABLATION_PATIENTS", "21 22 23 24").split()]  # of patients
@@ -61,43 +46,26 @@ def patient(seed, folder):
     name = f"dev{seed}"
     plan = patients.load("sim08")["recordings"]
     simulation.simulate_patient(folder / "edf", name, {f"{name}{key[-3:]}": value for key, value in plan.items()}, seed)
-    table, seizures, _ = recordings.survey(folder / "edf")
-    options = stage.parameters("preprocess")
-    axis = filterbank.axes(table["sampling_hz"].iloc[0], options["window_s"], options["hop_s"], options["frame_s"])
-    paths = {row.recording: folder / "edf" / row.file for row in table.itertuples()}
-    columns = {name: filterbank.write(edf.open_edf(path), folder / f"{name}.npy", axis) for name, path in paths.items()}
-    return {
-        "folder": folder, "axis": axis, "columns": columns, "seizures": seizures,
-        "durations_s": dict(zip(table["recording"], table["duration_s"], strict=True)),
-    }  # fmt: skip
+    return world_of(folder / "edf", None, folder)
 
 
 def measured(world, changes):
     """Train a variant on one patient; return its scores, and those of its first members alone."""
-    settings = {**stage.parameters("train"), **changes}
-    step_s, members, _ = settings.pop("step_s"), settings.pop("members"), settings.pop("audit_splits", None)
-    axis, columns, seizures = world["axis"], world["columns"], world["seizures"]
-    planned = folds.leave_one_recording_out(list(columns), set(seizures["recording"]), members)
-    overlapping, samples = (
-        spectrograms.all_triptychs(axis, columns, seizures, step) for step in (step_s, axis["frame_s"])
-    )
-    trained = training.train_all(planned, world["folder"], overlapping, samples, axis["frame_columns"], settings)
+    settings = {**world["settings"], **changes}
+    with_seizure, overlapping, samples = set(world["seizures"]["recording"]), world["overlapping"], world["samples"]
+    planned = folds.leave_one_recording_out(list(world["paths"]), with_seizure, settings["members"])
+    arguments = (overlapping, samples, world["axis"]["frame_columns"], settings)
+    trained = training.train_all(planned, world["folder"] / "spectrograms", *arguments)
     scored = [(result.split, result.log_odds) for result in trained]
     alone = [folds.Fold(fold.number, fold.held_out, fold.inner[:1]) for fold in planned]
-    return tuple(scores_of(world, chosen, scored, samples) for chosen in (planned, alone))
+    return tuple(scores_of(world, chosen, scored) for chosen in (planned, alone))
 
 
-def scores_of(world, planned, scored, samples):
-    """Return the scores of `SCORES` for these folds."""
-    predictions, inner = training.out_of_fold(planned, scored, samples)
+def scores_of(world, planned, scored):
+    """Return the scores of `comparison.drawn` for these folds."""
+    predictions, inner = training.out_of_fold(planned, scored, world["samples"])
     table, _ = decisions.decide(predictions, inner, world["seizures"], world["durations_s"])
-    events = scores.events(decisions.alarms(table))
-    return {
-        "auprc": ranking.auprc(table["label"], table["p_seizure"]),
-        "auprc_smoothed": ranking.auprc(table["label"], table["p_smooth"]),
-        "auroc": ranking.auroc(table["label"], table["p_seizure"]),
-        "event_f1": scores.event_scores(events, world["seizures"], world["durations_s"])["f1"],
-    }
+    return comparison.drawn(table, world["seizures"], world["durations_s"], draws=1)[0]
 
 
 def row(variant, changed, rows, full):
@@ -108,18 +76,6 @@ def row(variant, changed, rows, full):
         entry[name] = interval(table[name])
         entry[f"{name}_difference"] = interval(table[name] - reference[name])
     return entry
-
-
-def interval(values):
-    """Return mean and 95 % interval of the mean by Student's t."""
-    mean, n = float(np.mean(values)), len(values)
-    half = float(scipy.stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else None
-    return {
-        "n": n,
-        "mean": mean,
-        "low": None if half is None else mean - half,
-        "high": None if half is None else mean + half,
-    }
 
 
 def main(words):

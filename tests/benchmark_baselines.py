@@ -21,7 +21,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import scipy.stats
 from benchmark_data import Unavailable, commit, machine, rounded
 from benchmark_projects import progress
 from conftest import ROOT, SHARED
@@ -35,6 +34,7 @@ from helpers import (
     files,
     filterbank,
     folds,
+    intervals,
     patients,
     recordings,
     spectrograms,
@@ -83,6 +83,11 @@ def prepared(patient, folder):
         source, frame_s = patients.recordings_folder(patient), patients.load(patient).get("frame_s")
         if not source.is_dir():
             raise Unavailable(f"its recordings are not here: make study PATIENT={patient}")
+    return world_of(source, frame_s, folder)
+
+
+def world_of(source, frame_s, folder):
+    """Return what a run needs of the recordings in `source`; `frame_s` as for `prepared`, None for the study's own."""
     options = stage.parameters("preprocess")
     table, seizures, _ = recordings.survey(source, leave_out=True)
     rate = table["sampling_hz"].iloc[0]
@@ -155,7 +160,7 @@ def interval(values):
     mean, n = float(np.mean(values)), len(values)
     if n < 2:
         return {"n": n, "mean": mean, "low": None, "high": None}
-    half = float(scipy.stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    half = intervals.half_width(values)
     return {"n": n, "mean": mean, "low": mean - half, "high": mean + half}
 
 

@@ -15,7 +15,7 @@ from torch.optim import swa_utils
 
 from helpers.baselines import training_rows
 from helpers.features import pictures, windows
-from helpers.training import balanced_batch
+from helpers.training import balanced_batch, is_averaged, seeded
 
 # braindecode's class; learning rate and weight decay as in Lawhern et al. 2018 and in braindecode's own examples.
 SIGNAL_NETWORKS = {
@@ -123,11 +123,7 @@ def train_split(name, split, source, overlapping, samples, axis, settings):
     ValueError
         If there is no such network, the training recordings lack a class, or log-odds are no numbers any more.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    first, second = split.without
-    torch.manual_seed((settings["seed"] * 1000 + first) * 1000 + second)
-    generator = np.random.default_rng([settings["seed"], first, second])
+    generator = seeded(split, settings["seed"])
     train = overlapping.iloc[training_rows(split, overlapping, generator)]
     unseen = samples[~samples["recording"].isin(split.train)]
     if name in SIGNAL_NETWORKS:
@@ -170,7 +166,6 @@ def fit(network, read, train, rates, settings, generator):
 
     optimiser = torch.optim.AdamW(network.parameters(), lr=rates[0], weight_decay=rates[1])
     mean = swa_utils.AveragedModel(network)
-    first = round(settings["epochs"] * (1 - settings["averaged"]), 6)  # as in `training.fit`
     for epoch in range(1, settings["epochs"] + 1):
         network.train()
         for inputs, label in batches():
@@ -178,7 +173,7 @@ def fit(network, read, train, rates, settings, generator):
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        if epoch > first or epoch == settings["epochs"]:
+        if is_averaged(epoch, settings):
             mean.update_parameters(network)
     swa_utils.update_bn(batches(), mean)
     return mean.module

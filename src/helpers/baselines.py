@@ -93,8 +93,7 @@ def train_split(split, spectrograms, lengths, overlapping, samples, axis, seed, 
         if "logistic" in names:
             found["logistic"] = logistic(x, y, recording).decision_function(inputs)
         if "forest" in names:
-            first, second = split.without
-            found["forest"] = forest_log_odds(x, y, inputs, (seed * 1000 + first) * 1000 + second)
+            found["forest"] = forest_log_odds(x, y, inputs, split.seed(seed))
     return {name: pd.Series(values, index=unseen.index) for name, values in found.items()}
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import decisions, detections, intervals, ranking, scores
+from helpers.tables import METHODS
 
 OURS = "ours"
-NAMES = {OURS: "this network", "logistic": "logistic regression", "forest": "random forest"}
 AHEAD = ("auprc", "auprc_smoothed", "event_f1")  # in which a baseline is held against ours
 COMPARED = (
     "Same folds, members, calibration, thresholds and post-processing for all. Intervals are 95 %, by bootstrap over "
@@ -87,7 +87,7 @@ def compare(ours, others, seizures, durations_s, seed=0, draws=intervals.DRAWS):
     count, rows, reference = len(durations_s), [], None
     for method, table in {OURS: ours, **others}.items():
         values, estimates = drawn(table, seizures, durations_s, seed, draws)
-        row = {"method": method, "name": NAMES.get(method, method)}
+        row = {"method": method, "name": METHODS.get(method, method)}
         row |= {name: intervals.interval(value, estimates[name], count) for name, value in values.items()}
         reference = reference or (values, estimates)
         for name in AHEAD:

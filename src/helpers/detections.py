@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from timescoring.annotations import Annotation
 from timescoring.scoring import EventScoring
 
 from helpers import intervals, ranking, scores
@@ -60,18 +59,13 @@ def latencies(table, seizures, durations_s):
     seizure: latency is negative where it comes before the onset.
     """
     known, rows = "known_s" if "known_s" in table else "end_s", []
-    tolerance = EventScoring.Parameters()
     for name, duration_s in durations_s.items():
-        length = round(duration_s * scores.SCORING_HZ)
         part = table[(table["recording"] == name) & (table["decided"] == 1)].sort_values("end_s")
-        spans = scores.events(part)[["start_s", "end_s"]].to_numpy().tolist()
-        true = seizures.loc[seizures["recording"] == name, ["start_s", "end_s"]].sort_values("start_s")
-        true = true.to_numpy().tolist()
-        score = EventScoring(Annotation(true, scores.SCORING_HZ, length), Annotation(spans, scores.SCORING_HZ, length))
+        made = scores.events(part)
+        score = EventScoring(*(scores.annotation(spans, name, duration_s) for spans in (seizures, made)))
         ends, known_s, last = _tenths(part["end_s"].to_numpy()), part[known].to_numpy(), None
         for start, end in score.ref.events:
-            opens = _tenths(max(0, start - tolerance.toleranceStart))
-            closes = _tenths(min(duration_s, end + tolerance.toleranceEnd))
+            opens, closes = _tenths(np.clip(scores.tolerated(start, end), 0, duration_s))
             detected, continues = int(score.hyp.mask[opens:closes].any()), int(start == last)
             after = known_s[ends > opens]
             latency = after[0] - start if detected and not continues else np.nan

@@ -32,6 +32,11 @@ class Split:
         """The network's name, as "0-3": of the two folds that it serves."""
         return "-".join(map(str, self.without))
 
+    def seed(self, seed):
+        """Return a study's `seed` as this network's own."""
+        first, second = self.without
+        return (seed * 1000 + first) * 1000 + second
+
 
 def leave_one_recording_out(recordings, with_seizure, members=2):
     """Deal recordings to folds: each holds out one recording with a seizure, and its share of those without.
@@ -100,9 +105,10 @@ def check(folds, recordings):
     """Raise AssertionError unless each recording is held out once and stands on one side only of each network."""
     held_out = [name for fold in folds for name in fold.held_out]
     assert sorted(held_out) == sorted(recordings), f"held out {held_out}, of {recordings}"
+    networks = splits(folds)
     for fold in folds:
         assert fold.inner, f"fold {fold.number} has no inner block"
-        for other, split in members(fold, splits(folds)):
+        for other, split in members(fold, networks):
             check_apart(fold, folds[other], split)
             sides = [*fold.held_out, *folds[other].held_out, *split.train]
             assert sorted(sides) == sorted(recordings), f"fold {fold.number} has {sides}, of {recordings}"

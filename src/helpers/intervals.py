@@ -12,6 +12,7 @@ alike they have no width: for a count of seizures read `wilson`.
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from helpers.errors import RecordingError
 
@@ -95,6 +96,16 @@ def difference(value, other, estimates, others, recordings):
     """
     gap = None if value is None or other is None else value - other
     return interval(gap, np.asarray(estimates, float) - np.asarray(others, float), recordings)
+
+
+def half_width(values):
+    """Return half the 95 % interval of the mean of `values`, float [n ≥ 2], by Student's t: of seeds, or of splits."""
+    return float(student.ppf((1 + LEVEL) / 2, len(values) - 1) * standard_error(values))
+
+
+def standard_error(values):
+    """Return the standard error of the mean of `values`, float [n ≥ 2]."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def wilson(successes, trials):

@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as students_t
 
 from helpers import audit, detections, intervals, postprocessing, ranking, scores
 
@@ -95,12 +94,8 @@ def over_splits(values):
     found = {"value": float(np.mean(values)), "low": None, "high": None, "dropped": 0.0, "reason": None}
     if len(values) < 2:
         return found | {"reason": "there is one split; an interval over splits needs 2"}
-    half = students_t.ppf((1 + intervals.LEVEL) / 2, len(values) - 1) * _standard_error(values)
+    half = intervals.half_width(values)
     return found | {"low": float(max(0, found["value"] - half)), "high": float(min(1, found["value"] + half))}
-
-
-def _standard_error(values):
-    return np.std(values, ddof=1) / np.sqrt(len(values))
 
 
 def _rates(negatives_per_seizure, **counts):
@@ -132,5 +127,5 @@ def _gap(splits, value, estimates, recordings, seed):
     if n < 2:
         return over_splits(splits) | {"value": None if value is None else mean - value}
     # Another stream than the recordings' draws: the two are independent.
-    chance = np.random.default_rng([seed, 1]).standard_t(n - 1, len(estimates)) * _standard_error(splits)
+    chance = np.random.default_rng([seed, 1]).standard_t(n - 1, len(estimates)) * intervals.standard_error(splits)
     return intervals.difference(mean, value, mean + chance, estimates, recordings)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from timescoring.annotations import Annotation
 from timescoring.scoring import EventScoring
 
 from helpers import decisions, detections, scores
@@ -74,10 +73,9 @@ def _within(table, recording, start_s, end_s):
 
 def _seizures(table, seizures, durations_s):
     """Return a row for each seizure as SzCORE counts it; its peak is looked for within the tolerance."""
-    tolerance, rows = EventScoring.Parameters(), []
+    rows = []
     for seizure in detections.latencies(decisions.alarms(table), seizures, durations_s).itertuples():
-        opens, closes = seizure.start_s - tolerance.toleranceStart, seizure.end_s + tolerance.toleranceEnd
-        frames = _within(table, seizure.recording, opens, closes)
+        frames = _within(table, seizure.recording, *scores.tolerated(seizure.start_s, seizure.end_s))
         kind = LEAST_SURE if seizure.detected else MISSED
         rows.append(_row(kind, seizure.recording, seizure.start_s, seizure.end_s, frames))
     return rows
@@ -88,15 +86,7 @@ def _false_alarms(table, seizures, durations_s):
     alarms, rows = table[table["alarm"] == 1], []
     found = scores.events(decisions.alarms(table))
     for recording, duration_s in durations_s.items():
-        true, made = (
-            Annotation(
-                spans.loc[spans["recording"] == recording, ["start_s", "end_s"]].to_numpy().tolist(),
-                scores.SCORING_HZ,
-                round(duration_s * scores.SCORING_HZ),
-            )
-            for spans in (seizures, found)
-        )
-        score = EventScoring(true, made)
+        score = EventScoring(*(scores.annotation(spans, recording, duration_s) for spans in (seizures, found)))
         for start_s, end_s in score.hyp.events:
             first, last = round(start_s * scores.SCORING_HZ), round(end_s * scores.SCORING_HZ)
             if not np.any(score.tpMask[first:last]):
@@ -106,10 +96,10 @@ def _false_alarms(table, seizures, durations_s):
 
 def _loudest(table, seizures, durations_s):
     """Return, as a list of one row or none, the highest frame that is no alarm and outside every tolerance."""
-    tolerance, quiet = EventScoring.Parameters(), table[table["alarm"] == 0]
+    quiet = table[table["alarm"] == 0]
     for seizure in seizures.itertuples():
-        opens, closes = seizure.start_s - tolerance.toleranceStart, seizure.end_s + tolerance.toleranceEnd
-        quiet = quiet.drop(_within(quiet, seizure.recording, opens, closes).index)
+        tolerated = scores.tolerated(seizure.start_s, seizure.end_s)
+        quiet = quiet.drop(_within(quiet, seizure.recording, *tolerated).index)
     quiet = quiet[quiet["recording"].isin(durations_s)]
     if quiet.empty:
         return []

@@ -147,7 +147,7 @@ def fit(inner, seizures, durations_s):
     p = inner["p_seizure"].to_numpy()
     by_k = {k: np.concatenate([_smoothed(p[rows], k) for rows in parts]) for k in SMOOTHINGS}
     k = max(SMOOTHINGS, key=lambda k: (average_precision_score(inner["label"], by_k[k]), -k))
-    true = [_annotation(spans[spans["recording"] == name], durations_s[name]) for name in inner["recording"].unique()]
+    true = [scores.annotation(spans, name, durations_s[name]) for name in inner["recording"].unique()]
     tried = [_best(inner, parts, true, by_k[k], minimum) for minimum in SMALLEST]
     top = max(settings["event_f1"] for settings in tried)
     tried = [settings for settings in tried if settings["event_f1"] == top]
@@ -155,16 +155,12 @@ def fit(inner, seizures, durations_s):
     return {"k": k, **next(settings for settings in tried if settings["sample_f1"] > close)}
 
 
-def _annotation(spans, duration_s):
-    spans = spans.sort_values("start_s")[["start_s", "end_s"]].to_numpy().tolist()
-    return Annotation(spans, scores.SCORING_HZ, round(duration_s * scores.SCORING_HZ))
-
-
 def thresholds(label, p):
     """Return candidates (threshold, width of its gap), at most `CANDIDATES`: the gaps below seizure samples.
 
-    Between two neighbouring probabilities all thresholds decide alike, and one just above a sample that is no seizure
-    is always as good as one just below it; the middle of each gap stands for it.
+    Between two neighbouring probabilities all thresholds decide alike; the middle of each gap stands for it. To let in
+    a sample that is no seizure never raises the sample F1 of the threshold alone. It may raise the event F1, where a
+    frame beside a seizure is what finds it; that is left to the seizure's own samples.
     """
     edges = np.unique(np.concatenate([[0.0], p]))
     upper = np.searchsorted(edges, np.unique(np.asarray(p)[np.asarray(label) == 1]))

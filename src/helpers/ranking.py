@@ -41,13 +41,17 @@ def auroc(label, p):
     return None if undefined(label) else float(metrics.roc_auc_score(label, p))
 
 
-def auprc(label, p):
+def auprc(label, p, weight=1.0):
     """Return the average precision, Σ (recall step · precision), or None (see `undefined`).
+
+    `weight` is that of a non-seizure sample, as in `scores.at_prevalence`; a seizure sample's is 1.
 
     Chance scores the share of seizure. With seizure samples only, any order would score 1: that is None too.
     """
     label, p = checked(label, p)
-    return None if undefined(label) else float(metrics.average_precision_score(label, p))
+    if undefined(label):
+        return None
+    return float(metrics.average_precision_score(label, p, sample_weight=np.where(label == 1, 1.0, weight)))
 
 
 def within(table):

@@ -6,6 +6,7 @@ from timescoring.annotations import Annotation
 from timescoring.scoring import EventScoring
 
 SCORING_HZ = 10  # timescoring's own precision for events
+TOLERANCE = EventScoring.Parameters()
 
 
 def ratio(numerator, denominator):
@@ -124,16 +125,22 @@ def event_scores(found, seizures, durations_s):
     """
     seizure_count = detected = false_alarms = 0
     for recording, duration_s in durations_s.items():
-        reference, hypothesis = (
-            table.loc[table["recording"] == recording, ["start_s", "end_s"]].to_numpy().tolist()
-            for table in (seizures, found)
-        )
-        length = round(duration_s * SCORING_HZ)
-        score = EventScoring(Annotation(reference, SCORING_HZ, length), Annotation(hypothesis, SCORING_HZ, length))
+        score = EventScoring(*(annotation(table, recording, duration_s) for table in (seizures, found)))
         seizure_count, detected = seizure_count + score.refTrue, detected + score.tp
         false_alarms += score.fp
     counts = {"seizures": int(seizure_count), "detected": int(detected), "false_alarms": int(false_alarms)}
     return counts | event_rates(**counts, hours=sum(durations_s.values()) / 3600)
+
+
+def annotation(table, recording, duration_s):
+    """Return one recording's rows of `table` (``recording``, ``start_s``, ``end_s``) as `timescoring` takes them."""
+    spans = table.loc[table["recording"] == recording, ["start_s", "end_s"]].sort_values("start_s")
+    return Annotation(spans.to_numpy().tolist(), SCORING_HZ, round(duration_s * SCORING_HZ))
+
+
+def tolerated(start_s, end_s):
+    """Return from when to when an event detects a seizure: SzCORE's tolerance of 30 s before and 60 s after it."""
+    return start_s - TOLERANCE.toleranceStart, end_s + TOLERANCE.toleranceEnd
 
 
 def event_rates(seizures, detected, false_alarms, hours):

@@ -14,7 +14,6 @@ from helpers.network import POOL, SpectrogramNetwork, pool, pool_bins
 from helpers.spectrograms import opened
 
 STATISTICS_COLUMNS = 2048  # columns summed at a time: an hour as float64 would take a quarter of a gigabyte
-AVERAGED = 0.5  # share of the epochs, the last ones, whose weights are averaged
 QUIETEST_DB, LOUDEST_DB = -10.0, 0.0  # of other EEG mixed into a triptych
 
 
@@ -146,11 +145,7 @@ def train_split(split, spectrograms, overlapping, samples, frame_columns, settin
     ValueError
         If the training recordings lack seizure or non-seizure samples.
     """
-    torch.set_num_threads(1)  # networks train beside each other; and one thread gives the same bytes on any machine
-    torch.use_deterministic_algorithms(True)
-    first, second = split.without
-    torch.manual_seed((settings["seed"] * 1000 + first) * 1000 + second)
-    generator = np.random.default_rng([settings["seed"], first, second])
+    generator = seeded(split, settings["seed"])
     train = overlapping[overlapping["recording"].isin(split.train)]
     unseen = samples[~samples["recording"].isin(split.train)]
     if train["label"].nunique() < 2:
@@ -165,6 +160,14 @@ def train_split(split, spectrograms, overlapping, samples, frame_columns, settin
     curves = fit(network, pooled, train, unseen, frame_columns, settings, generator)
     log_odds = pd.Series(predict(network, pooled, unseen, frame_columns), index=unseen.index)
     return Trained(split, network.cpu(), curves.assign(network=split.name), log_odds)
+
+
+def seeded(split, seed):
+    """Make what follows the same on each run, and return NumPy's generator for one network."""
+    torch.set_num_threads(1)  # networks train beside each other; and one thread gives the same bytes on any machine
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(split.seed(seed))
+    return np.random.default_rng([seed, *split.without])
 
 
 def prepared(spectrograms, pooled, names, settings):
@@ -200,18 +203,23 @@ def fit(network, pooled, train, unseen, frame_columns, settings, generator):
     """
     rows, total, count = [], {}, 0
     groups = {name: part for name, part in unseen.groupby("recording", sort=False)}
-    first = round(settings["epochs"] * (1 - settings["averaged"]), 6)  # 10 · (1 − 0.9) is a little below 1
     for epoch, train_loss in learning(network, pooled, train, frame_columns, settings, generator):
         for name, part in groups.items():
             score = predict(network, pooled, part, frame_columns)
             rows.append((epoch, train_loss, name, balanced_loss(part["label"], score)))
-        if epoch > first or epoch == settings["epochs"]:
+        if is_averaged(epoch, settings):
             count += 1
             for name, value in network.state_dict().items():
                 total[name] = total[name] + value if name in total else value.clone()
     network.load_state_dict({name: value / count for name, value in total.items()})
     network.eval()
     return pd.DataFrame(rows, columns=["epoch", "train_loss", "recording", "loss"])
+
+
+def is_averaged(epoch, settings):
+    """Say whether the weights after `epoch`, from 1, are among those averaged: the last ones, the very last always."""
+    first = round(settings["epochs"] * (1 - settings["averaged"]), 6)  # 10 · (1 − 0.9) is a little below 1
+    return epoch > first or epoch == settings["epochs"]
 
 
 def learning(network, pooled, train, frame_columns, settings, generator):
