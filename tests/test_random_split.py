@@ -93,3 +93,9 @@ def test_a_random_split_flatters(folder):
     honest, _ = training.out_of_fold(planned, [(one.split, one.log_odds) for one in trained], samples)
     p = 1 / (1 + np.exp(-honest["log_odds"]))
     assert min(flattered) > 0.9 and ranking.auroc(honest["label"], p) < min(flattered) - 0.1
+
+
+def test_no_split_is_refused(folder):
+    """None to run: the parameter is named."""
+    with pytest.raises(ValueError, match="audit_splits is 0; .*at least 1"):
+        random_split.run_all(range(8, 8), folder, reference(), 8, SETTINGS)

@@ -536,3 +536,21 @@ def test_edges_are_repeated_as_torch_does():
     """The hand-written padding against torch's replication."""
     maps = torch.randn(2, 3, 5, 4)
     assert torch.equal(network.repeat_edges(maps), torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mixed": 1.5}, "mixed is 1.5; it is a share"),
+        ({"silent": -0.1}, "silent is -0.1; it is a share"),
+        ({"averaged": 2.0}, "averaged is 2; it is a share"),
+        ({"epochs": 0}, "epochs is 0; it must be at least 1"),
+        ({"batch_size": 1}, "batch_size is 1; it must be at least 2"),
+    ],
+)
+def test_settings_out_of_range_are_refused(world, tmp_path, change, said):
+    """Before anything is trained, with the file to correct; at the ends of the range they are taken."""
+    found, _, samples = world
+    with pytest.raises(ValueError, match=f"{said}.*params/train.yaml"):
+        training.train_all(found, tmp_path, samples, samples, SIZE, {**SETTINGS, **change})
+    training.check({**SETTINGS, "mixed": 1.0, "silent": 0.0, "epochs": 1, "batch_size": 2})

@@ -316,7 +316,13 @@ def train_all(folds, folder, *arguments):
     -------
     list of Trained
         In the order of `folds.splits`.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range, or as `train_split` does.
     """
+    check(arguments[-1])
     names = [name for fold in folds for name in fold.held_out]
     pieces = [(split, folder, names, *arguments) for split in splits(folds)]
     return workers.mapped(_train_from, pieces, "networks", "network")
@@ -324,6 +330,16 @@ def train_all(folds, folder, *arguments):
 
 def _train_from(split, folder, names, *arguments):
     return train_split(split, opened(folder, names), *arguments)
+
+
+def check(settings):
+    """Raise ValueError if a share among the settings (see `train_split`) is outside 0–1, or a number too small."""
+    for name in ("dropout", "mixed", "silent", "averaged"):
+        if not 0 <= settings[name] <= 1:
+            raise ValueError(f"{name} is {settings[name]:g}; it is a share, from 0 to 1. Correct params/train.yaml.")
+    for name, least in (("epochs", 1), ("batches_per_epoch", 1), ("batch_size", 2)):
+        if settings[name] < least:
+            raise ValueError(f"{name} is {settings[name]}; it must be at least {least}. Correct params/train.yaml.")
 
 
 def out_of_fold(folds, scored, samples):
