@@ -401,7 +401,7 @@ def mistake(signal, sampling_hz, start_s, decisions, seizures, recording, title)
     middle = ((start_s + end_s) / 2, 1.02)
     bottom.annotate("EEG above", middle, xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=9)
     bottom.set_xlim(max(0, start_s - AROUND_S), min(part["end_s"].max(), end_s + AROUND_S))
-    bottom.set_xlabel("time in the recording (s)")
+    bottom.set(xlabel="time in the recording (s)", ylabel="probability")
     figure.legend(handles=_course_keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     seaborn.despine(figure)
     return figure
