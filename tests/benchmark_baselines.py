@@ -5,8 +5,13 @@ Each run (a patient, a method, a seed: all its networks in turn, on one thread) 
 seconds and peak memory are its own; as many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) says how many
 seeds a method gets. The networks of braindecode need packages that the study does not: where they are missing, the
 entry says why it was skipped.
+
+A run's log-odds are kept in ``output/benchmark/runs``: a run that was ended goes on where it was, and only what scores
+them is run again if nothing that trains has changed since.
 """
 
+import hashlib
+import json
 import os
 import re
 import sys
@@ -21,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from benchmark_data import Unavailable, commit, machine, rounded
 from benchmark_projects import progress
 from conftest import ROOT, SHARED
@@ -46,6 +52,10 @@ from helpers import (
 sys.path.append(str(ROOT / ".venv-baselines"))  # what `make baselines` installs; after the study's own packages
 warnings.filterwarnings("ignore", module="braindecode")
 TARGET = ROOT / "output" / "benchmark" / "baselines.json"
+KEPT = ROOT / "output" / "benchmark" / "runs"
+# The helpers that log-odds come from, beside recordings and settings: a kept run belongs to them as they are.
+TRAINING = ["edf", "filterbank", "folds", "network", "recordings", "spectrograms", "training"]
+TRAINING_BASELINES = ["baseline_networks", "baselines", "features"]
 METHODS = (comparison.OURS, *baselines.CLASSIFIERS, *baseline_networks.NETWORKS)
 EXCERPTS = "excerpts01"  # chb01's real excerpts: 2-s frames, as they are short
 PATIENTS = ("sim08", EXCERPTS)
@@ -105,24 +115,59 @@ def world_of(source, frame_s, folder):
     }  # fmt: skip
 
 
-def run(world, method, seed, weights):
+def run(world, method, seed, changes):
     """Train and test one method with one seed in this process; return its scores and its cost."""
-    began = time.process_time()
-    settings = {**world["settings"], **CHANGES.get(method, {}), "seed": seed, "weights": weights}
-    with_seizure = set(world["seizures"]["recording"])
-    planned = folds.leave_one_recording_out(list(world["paths"]), with_seizure, settings["members"])
-    one, networks = trainer(world, method, settings), folds.splits(planned)
-    ready = time.process_time()
-    scored = [(split, one(split)) for split in networks]
-    cpu_s = time.process_time() - ready
+    planned, scored, cost = trained(world, method, seed, changes)
+    return {"seed": seed, **scores_of(world, planned, scored), **cost}
+
+
+def trained(world, method, seed, changes):
+    """Train all networks of a method, unless they are kept; `changes` are to the settings of the study and the method.
+
+    Returns
+    -------
+    planned : list of folds.Fold
+    scored : list of (folds.Split, pandas.Series)
+        As `training.out_of_fold` takes them.
+    cost : dict
+        ``date``, ``commit``, ``networks``, ``prepare_cpu_s`` and the `COSTS`.
+    """
+    settings = {**world["settings"], **CHANGES.get(method, {}), **changes, "seed": seed}
+    planned = folds.leave_one_recording_out(
+        list(world["paths"]), set(world["seizures"]["recording"]), settings["members"]
+    )
+    path = KEPT / f"{method}-{digest(world, method, settings)}.json"
+    if not path.exists():
+        began = time.process_time()
+        one, networks = trainer(world, method, settings), folds.splits(planned)
+        ready = time.process_time()
+        scored = {split.name: one(split).to_dict() for split in networks}
+        cpu_s = time.process_time() - ready
+        cost = {
+            "date": date.today().isoformat(), "commit": commit(), "networks": len(networks),
+            "prepare_cpu_s": ready - began, "train_cpu_s_per_network": cpu_s / len(networks),
+            "train_cpu_s_per_fold": cpu_s / len(planned), "peak_memory_mb": peak_memory_mb(),
+        }  # fmt: skip
+        files.write_json(path, {"cost": cost, "log_odds": scored})
+    kept = files.read_json(path)
+    scored = [(split, pd.Series(kept["log_odds"][split.name]).rename(int)) for split in folds.splits(planned)]
+    return planned, scored, kept["cost"]
+
+
+def digest(world, method, settings):
+    """Return the name of a run: it changes with the recordings, the settings and the code that trains."""
+    parts = [path.read_bytes() for path in world["paths"].values()]
+    names = TRAINING if method == comparison.OURS else TRAINING + TRAINING_BASELINES
+    parts += [(ROOT / "src" / "helpers" / f"{name}.py").read_bytes() for name in names]
+    parts.append(json.dumps([method, settings, world["axis"]["frame_s"]], sort_keys=True, default=str).encode())
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+
+
+def scores_of(world, planned, scored):
+    """Return the scores of `comparison.drawn` for these folds."""
     predictions, inner = training.out_of_fold(planned, scored, world["samples"])
     table, _ = decisions.decide(predictions, inner, world["seizures"], world["durations_s"])
-    values, _ = comparison.drawn(table, world["seizures"], world["durations_s"], draws=1)
-    return {
-        "seed": seed, **values, "networks": len(networks), "prepare_cpu_s": ready - began,
-        "train_cpu_s_per_network": cpu_s / len(networks), "train_cpu_s_per_fold": cpu_s / len(planned),
-        "peak_memory_mb": peak_memory_mb(),
-    }  # fmt: skip
+    return comparison.drawn(table, world["seizures"], world["durations_s"], draws=1)[0]
 
 
 def trainer(world, method, settings):
@@ -135,6 +180,8 @@ def trainer(world, method, settings):
         return lambda split: training.train_split(split, *arguments).log_odds
     if method in baselines.CLASSIFIERS:
         lengths = spectrograms.opened(world["folder"] / "line_length", names)
+        for name, value in settings.get("baselines", {}).items():
+            setattr(baselines, name, value)  # this process is this run's own
         arguments = (power, lengths, overlapping, samples, axis, settings["seed"], (method,))
         return lambda split: baselines.train_split(split, *arguments)[method]
     if method in baseline_networks.SIGNAL_NETWORKS:
@@ -166,12 +213,13 @@ def interval(values):
 
 def measured(patient, world, methods, seeds, weights):
     """Yield each method with its entry; all runs of a patient wait in one queue, so that no core is idle."""
-    stamp = {"date": date.today().isoformat(), "commit": commit(), "load_before": round(os.getloadavg()[0], 2)}
     at_once, first = workers.count(), world["settings"]["seed"]
     # A process for each run, started anew: peak memory is not that of the run before.
     with ProcessPoolExecutor(at_once, get_context("spawn"), max_tasks_per_child=1) as pool:
+        changes = {"efficientnet": {"weights": weights}}
         jobs = {
-            method: [pool.submit(run, world, method, first + k, weights) for k in range(seeds)] for method in methods
+            method: [pool.submit(run, world, method, first + k, changes.get(method, {})) for k in range(seeds)]
+            for method in methods
         }
         for method, own in jobs.items():
             try:
@@ -180,11 +228,12 @@ def measured(patient, world, methods, seeds, weights):
                     runs.append(job.result())
                     progress(f"  {patient} {method}, seed {runs[-1]['seed']}: {line(runs[-1])}")
             except ImportError as error:
-                yield method, {**stamp, "skipped": f"a package is missing ({error}): make baselines installs it"}
+                yield method, {"skipped": f"a package is missing ({error}): make baselines installs it"}
             except Exception as error:  # the others still run; the table and the exit code say that this one did not
-                yield method, {**stamp, "failed": f"{type(error).__name__}: {error}".replace(str(ROOT), ".")}
+                yield method, {"failed": f"{type(error).__name__}: {error}".replace(str(ROOT), ".")}
             else:
                 summary = {name: interval([found[name] for found in runs]) for name in (*SCORES, *COSTS)}
+                stamp = {name: ", ".join(sorted({found[name] for found in runs})) for name in ("date", "commit")}
                 yield method, {**stamp, "at_once": at_once, **summary, "runs": runs}
 
 

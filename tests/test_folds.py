@@ -182,6 +182,12 @@ def test_frames_and_labels_by_hand():
     assert triptychs[["column", "start_s", "last_start_s", "end_s", "label"]].to_numpy().tolist() == [
         [0, 0, 4, 6, 1], [4, 2, 6, 8, 0], [8, 4, 8, 10, 0],
     ]  # fmt: skip
+    seizures = pd.DataFrame({"recording": ["a", "b"], "start_s": [3, 0], "end_s": [6.9, 2]})
+    axis = {"hop_s": 0.5, "frame_s": 2.0, "frame_columns": 4}
+    table = spectrograms.all_triptychs(axis, {"a": 20, "b": 12}, seizures, 2.0)
+    assert table[["recording", "label_t0", "label_t1", "label"]].to_numpy().tolist() == [
+        ["a", 0, 1, 1], ["a", 1, 1, 0], ["a", 1, 0, 0], ["b", 1, 0, 0],
+    ]  # fmt: skip
 
 
 def test_a_recording_shorter_than_a_triptych_is_refused():

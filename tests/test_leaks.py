@@ -24,7 +24,7 @@ SEEDS = range(8)  # of permutations
 # Enough to find a seizure, and enough to learn by heart what is shown: nothing is mixed in, dropped or silenced.
 SETTINGS = SMALL | dict(
     epochs=6, batches_per_epoch=14, batch_size=32, learning_rate=0.01, width=6, hidden=12, dropout=0.0, gain_db=0.0,
-    mixed=0.0, silent=0.0,
+    mixed=0.0, silent=0.0, earlier=0.5,
 )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ batches_per_epoch: 20
 batch_size: 32
 gain_db: 3.0
 mixed: 0.5
+earlier: 0.5
 averaged: 0.25
 """
 # As in the reference: number, true, predicted, probability.

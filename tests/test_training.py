@@ -12,7 +12,7 @@ from helpers import folds, network, training
 # Small and quick; every setting of `training.train_split` in this one place. Other tests import it.
 SETTINGS = dict(
     seed=1, epochs=2, batches_per_epoch=3, batch_size=8, learning_rate=0.01, weight_decay=0.0, width=4, hidden=8,
-    dropout=0.2, gain_db=1.0, mixed=0.5, silent=0.1, averaged=0.5,
+    dropout=0.2, gain_db=1.0, mixed=0.5, silent=0.1, averaged=0.5, earlier=0.5,
 )  # fmt: skip
 SIZE = 8  # columns of a frame
 
@@ -24,8 +24,8 @@ def powers_and_samples(names, seed=3):
         power = generator.normal(0, 3, (6, 8, 120))
         power[:, 2:4, 40:80] += 20
         powers[name] = power.astype(np.float16)
-        rows += [(name, column, int(40 <= column + 18 < 80)) for column in range(0, 97, 4)]
-    return powers, pd.DataFrame(rows, columns=["recording", "column", "label"])
+        rows += [(name, column, *(int(40 <= column + at < 80) for at in (2, 10, 18))) for column in range(0, 97, 4)]
+    return powers, pd.DataFrame(rows, columns=["recording", "column", "label_t0", "label_t1", "label"])
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     made = training.prepared(powers, pooled, ["a", "c"], settings)
     triptychs, label = training.changed_batch(pooled, train, SIZE, made, settings, generator)
     batch, others = sliced
-    assert label.tolist() == batch["label"].tolist() and label.sum() == 200
+    assert label.tolist() == batch[["label_t0", "label_t1", "label"]].to_numpy().tolist() and label[:, 2].sum() == 200
     assert (others["label"] == 0).all() and set(others["recording"]) == {"a", "c"} and len(others) == 400
     (level_db,), unmixed = seen, np.isneginf(seen[0])
     assert unmixed.mean() == pytest.approx(0.75, abs=0.07)
@@ -200,6 +200,37 @@ def test_without_changes_a_batch_is_what_was_recorded(world):
     triptychs, _ = training.changed_batch(pooled, samples, SIZE, made, settings, np.random.default_rng(0))
     batch = training.balanced_batch(samples, 8, np.random.default_rng(0))
     assert torch.equal(triptychs, training.slices(pooled, batch, SIZE, network.POOL))
+
+
+def test_earlier_decisions_teach_with_their_weight(world, monkeypatch):
+    """Log-odds 0, 1, −2 against labels 0, 1, 1: ln 2, ln(1 + e⁻¹), ln(1 + e²); with the weight 0 the last one alone,
+    with 0.5 half of the first two as well."""
+    _, powers, samples = world
+    pooled = training.pooled_spectrograms(powers, "abc", SIZE, [0])
+    losses = np.log([2, 1 + np.exp(-1), 1 + np.exp(2)])
+    said = torch.tensor([[0.0, 1.0, -2.0]] * 8)
+    monkeypatch.setattr(
+        training, "changed_batch", lambda *arguments: (torch.zeros(8, 3, 6, 4, 4), torch.tensor([[0.0, 1.0, 1.0]] * 8))
+    )
+    monkeypatch.setattr(network.SpectrogramNetwork, "decide_each", lambda self, maps: said + 0 * maps.sum())
+    for weight, expected in ((0.0, losses[2]), (0.5, losses @ [0.5, 0.5, 1])):
+        settings = {**SETTINGS, "earlier": weight}
+        made = training.prepared(powers, pooled, ["a"], settings)
+        for _, loss in training.learning(made, pooled, samples, SIZE, settings, np.random.default_rng(0)):
+            assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_decision_looks_at_its_frame_and_those_before():
+    """Another t2 changes the decision after it alone; another t0 changes all three. The last one is the network's."""
+    made = network.SpectrogramNetwork(6, 8, 4, 8, 0.0).eval()
+    maps = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    before = made.decide_each(maps)
+    assert torch.equal(before[:, 2], made.decide(maps))
+    for step, same in ((2, [True, True, False]), (0, [False, False, False])):
+        other = maps.clone()
+        other[:, step] += 1
+        found = made.decide_each(other)
+        assert [torch.allclose(found[:, k], before[:, k], atol=1e-6) for k in range(3)] == same
 
 
 def test_levels_vary_by_channel_and_all_together():
@@ -546,6 +577,7 @@ def test_edges_are_repeated_as_torch_does():
         ({"averaged": 2.0}, "averaged is 2; it is a share"),
         ({"epochs": 0}, "epochs is 0; it must be at least 1"),
         ({"batch_size": 1}, "batch_size is 1; it must be at least 2"),
+        ({"earlier": -0.5}, "earlier is -0.5; it must be at least 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(world, tmp_path, change, said):

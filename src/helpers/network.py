@@ -62,11 +62,15 @@ class SpectrogramNetwork(nn.Module):
         return self.encode(pool(triptychs.flatten(0, 1)).unflatten(0, (n, steps)))
 
     def decide(self, maps):
-        """Return log-odds of seizure: [triptych, step, K, F/2, T/2] → [triptych]."""
+        """Return log-odds of seizure in the last frame: [triptych, step, K, F/2, T/2] → [triptych]."""
+        return self.decide_each(maps)[:, -1]
+
+    def decide_each(self, maps):
+        """Return log-odds of seizure in each frame, by it and those before: [triptych, step, …] → [triptych, step]."""
         x = maps.mean(dim=4).flatten(2)  # [n, 3, K·F/2]
         x = self.dropout(torch.relu(self.embed(x)))  # [n, 3, hidden]
-        _, last = self.recur(x)
-        return self.score(last[0])[:, 0]
+        states, _ = self.recur(x)
+        return self.score(states)[:, :, 0]
 
     def forward(self, triptychs):
         """Return log-odds of seizure for triptychs [triptych, step, C, F, T] in dB."""

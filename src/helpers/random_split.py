@@ -63,7 +63,5 @@ def best_on_test(network, pooled, train, test, frame_columns, settings, generato
 def run_all(seeds, *arguments):
     """Run the protocol with each seed, beside each other; return a list of what `run` returns, as for `arguments`."""
     if not seeds:
-        raise ValueError(
-            "audit_splits is 0; the leakage audit needs at least 1. Correct params/train.yaml."
-        )
+        raise ValueError("audit_splits is 0; the leakage audit needs at least 1. Correct params/train.yaml.")
     return workers.mapped(run, [(seed, *arguments) for seed in seeds], "random splits", "split")

@@ -12,6 +12,8 @@ BANDS = {
     "B5": ("gamma", 30, 55),
 }
 
+EARLIER = ("label_t0", "label_t1")  # labels of a triptych's frames before the last
+
 
 def mean_power(path):
     """Return the mean over the channels of the spectrogram at `path`, float32 [frequency, column], in dB."""
@@ -38,11 +40,16 @@ def frames(columns, frame_columns, hop_s, seizures, step_columns):
     """
     first = np.arange(0, columns - frame_columns + 1, step_columns)
     start_s, end_s = first * hop_s, (first + frame_columns) * hop_s
-    overlap = np.zeros(len(first))
+    label = labels(start_s, end_s, seizures)
+    return pd.DataFrame({"column": first, "start_s": start_s, "end_s": end_s, "label": label})
+
+
+def labels(start_s, end_s, seizures):
+    """Return 1 for each frame of which seizure covers at least half, else 0; int [frame]. Arguments as for `frames`."""
+    overlap = np.zeros(len(start_s))
     for start, end in seizures:
         overlap += np.clip(np.minimum(end_s, end) - np.maximum(start_s, start), 0, None)
-    label = (overlap >= frame_columns * hop_s / 2).astype(int)
-    return pd.DataFrame({"column": first, "start_s": start_s, "end_s": end_s, "label": label})
+    return (overlap >= (end_s - start_s) / 2).astype(int)
 
 
 def triptychs(frame_table, frame_columns, hop_s):
@@ -74,7 +81,9 @@ def triptychs(frame_table, frame_columns, hop_s):
 
 
 def all_triptychs(axis, columns, seizures, step_s):
-    """Return the triptychs of all recordings, every `step_s`, with a column ``recording``.
+    """Return the triptychs of all recordings, every `step_s`, with columns ``recording``, ``label_t0``, ``label_t1``.
+
+    ``label`` is what is decided; those of the frames before it are there to learn from (see `training.learning`).
 
     Parameters
     ----------
@@ -104,6 +113,9 @@ def all_triptychs(axis, columns, seizures, step_s):
                 f"{name} lasts {count * axis['hop_s']:g} s, less than a triptych of three frames of "
                 f"{axis['frame_s']:g} s. Set a shorter frame_s in the patient's file, or leave the recording out."
             )
+        for number, before in enumerate(EARLIER):
+            start_s = table["start_s"] + number * axis["frame_s"]
+            table[before] = labels(start_s, start_s + axis["frame_s"], spans)
         tables.append(table.assign(recording=name))
     return pd.concat(tables, ignore_index=True)
 

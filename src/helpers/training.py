@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from helpers import workers
 from helpers.folds import check_apart, members, splits
 from helpers.network import POOL, SpectrogramNetwork, pool, pool_bins
-from helpers.spectrograms import opened
+from helpers.spectrograms import EARLIER, opened
 
 STATISTICS_COLUMNS = 2048  # columns summed at a time: an hour as float64 would take a quarter of a gigabyte
 QUIETEST_DB, LOUDEST_DB = -10.0, 0.0  # of other EEG mixed into a triptych
@@ -134,7 +134,7 @@ def train_split(split, spectrograms, overlapping, samples, frame_columns, settin
     frame_columns : int
     settings : dict
         ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``learning_rate``, ``weight_decay``, ``width``,
-        ``hidden``, ``dropout``, ``gain_db``, ``mixed``, ``silent``, ``averaged``.
+        ``hidden``, ``dropout``, ``gain_db``, ``mixed``, ``silent``, ``averaged``, ``earlier``.
 
     Returns
     -------
@@ -225,8 +225,11 @@ def is_averaged(epoch, settings):
 def learning(network, pooled, train, frame_columns, settings, generator):
     """Train `network` in place, and yield each epoch's number, from 1, and mean loss; arguments as for `fit`.
 
-    What is done between epochs, and with their weights, is the caller's.
+    The network learns to decide after each frame, the earlier ones with the weight `earlier` (target replication;
+    Lipton et al., ICLR 2016): a triptych then teaches three times, and what stands before the first decision of a
+    recording teaches at all. What is done between epochs, and with their weights, is the caller's.
     """
+    weight = torch.tensor([settings["earlier"]] * len(EARLIER) + [1.0])
     options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
     optimiser, where = torch.optim.AdamW(network.parameters(), **options), network.mean.device
     for epoch in range(1, settings["epochs"] + 1):
@@ -234,8 +237,10 @@ def learning(network, pooled, train, frame_columns, settings, generator):
         losses = []
         for _ in range(settings["batches_per_epoch"]):
             triptychs, label = changed_batch(pooled, train, frame_columns, network, settings, generator)
-            score = network.decide(network.encode(triptychs.to(where)))
-            loss = binary_cross_entropy_with_logits(score, label.to(where))
+            score = network.decide_each(network.encode(triptychs.to(where)))
+            loss = binary_cross_entropy_with_logits(score, label.to(where), weight.to(where), reduction="sum") / len(
+                label
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -244,7 +249,7 @@ def learning(network, pooled, train, frame_columns, settings, generator):
 
 
 def changed_batch(pooled, train, frame_columns, network, settings, generator):
-    """Return triptychs to learn from, half of them seizure, as they might also have been; and their labels.
+    """Return triptychs to learn from, half of them seizure, as they might also have been; and all frames' labels.
 
     Three changes, so that a handful of recordings stand for more: other EEG of the same patient runs along in a share
     of the triptychs (`mixed`), each channel's level is another (`random_levels`), and some channels say nothing
@@ -260,7 +265,7 @@ def changed_batch(pooled, train, frame_columns, network, settings, generator):
         triptychs = mixed(triptychs, slices(pooled, others, frame_columns, POOL), level_db)
     levels = random_levels(generator, len(batch), triptychs.shape[2], settings["gain_db"])
     triptychs = silenced(triptychs + levels, network.mean.cpu(), settings["silent"], generator)
-    return triptychs, torch.tensor(batch["label"].to_numpy(), dtype=torch.float32)
+    return triptychs, torch.tensor(batch[[*EARLIER, "label"]].to_numpy(), dtype=torch.float32)
 
 
 def silenced(triptychs, mean, share, generator):
@@ -337,9 +342,9 @@ def check(settings):
     for name in ("dropout", "mixed", "silent", "averaged"):
         if not 0 <= settings[name] <= 1:
             raise ValueError(f"{name} is {settings[name]:g}; it is a share, from 0 to 1. Correct params/train.yaml.")
-    for name, least in (("epochs", 1), ("batches_per_epoch", 1), ("batch_size", 2)):
+    for name, least in (("epochs", 1), ("batches_per_epoch", 1), ("batch_size", 2), ("earlier", 0)):
         if settings[name] < least:
-            raise ValueError(f"{name} is {settings[name]}; it must be at least {least}. Correct params/train.yaml.")
+            raise ValueError(f"{name} is {settings[name]:g}; it must be at least {least}. Correct params/train.yaml.")
 
 
 def out_of_fold(folds, scored, samples):
