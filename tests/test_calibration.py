@@ -184,13 +184,27 @@ def test_bad_input_is_refused(z, label, prior):
         calibration.fit(z, label, prior)
 
 
+def test_two_recordings_of_three_do_not_prove_a_temperature():
+    """Two are three times too sure, the third by half. The gain lies two standard errors above 0, which of three
+    recordings is less than Student's 4.3: off. Were all three too sure alike, it would be on."""
+    block = np.repeat(["a", "b", "c"], 400)
+    for scales, on in (((3.0, 3.0, 1.5), False), ((3.0, 3.0, 3.0), True)):
+        parts = [inner(400, scale, seed=seed) for seed, scale in enumerate(scales)]
+        z, label = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        losses = calibration._left_out(z, label, float(logit(label.mean())), np.repeat([0, 1, 2], 400))
+        gain = losses[:, 0] - losses[:, 1]
+        assert gain.mean() > gain.std(ddof=1) / 3**0.5
+        assert (calibration.fit(z, label, 0.5, block)["temperature"] != 1) == on
+
+
 def test_blocks_are_what_is_left_out():
     """Three recordings: in two the log-odds are three times too sure, in the third not sure enough. Left out
-    in turn the gain is not above its standard error, so T is off; over stretches of time, all alike, it is on."""
+    in turn the gain is not surely above 0, so T is off; over stretches of time, all alike, it is on."""
     parts = [inner(400, scale, seed=seed) for seed, scale in enumerate((3.0, 3.0, 0.5))]
-    z, label = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    block = np.repeat(["a", "b", "c"], 400)
+    z, label = (np.stack([part[k] for part in parts], axis=1).ravel() for k in (0, 1))
+    block = np.tile(["a", "b", "c"], 400)
     by_recording, by_time = calibration.fit(z, label, 0.5, block), calibration.fit(z, label, 0.5)
-    assert by_recording["temperature"] == 1 and "standard error" in by_recording["reason"]
+    assert by_recording["temperature"] == 1 and "not surely" in by_recording["reason"]
     assert by_time["temperature"] > 1.1 and by_time["reason"] is None
-    assert calibration.fit(z[:800], label[:800], 0.5, block[:800]) == calibration.fit(z[:800], label[:800], 0.5)
+    two = block != "c"
+    assert calibration.fit(z[two], label[two], 0.5, block[two]) == calibration.fit(z[two], label[two], 0.5)
