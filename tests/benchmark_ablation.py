@@ -1,8 +1,8 @@
 """What each part of the detector is worth, and what the settings were chosen by: on patients simulated for it.
 
-``python tests/benchmark_ablation.py [method …]`` writes ``output/benchmark/ablation.json``; with some methods named,
-the others' results stay as they are. Half of these development patients are like sim08, half are cut as short as the
-excerpts of real EEG. The network's and the baselines' settings were chosen on them; the study reports none of them.
+``python tests/benchmark_ablation.py [method …] [variant …]`` writes ``output/benchmark/ablation.json``; with some
+methods or variants named, the others' results stay as they are. Half of these development patients are like sim08,
+half are cut as short as the excerpts of real EEG. The network's and the baselines' settings were chosen on them; the study reports none of them.
 Each variant changes one thing. Runs are kept as those of ``benchmark_baselines`` are.
 """
 
@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-from benchmark_baselines import METHODS, interval, line, run, scores_of, trained, world_of
+from benchmark_baselines import interval, line, run, scores_of, trained, world_of
 from benchmark_data import commit, machine, rounded
 from benchmark_projects import progress
 from conftest import ROOT
@@ -26,7 +26,7 @@ TARGET = ROOT / "output" / "benchmark" / "ablation.json"
 LIKE = {"sim08": (21, 22, 23, 24), "the excerpts": (31, 32, 33, 34)}  # seeds of the development patients
 SHORT_PLAN = [(50, 10, 50), (37, 10, 37), (50, 10, 50), (61, 10, 61)]  # duration, onset and end of a seizure, in s
 SHORT_FRAME_S = 2.0
-FULL = "as in the study"
+FULL, ALONE = "as in the study", "one network"
 BALANCED = {"class_weight": "balanced_subsample", "n_jobs": 1}
 VARIANTS = {
     comparison.OURS: {
@@ -91,9 +91,10 @@ def measured(worlds, jobs):
 
 
 def alone(world):
-    """Return the scores of ours if each fold's first member decided alone: the networks kept, trained before."""
-    planned, scored, _ = trained(world, comparison.OURS, world["settings"]["seed"], {})
-    return scores_of(world, [folds.Fold(fold.number, fold.held_out, fold.inner[:1]) for fold in planned], scored)
+    """Return what `run` does for ours if each fold's first member decided alone: the networks kept, trained before."""
+    planned, scored, cost = trained(world, comparison.OURS, world["settings"]["seed"], {})
+    first = [folds.Fold(fold.number, fold.held_out, fold.inner[:1]) for fold in planned]
+    return {**scores_of(world, first, scored), **cost}
 
 
 def row(method, variant, changed, scores, full):
@@ -101,7 +102,8 @@ def row(method, variant, changed, scores, full):
 
     `scores` and `full` are dicts of (like, seed) → scores, of the variant and of the method as it is in the study.
     """
-    entry = {"method": method, "name": NAMES[method], "variant": variant, "changed": changed}
+    commits = ", ".join(sorted({found["commit"] for found in scores.values()}))
+    entry = {"method": method, "name": NAMES[method], "variant": variant, "changed": changed, "trained_at": commits}
     for like in LIKE:
         own, other = (
             pd.DataFrame([found[which] for which in found if which[0] == like])[list(SCORES)].astype(float)
@@ -114,32 +116,35 @@ def row(method, variant, changed, scores, full):
 
 
 def main(words):
-    """Measure all variants of the methods named in `words`, by default of all; return the exit code."""
-    if unknown := sorted(set(words) - set(VARIANTS)):
-        sys.exit(f"error: no variants of {', '.join(unknown)}; there are those of {', '.join(VARIANTS)}.")
-    before = files.read_json(TARGET) if TARGET.exists() else {"rows": []}
-    kept = {method: [entry for entry in before["rows"] if entry["method"] == method] for method in METHODS}
+    """Measure the methods and the variants named in `words`, by default all; return the exit code."""
+    known = {*VARIANTS, *(variant for variants in VARIANTS.values() for variant in variants)}
+    if unknown := sorted(set(words) - known):
+        sys.exit(f"error: there is no method or variant {', '.join(unknown)}; there are {', '.join(sorted(known))}.")
+    methods = [method for method in VARIANTS if method in words] or list(VARIANTS)
+    chosen = set(words) - set(VARIANTS) or known
+    before = files.read_json(TARGET)["rows"] if TARGET.exists() else []
+    kept = {(entry["method"], entry["variant"]): entry for entry in before}
     with tempfile.TemporaryDirectory() as folder:
         worlds = {
             (like, seed): patient(like, seed, Path(folder, str(seed))) for like, seeds in LIKE.items() for seed in seeds
         }
-        for method in [name for name in METHODS if name in (words or VARIANTS)]:
+        for method in methods:
             progress(f"== {method}")
-            variants = VARIANTS[method]
+            variants = {name: what for name, what in VARIANTS[method].items() if name == FULL or name in chosen}
             found = measured(worlds, [(method, changes) for changes, _ in variants.values()])
             tables = [{which: found[number, *which] for which in worlds} for number in range(len(variants))]
-            rows = [
-                row(method, variant, changed, table, tables[0])
-                for (variant, (_, changed)), table in zip(variants.items(), tables, strict=True)
-            ]
+            for (variant, (_, changed)), table in zip(variants.items(), tables, strict=True):
+                kept[method, variant] = row(method, variant, changed, table, tables[0])
             if method == comparison.OURS:
                 own = {which: alone(world) for which, world in worlds.items()}
-                rows.append(row(method, "one network", "a fold's first member alone (same networks)", own, tables[0]))
+                kept[method, ALONE] = row(method, ALONE, "a fold's first member alone (same networks)", own, tables[0])
+            order = [(name, variant) for name in VARIANTS for variant in (*VARIANTS[name], ALONE)]
+            rows = [kept[name] for name in order if name in kept]
             stamp = {"date": date.today().isoformat(), "commit": commit(), "machine": machine(), "about": ABOUT}
-            kept[method] = [entry | {key: stamp[key] for key in ("date", "commit")} for entry in rows]
-            files.write_json(TARGET, rounded({**stamp, "rows": sum(kept.values(), [])}))
+            files.write_json(TARGET, rounded({**stamp, "rows": rows}))
             for entry in rows:
-                print(method, entry["variant"], {like: round(entry[like]["auprc"]["mean"], 3) for like in LIKE})
+                if entry["method"] == method:
+                    print(method, entry["variant"], {like: round(entry[like]["auprc"]["mean"], 3) for like in LIKE})
     return 0
 
 

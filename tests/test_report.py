@@ -308,16 +308,24 @@ BASELINES = {
     "sim98": {
         "deep4": {"skipped": "a package is missing"},
         "ours": {"date": "2026-01-02", "commit": "abc1234", "auprc": MEAN, "event_f1": MEAN, "peak_memory_mb": MEAN},
+        "shallow": {
+            "date": "2026-01-02",
+            "commit": "abc1234",
+            "auprc": MEAN,
+            "ahead_auprc": MEAN,
+            "ahead_event_f1": None,
+        },
     },
-    "about": {"folds": "alike"},
+    "about": {"folds": "alike", "settings": "chosen elsewhere"},
     "machine": {"cores": 2},
 }
+LOST = {"n": 5, "mean": -0.05, "low": -0.1, "high": 0.01}
+HALF = {"auprc": MEAN, "event_f1": MEAN, "auprc_difference": LOST, "event_f1_difference": LOST}
 ABLATION = {
     "about": {"patients": "simulated"},
     "rows": [
-        {"variant": "whole", "changed": "nothing", "auprc": MEAN, "auprc_smoothed": MEAN, "event_f1": MEAN},
-        {"variant": "no mixing", "changed": "none mixed", "auprc": MEAN, "auprc_smoothed": MEAN, "event_f1": MEAN}
-        | {"auprc_difference": {"n": 5, "mean": -0.05, "low": -0.1, "high": 0.01}},
+        {"name": "this network", "variant": name, "changed": changed, "sim08": HALF, "the excerpts": HALF}
+        for name, changed in (("whole", "nothing"), ("no mixing", "none mixed"))
     ],
     "date": "2026-01-03",
     "commit": "def5678",
@@ -355,11 +363,17 @@ def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quart
             "AUROC 0.812 (0.700",
         ),
         "benchmark/baselines.json": (
-            "| sim98 | this network | 5 | 0.654 (0.600 to 0.700) | – |",
+            "| sim98 | this network | 5 | 0.654 (0.600 to 0.700) | – | – | 0.654 (0.600 to 0.700) | – |",
+            "| sim98 | ShallowFBCSPNet | 5 | 0.654 (0.600 to 0.700) | +0.654 (+0.600 to +0.700) | – |",
+            "Settings: chosen elsewhere.",
             "| sim98 | Deep4Net | none: skipped: a package is missing |",
             "| sim98 | this network | – | 1 (1 to 1) | – | 2026-01-02 | abc1234 |",
         ),
-        "benchmark/ablation.json": ("−0.050 (−0.100 to +0.010)", "at commit def5678"),
+        "benchmark/ablation.json": (
+            "| whole | nothing | 0.654 (0.600 to 0.700) | – | 0.654 (0.600 to 0.700) | – |",
+            "| no mixing | none mixed | 0.654 (0.600 to 0.700) | −0.050 (−0.100 to +0.010) |",
+            "at commit def5678",
+        ),
     }[name]:
         assert said in text, said
 

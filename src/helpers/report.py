@@ -120,7 +120,8 @@ def _beside(patient):
         "ablation": benchmark / "ablation.json",
     }
     found = {name: files.read_json(path) if path.exists() else None for name, path in paths.items()}
-    return found | {"baselines": tables.baselines(found["baselines"] or {})}
+    about = (found["baselines"] or {}).get("about", {})
+    return found | {"baselines": tables.baselines(found["baselines"] or {}), "about_baselines": about}
 
 
 def _pages(patient):

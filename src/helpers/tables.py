@@ -117,6 +117,7 @@ def baselines(found):
     """Return the rows of ``output/benchmark/baselines.json`` as a list of dicts of printed cells.
 
     ``patient``, ``name``, ``why`` (it has no scores: what the entry says, else None), ``n``, ``weights``, the scores,
+    ``ahead_auprc`` and ``ahead_event_f1`` (ours minus it, over the same seeds),
     ``cpu_s``, ``memory_mb``, ``date``, ``commit``. Methods come in the order of `METHODS`, unknown ones last.
     """
     rows = []
@@ -133,6 +134,7 @@ def _baseline(entry):
     why = next((f"{key}: {entry[key]}" for key in ("skipped", "failed") if key in entry), None)
     runs = entry.get("n", (entry.get("auprc") or {}).get("n", len(entry.get("runs") or ())))
     scores = {name: spanned(entry.get(name)) for name in ("auprc", "auprc_smoothed", "event_f1", "auroc", "sample_f1")}
+    scores |= {name: spanned(entry.get(name), "{:+.3f}") for name in ("ahead_auprc", "ahead_event_f1")}
     costs = {
         "cpu_s": spanned(entry.get("train_cpu_s_per_network"), "{:.1f}"),
         "memory_mb": spanned(entry.get("peak_memory_mb"), "{:.0f}"),
