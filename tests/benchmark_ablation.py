@@ -2,8 +2,8 @@
 
 ``python tests/benchmark_ablation.py [method …] [variant …]`` writes ``output/benchmark/ablation.json``; with some
 methods or variants named, the others' results stay as they are. Half of these development patients are like sim08,
-half are cut as short as the excerpts of real EEG. The network's and the baselines' settings were chosen on them; the study reports none of them.
-Each variant changes one thing. Runs are kept as those of ``benchmark_baselines`` are.
+half are cut as short as the excerpts of real EEG. The network's and the baselines' settings were chosen on them; the
+study reports none of them. Each variant changes one thing. Runs are kept as those of ``benchmark_baselines`` are.
 """
 
 import sys

@@ -6,7 +6,7 @@ seconds and peak memory are its own; as many run at once as ``STUDY_WORKERS`` sa
 seeds a method gets. The networks of braindecode need packages that the study does not: where they are missing, the
 entry says why it was skipped.
 
-A run's log-odds are kept in ``output/benchmark/runs``: a run that was ended goes on where it was, and only what scores
+A run's log-odds are kept in ``output/runs``: a run that was ended goes on where it was, and only what scores
 them is run again if nothing that trains has changed since.
 """
 
@@ -52,7 +52,7 @@ from helpers import (
 sys.path.append(str(ROOT / ".venv-baselines"))  # what `make baselines` installs; after the study's own packages
 warnings.filterwarnings("ignore", module="braindecode")
 TARGET = ROOT / "output" / "benchmark" / "baselines.json"
-KEPT = ROOT / "output" / "benchmark" / "runs"
+KEPT = ROOT / "output" / "runs"
 # The helpers that log-odds come from, beside recordings and settings: a kept run belongs to them as they are.
 TRAINING = ["edf", "filterbank", "folds", "network", "recordings", "spectrograms", "training"]
 TRAINING_BASELINES = ["baseline_networks", "baselines", "features"]
@@ -79,7 +79,7 @@ ABOUT = {
     "features": "logistic and forest: band powers and line length of all three frames of a triptych",
     "eeg": "eegnet, shallow and deep4: the last frame's raw EEG",
     "pictures": f"efficientnet: pictures of the channels' mean, {baseline_networks.PIXELS} pixels a side",
-    "settings": "those of ours, logistic and forest were chosen on the ablation's patients; the networks of braindecode "
+    "settings": "those of ours, logistic and forest were chosen on the ablation's patients; braindecode's networks "
     "have 10 epochs, set after one seed of excerpts01 had been seen; efficientnet has 8 epochs and two members a fold, "
     "as more would take hours on a CPU",
     "changes": CHANGES,
