@@ -45,10 +45,6 @@ VARIANTS = {
     "forest": {
         FULL: ({}, "nothing"),
         "whole trees": ({"baselines": {"FOREST": BALANCED}}, "leaves of one triptych, trees on all triptychs"),
-        "half the triptychs": (
-            {"baselines": {"FOREST": {**BALANCED, "min_samples_leaf": 5, "max_samples": 0.5}}},
-            "leaves of five, trees on half of the triptychs",
-        ),
         "large leaves": ({"baselines": {"FOREST": {**BALANCED, "min_samples_leaf": 20}}}, "leaves of twenty"),
     },
 }

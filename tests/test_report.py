@@ -307,7 +307,8 @@ MEAN = {"n": 5, "mean": 0.6543, "low": 0.6, "high": 0.7}
 BASELINES = {
     "sim98": {
         "deep4": {"skipped": "a package is missing"},
-        "ours": {"date": "2026-01-02", "commit": "abc1234", "auprc": MEAN, "event_f1": MEAN, "peak_memory_mb": MEAN},
+        "ours": {"date": "2026-01-02", "commit": "abc1234", "auprc": MEAN, "event_f1": MEAN, "peak_memory_mb": MEAN}
+        | {"train_cpu_s_per_fold": MEAN},
         "shallow": {
             "date": "2026-01-02",
             "commit": "abc1234",
@@ -367,7 +368,7 @@ def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quart
             "| sim98 | ShallowFBCSPNet | 5 | 0.654 (0.600 to 0.700) | +0.654 (+0.600 to +0.700) | – |",
             "Settings: chosen elsewhere.",
             "| sim98 | Deep4Net | none: skipped: a package is missing |",
-            "| sim98 | this network | – | 1 (1 to 1) | – | 2026-01-02 | abc1234 |",
+            "| sim98 | this network | – | 0.7 (0.6 to 0.7) | 1 (1 to 1) | – | 2026-01-02 | abc1234 |",
         ),
         "benchmark/ablation.json": (
             "| whole | nothing | 0.654 (0.600 to 0.700) | – | 0.654 (0.600 to 0.700) | – |",

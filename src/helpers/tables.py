@@ -117,8 +117,8 @@ def baselines(found):
     """Return the rows of ``output/benchmark/baselines.json`` as a list of dicts of printed cells.
 
     ``patient``, ``name``, ``why`` (it has no scores: what the entry says, else None), ``n``, ``weights``, the scores,
-    ``ahead_auprc`` and ``ahead_event_f1`` (ours minus it, over the same seeds),
-    ``cpu_s``, ``memory_mb``, ``date``, ``commit``. Methods come in the order of `METHODS`, unknown ones last.
+    ``ahead_auprc`` and ``ahead_event_f1`` (ours minus it, over the same seeds), ``cpu_s`` (a network), ``fold_cpu_s``,
+    ``memory_mb``, ``date``, ``commit``. Methods come in the order of `METHODS`, unknown ones last.
     """
     rows = []
     for patient, entries in found.items():
@@ -137,6 +137,7 @@ def _baseline(entry):
     scores |= {name: spanned(entry.get(name), "{:+.3f}") for name in ("ahead_auprc", "ahead_event_f1")}
     costs = {
         "cpu_s": spanned(entry.get("train_cpu_s_per_network"), "{:.1f}"),
+        "fold_cpu_s": spanned(entry.get("train_cpu_s_per_fold"), "{:.1f}"),
         "memory_mb": spanned(entry.get("peak_memory_mb"), "{:.0f}"),
     }
     origin = {key: entry.get(key, "–") for key in ("date", "commit", "weights")}
