@@ -198,3 +198,12 @@ def test_a_recording_shorter_than_a_triptych_is_refused():
         spectrograms.all_triptychs(axis, {"a": 10}, nothing, 2.0)
     with pytest.raises(ValueError, match="multiple of hop_s"):
         spectrograms.all_triptychs(axis, {"a": 40}, nothing, 0.7)
+
+
+def test_few_networks_cover_all_folds():
+    """Five folds in a ring of two neighbours: three networks serve them, each fold by one of its own members."""
+    planned = folds.leave_one_recording_out(list("abcde"), set("abcde"), 2)
+    found = folds.covering(planned)
+    assert sorted(found) == [0, 1, 2, 3, 4] and len(set(found.values())) == 3
+    for number, split in found.items():
+        assert number in split.without and split in folds.splits(planned)

@@ -52,9 +52,28 @@ kind,recording,start_s,end_s,peak_s,p_peak,threshold,file
 missed seizure,sim99_01,110.0,152.0,130.0,0.1234,0.2345,error_1.png
 nearest to a false alarm,sim99_02,40.0,44.0,42.0,0.5678,0.2345,error_2.png
 """
+METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}
+FOUND = {"value": 0.1234, "low": -0.0456, "high": 0.2345, "dropped": 0.0, "reason": None, "n": 12}
+SANITY = {
+    "rules": {"truth": "it finds *what* was planted", "weights": "it falls"},
+    "methods": METHODS,
+    "maps": METHODS | {"chance": "chance", "power": "power of the sample"},
+    "layers": ["score", "mix"],
+    "tested": {"seizure": 7, "other": 5},
+    "completeness": {"largest": 0.0123, "n": 1325},
+    "truth": {
+        along: {name: {"auc": FOUND, "mass": UNSURE | {"n": 0}} for name in ("ig", "power", "chance")}
+        for along in ("time × frequency", "time", "frequency", "channel", "channel, where planted")
+    },
+    "disturbed": {"weights:mix": dict.fromkeys(METHODS, FOUND)},
+    "gain": {kind: dict.fromkeys(METHODS, FOUND) for kind in ("deletion", "insertion")},
+    "agreement": {"gradcam|ig": FOUND},
+    "verdicts": {name: {"truth": None, "weights": name == "ig"} for name in METHODS},
+}
 SETTINGS = """\
 epochs: 12
 batches_per_epoch: 20
+hidden: 32
 batch_size: 32
 gain_db: 3.0
 mixed: 0.5
@@ -62,6 +81,7 @@ earlier: 0.5
 averaged: 0.25
 """
 # As in the reference: number, true, predicted, probability.
+ERROR_SAMPLES = [(7, 1, 0, 0.123)]
 SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
 NARRATIVE = "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second."
 
@@ -100,9 +120,10 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     bands = {"B1": {"name": "delta", "low_hz": 0.5, "high_hz": 4}, "B5": {"name": "gamma", "low_hz": 30, "high_hz": 55}}
     digest = {
         "patient": "sim99", "frame_s": 4, "rule": "Chosen by rule.", "samples": [sample(*row) for row in SAMPLES],
-        "bands": bands,
+        "bands": bands, "errors": [sample(*row) for row in ERROR_SAMPLES],
     }  # fmt: skip
     files.write_json(out / "explain" / "digest.json", digest)
+    files.write_json(out / "explain" / "sanity.json", SANITY)
     files.write_text(out / "narrate" / "narrative.md", narrative + "\n")
     files.write_text(out / "narrate" / "claims.csv", "section,sentence,facts,verdict\na,b,c,proven\na,d,e,fixed text\n")
     files.write_json(
@@ -110,7 +131,9 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     )
     wanted = {stage: list(names) for stage, names in report.PICTURES.items()}
     wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
-    wanted["explain"] += [f"sample{row[0]}_{name}" for row in SAMPLES for name in SEVEN]
+    shown = [f"{name}.png" for name in report.CHANNEL_PICTURES]
+    wanted["explain"] += [f"sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in (*SEVEN, *shown)]
+    wanted["explain"].append("truth.png")
     for stage, names in wanted.items():
         for number, name in enumerate(names):
             figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
@@ -160,7 +183,7 @@ def study(patient):
 def check(text):
     """Check what holds for either rendering of the fake patient's article."""
     page = Page(text)
-    assert len(page.pictures) == 13 + 7 * len(SAMPLES)
+    assert len(page.pictures) == 13 + 5 + 9 * len(SAMPLES + ERROR_SAMPLES)
     for picture in page.pictures:
         assert picture["alt"].strip()
         head, data = picture["src"].split(",")
@@ -272,6 +295,8 @@ def test_pictures_lie_beside_the_report(patient):
 def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
     described = {"patient": "sim99", "source": "directory", "description": "A folder.", "simulated": False}
     files.write_json(patient / "acquire" / "source.json", described)
+    files.write_json(patient / "explain" / "sanity.json", SANITY | {"truth": None})  # nobody knows it
+    (patient / "explain" / "truth.png").unlink()
     context = report.compose("sim99", "")
     report.render_study(context, patient / "report")
     for path in (report.write_reference_form(context, patient / "report"), patient / "report" / "index.qmd"):
@@ -508,7 +533,7 @@ def test_every_figure_is_spoken_of(patient, without_quarto):
     study(patient)
     source = (patient / "report" / "index.qmd").read_text("utf-8")
     labels = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", source))
-    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 24
+    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 32
 
 
 def test_the_same_bytes_twice(patient, without_quarto):

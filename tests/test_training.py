@@ -223,7 +223,7 @@ def test_earlier_decisions_teach_with_their_weight(world, monkeypatch):
 def test_a_decision_looks_at_its_frame_and_those_before():
     """Another t2 changes the decision after it alone; another t0 changes all three. The last one is the network's."""
     made = network.SpectrogramNetwork(6, 8, 4, 8, 0.0).eval()
-    maps = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    maps = torch.randn(2, 3, 8, 4, 4, generator=torch.Generator().manual_seed(1))
     before = made.decide_each(maps)
     assert torch.equal(before[:, 2], made.decide(maps))
     for step, same in ((2, [True, True, False]), (0, [False, False, False])):
@@ -509,9 +509,9 @@ def test_an_ensemble_is_the_mean_of_its_members(tmp_path):
         scores = torch.stack([one(triptychs) for one in made])
         maps = together.maps(triptychs)
         assert torch.equal(together(triptychs), scores.mean(dim=0)) and scores.std(dim=0).min() > 0.01
-        assert maps.shape == (5, 3, 3 * 4, 5, 3) and torch.equal(together.decide(maps), together(triptychs))
+        assert maps.shape == (5, 3, 3 * 8, 5, 3) and torch.equal(together.decide(maps), together(triptychs))
         for number, one in enumerate(made):
-            assert torch.equal(maps[:, :, 4 * number : 4 * number + 4], one.maps(triptychs))
+            assert torch.equal(maps[:, :, 8 * number : 8 * number + 8], one.maps(triptychs))
         assert torch.equal(together(triptychs), network.Ensemble(made).eval()(triptychs))
         turned = network.load_ensemble(tmp_path, ["2-7", "0-7", "1-7"])
         torch.testing.assert_close(turned(triptychs), together(triptychs))
@@ -544,6 +544,30 @@ def test_encoding_what_is_pooled_is_the_network_itself():
         changed = triptychs.clone()
         changed[:, :, :, 10] += 30
         assert torch.equal(made(triptychs), made(changed))
+
+
+def test_each_frequency_has_weights_of_its_own():
+    """The explained layer at one row is its own linear layer of the convolutions' maps there, and no other row's."""
+    made = made_network()
+    seen = {}
+    made.embed.register_forward_hook(lambda layer, given, out: seen.update(given=given[0]))
+    with torch.no_grad():
+        maps = made.maps(torch.randn(2, 3, 3, 10, 6))
+    given = seen["given"].unflatten(1, (5, 4))  # [n·3, row, width, column]
+    weight, bias = made.embed.weight.detach().reshape(5, 8, 4), made.embed.bias.detach().reshape(5, 8)
+    for row in range(5):
+        expected = torch.relu(torch.einsum("hk,nkt->nht", weight[row], given[:, row]) + bias[row][None, :, None])
+        torch.testing.assert_close(maps.flatten(0, 1)[:, :, row], expected)
+    assert (maps > 0).any() and (maps == 0).any()
+
+
+def test_the_score_has_one_gradient_for_all_of_a_map():
+    """What Grad-CAM takes for granted: nothing after the explained layer tells places of a map apart."""
+    made = made_network()
+    maps = made.maps(torch.randn(2, 3, 3, 10, 6)).detach().requires_grad_(True)
+    (gradients,) = torch.autograd.grad(made.decide(maps).sum(), maps)
+    torch.testing.assert_close(gradients, gradients[..., :1, :1].expand_as(gradients))
+    assert gradients.abs().max() > 1e-4
 
 
 def test_training_statistics_normalise():

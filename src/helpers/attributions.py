@@ -1,12 +1,17 @@
 """Where the network looked: Grad-CAM, Grad-CAM++ and Integrated Gradients, for each of t0, t1, t2."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 
-from helpers import spectrograms
+from helpers import network as networks
+from helpers import spectrograms, training, workers
 
 METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}
+TOGETHER = 16  # samples explained at once: more would not be faster, and take more memory
+PATH_AT_ONCE = 64  # triptychs on paths of Integrated Gradients at once
 
 
 def grad_cam(maps, gradients):
@@ -79,7 +84,8 @@ def integrated_gradients(network, triptychs, steps=64):
 
     The baseline is the training recordings' mean log power in each channel and bin, for an ensemble the mean of its
     members' means: the EEG of no moment in particular. Positive values speak for seizure, negative ones against it,
-    whatever was predicted.
+    whatever was predicted. The network averages 2 × 2 cells first (`network.pool`), so that each of the four has a
+    quarter of their gradient: the path is walked with the averages, at a quarter of the cost and to the same numbers.
 
     Parameters
     ----------
@@ -94,11 +100,113 @@ def integrated_gradients(network, triptychs, steps=64):
     delta : float64 array [sample]
         Convergence delta: sum of the attributions minus (score − score at the baseline); 0 if exact.
     """
-    baseline = network.mean.expand_as(triptychs)
-    attribution, delta = IntegratedGradients(network).attribute(
-        triptychs, baselines=baseline, n_steps=steps, internal_batch_size=32, return_convergence_delta=True
+    pooled = networks.pool_steps(triptychs)
+    baseline = networks.pool_bins(network.mean).expand_as(pooled)
+
+    def score(points):
+        return network.decide(network.encode(points))
+
+    gradients = IntegratedGradients(score, multiply_by_inputs=False).attribute(
+        pooled, baselines=baseline, n_steps=steps, internal_batch_size=PATH_AT_ONCE
     )
-    return attribution.detach().numpy(), delta.detach().double().numpy()
+    attribution = networks.unpool(gradients.detach() / networks.POOL**2, triptychs.shape) * (triptychs - network.mean)
+    with torch.no_grad():
+        change = (score(pooled) - score(baseline[:1])).double()
+    delta = attribution.sum(dim=(1, 2, 3, 4), dtype=torch.float64) - change
+    return attribution.float().numpy(), delta.numpy()
+
+
+def toward_predicted(network, triptychs, predicted, steps=64):
+    """Return each method's relevance for the predicted class: a dict of `METHODS` → float32 [sample, 3, F, T].
+
+    Integrated Gradients are summed over channels; what speaks against the predicted class is negative. Arguments are
+    those of `class_maps` and `integrated_gradients`.
+    """
+    attribution, _ = integrated_gradients(network, triptychs, steps)
+    sign = class_sign(predicted).numpy()[:, None, None, None]
+    return class_maps(network, triptychs, predicted) | {"ig": attribution.sum(axis=2) * sign}
+
+
+def explain_all(folder, weights, members, table, frame_columns, steps):
+    """Explain all samples of a table by all methods, beside each other, with a progress bar (see `workers.mapped`).
+
+    Parameters
+    ----------
+    folder : Path
+        Of the spectrograms.
+    weights : Path
+        Folder of the networks.
+    members : dict of int → list of str
+        The names of a fold's networks.
+    table : pandas.DataFrame
+        ``recording``, ``column``, ``fold``, ``decided`` and ``log_odds`` of each sample.
+    frame_columns, steps : int
+
+    Returns
+    -------
+    dict of str → array, in the order of `table`
+        ``gradcam``, ``gradcampp`` [sample, 3, F, T] for the predicted class; ``ig`` [sample, 3, F, T], toward seizure,
+        summed over channels; ``ig_channels`` [sample, 3, C, T], the same summed over frequencies; all float32.
+        ``delta`` and ``total``, float64 [sample]: the convergence delta, and the sum of all attributions.
+
+    Raises
+    ------
+    RuntimeError
+        If the log-odds of a sample are not those of its networks.
+    """
+    return by_parts(partial(_explained, steps=steps), folder, weights, members, table, frame_columns)
+
+
+def whole(folder, weights, members, table, frame_columns, steps):
+    """Return Integrated Gradients toward seizure with all axes, float32 [sample, 3, C, F, T]; see `explain_all`."""
+    return by_parts(partial(_whole, steps=steps), folder, weights, members, table, frame_columns)["ig"]
+
+
+def by_parts(function, folder, weights, members, table, frame_columns):
+    """Map `function` over parts of `table`, each of one fold; return its arrays put together in the table's order.
+
+    `function` takes ``(ensemble, triptychs, part)`` and returns a dict of str → array [sample, …]; it must be found by
+    another process (see `workers.mapped`). Other arguments are those of `explain_all`.
+    """
+    pieces, rows = [], []
+    for fold, own in table.reset_index(drop=True).groupby("fold"):
+        for first in range(0, len(own), TOGETHER):
+            part = own.iloc[first : first + TOGETHER]
+            pieces.append((function, folder, weights, members[fold], part, frame_columns))
+            rows.append(part.index.to_numpy())
+    found = workers.mapped(_of_part, pieces, "explain", "part")
+    if not found:
+        return {}
+    order = np.argsort(np.concatenate(rows))
+    return {name: np.concatenate([part[name] for part in found])[order] for name in found[0]}
+
+
+def _of_part(function, folder, weights, names, part, frame_columns):
+    torch.set_num_threads(1)  # parts run beside each other; and one thread gives the same bytes on any machine
+    torch.use_deterministic_algorithms(True)
+    powers = spectrograms.opened(folder, part["recording"].unique())
+    return function(networks.load_ensemble(weights, names), training.slices(powers, part, frame_columns), part)
+
+
+def _whole(network, triptychs, part, steps):
+    return {"ig": integrated_gradients(network, triptychs, steps)[0]}
+
+
+def _explained(network, triptychs, part, steps):
+    with torch.no_grad():
+        off = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy()).max()
+    if off > 1e-3:
+        raise RuntimeError(
+            f"{part['recording'].iloc[0]}: these networks' log-odds differ by {off:.3g} from those that were decided "
+            "by. Weights and decisions are of two runs: make both again with `dvc repro`."
+        )
+    attribution, delta = integrated_gradients(network, triptychs, steps)
+    return class_maps(network, triptychs, part["decided"].to_numpy()) | {
+        "ig": attribution.sum(axis=2),
+        "ig_channels": attribution.sum(axis=3),
+        "delta": delta,
+        "total": attribution.sum(axis=(1, 2, 3, 4), dtype=np.float64),
+    }
 
 
 def strongest_bands(relevance, frequencies_hz):
@@ -123,6 +231,40 @@ def strongest_bands(relevance, frequencies_hz):
         band = max(means, key=means.get)
         found.append(band if means[band] > 0 else None)
     return found
+
+
+def explained(decisions, most):
+    """Return the samples to explain: all, or where there are more than `most`, those with most to say.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        ``label`` and ``decided`` of each sample, in order of time.
+    most : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `decisions`, in its order: every seizure, and every sample decided seizure, be they more than `most` or
+        not; and others evenly spaced in time.
+    """
+    kept = ((decisions["label"] == 1) | (decisions["decided"] == 1)).to_numpy(copy=True)
+    others = np.flatnonzero(~kept)
+    count = min(len(others), max(0, most - int(kept.sum())))
+    kept[others[((np.arange(count) + 0.5) * len(others) / max(count, 1)).astype(int)]] = True
+    return decisions[kept]
+
+
+def worst(decisions):
+    """Return the clearest error of each kind, at most two rows of `decisions`: a seizure missed, another taken for one.
+
+    The one whose ``p_seizure`` lies farthest from its fold's ``threshold``, in log-odds (ties by ``sample``).
+    """
+    p, threshold = (decisions[name].clip(1e-12, 1 - 1e-12) for name in ("p_seizure", "threshold"))
+    distance = (np.log(p / (1 - p)) - np.log(threshold / (1 - threshold))).abs()
+    wrong = decisions.assign(distance=distance)[decisions["label"] != decisions["decided"]]
+    ordered = wrong.sort_values(["label", "distance", "sample"], ascending=[False, False, True])
+    return ordered.groupby("label", sort=False).head(1)[decisions.columns].reset_index(drop=True)
 
 
 def choose(decisions, per_class):

@@ -101,6 +101,15 @@ def members(fold, found):
     return [(other, by_pair[tuple(sorted((fold.number, other)))]) for other in fold.inner]
 
 
+def covering(folds):
+    """Return few networks that serve all folds between them: a dict of fold number → Split."""
+    found, networks = {}, splits(folds)
+    while len(found) < len(folds):
+        best = max(networks, key=lambda split: sum(number not in found for number in split.without))
+        found = {number: best for number in best.without} | found
+    return found
+
+
 def check(folds, recordings):
     """Raise AssertionError unless each recording is held out once and stands on one side only of each network."""
     held_out = [name for fold in folds for name in fold.held_out]

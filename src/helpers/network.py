@@ -17,17 +17,20 @@ class SpectrogramNetwork(nn.Module):
     channels, frequencies : int
         Size of the spectrograms: EEG channels (C) and frequency bins (F).
     width : int
-        Feature maps of the explained layer (K).
+        Feature maps of the convolutions.
     hidden : int
-        Size of a frame's embedding and of the recurrent state.
+        Feature maps of the explained layer (K), and size of the recurrent state.
     dropout : float
         Share of each frame's embedding that is dropped while training.
 
     Notes
     -----
     Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2, T columns a frame. The explained layer is
-    [K, F/2, T/2]: for 54 bins and 32 columns, 27 × 16. There is no batch, group or layer normalisation: it would
-    throw the amplitude away, and a seizure is first of all a change of amplitude.
+    [K, F/2, T/2]: for 54 bins and 32 columns, 27 × 16. Its maps are summed over frequency and averaged over time, and
+    nothing else is known of a frame: so the gradient of the score is the same at every place of a map, which is what
+    Grad-CAM takes for granted (Selvaraju et al. 2017, section 3), and what a map shows at a place is what counts from
+    there. There is no batch, group or layer normalisation: it would throw the amplitude away, and a seizure is first of
+    all a change of amplitude.
     """
 
     def __init__(self, channels, frequencies, width, hidden, dropout):
@@ -40,8 +43,9 @@ class SpectrogramNetwork(nn.Module):
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
         self.shape = nn.Conv2d(width, width, kernel_size=3)
         self.evolve = nn.Conv2d(width, width, kernel_size=3)
-        # Frequency keeps its place (a rhythm at 3 Hz is not one at 20 Hz); time within a frame is averaged.
-        self.embed = nn.Linear(width * (frequencies // POOL), hidden)
+        # A rhythm at 3 Hz is not one at 20 Hz: each row, two bins, has weights of its own.
+        rows = frequencies // POOL
+        self.embed = nn.Conv1d(rows * width, rows * hidden, kernel_size=1, groups=rows)
         self.dropout = nn.Dropout(dropout)
         self.recur = nn.GRU(hidden, hidden, batch_first=True)
         self.score = nn.Linear(hidden, 1)
@@ -51,15 +55,15 @@ class SpectrogramNetwork(nn.Module):
         """Return the explained layer of pooled triptychs: [triptych, step, C, F/2, T/2] → [triptych, step, K, …]."""
         n, steps = pooled.shape[:2]
         x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)  # [n·3, C, F/2, T/2]
-        x = torch.relu(self.mix(x))  # [n·3, K, F/2, T/2]
+        x = torch.relu(self.mix(x))  # [n·3, width, F/2, T/2]
         x = torch.relu(self.shape(repeat_edges(x)))
         x = torch.relu(self.evolve(repeat_edges(x)))
-        return x.unflatten(0, (n, steps))
+        x = torch.relu(self.embed(x.transpose(1, 2).flatten(1, 2)))  # [n·3, F/2 · K, T/2], row by row
+        return x.unflatten(1, (pooled.shape[3], -1)).transpose(1, 2).unflatten(0, (n, steps))
 
     def maps(self, triptychs):
         """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/2]."""
-        n, steps = triptychs.shape[:2]
-        return self.encode(pool(triptychs.flatten(0, 1)).unflatten(0, (n, steps)))
+        return self.encode(pool_steps(triptychs))
 
     def decide(self, maps):
         """Return log-odds of seizure in the last frame: [triptych, step, K, F/2, T/2] → [triptych]."""
@@ -67,8 +71,8 @@ class SpectrogramNetwork(nn.Module):
 
     def decide_each(self, maps):
         """Return log-odds of seizure in each frame, by it and those before: [triptych, step, …] → [triptych, step]."""
-        x = maps.mean(dim=4).flatten(2)  # [n, 3, K·F/2]
-        x = self.dropout(torch.relu(self.embed(x)))  # [n, 3, hidden]
+        # Over the square root of the number of rows, so that what follows starts from values of about 1.
+        x = self.dropout(maps.mean(dim=4).sum(dim=3) / maps.shape[3] ** 0.5)  # [n, 3, K]
         states, _ = self.recur(x)
         return self.score(states)[:, :, 0]
 
@@ -92,9 +96,13 @@ class Ensemble(nn.Module):
         """The mean of the members' training means, [C, F, 1] in dB."""
         return torch.stack([network.mean for network in self.networks]).mean(dim=0)
 
+    def encode(self, pooled):
+        """Return the explained layer of all members; see `SpectrogramNetwork.encode`."""
+        return torch.cat([network.encode(pooled) for network in self.networks], dim=2)
+
     def maps(self, triptychs):
         """Return the explained layer of all members; see `SpectrogramNetwork.maps`."""
-        return torch.cat([network.maps(triptychs) for network in self.networks], dim=2)
+        return self.encode(pool_steps(triptychs))
 
     def decide(self, maps):
         """Return log-odds of seizure; see `SpectrogramNetwork.decide`."""
@@ -113,6 +121,21 @@ def pool(power):
     One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of four says more.
     """
     return nn.functional.avg_pool2d(power, POOL)
+
+
+def pool_steps(triptychs):
+    """Pool each frame of triptychs: [triptych, step, C, F, T] → [triptych, step, C, F/2, T/2]."""
+    return pool(triptychs.flatten(0, 1)).unflatten(0, triptychs.shape[:2])
+
+
+def unpool(values, shape):
+    """Repeat each value for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/2] → `shape`.
+
+    Bins and columns that were left out get 0.
+    """
+    rows, columns = shape[-2] % POOL, shape[-1] % POOL
+    repeated = values.repeat_interleave(POOL, dim=-2).repeat_interleave(POOL, dim=-1)
+    return nn.functional.pad(repeated, (0, columns, 0, rows))
 
 
 def pool_bins(mean):

@@ -29,9 +29,17 @@ PICTURES = {
         "roc_pr.png",
         "threshold_choice.png",
     ],
-    "explain": ["legend_spectrogram.png", "legend_gradcam.png"],
+    "explain": [
+        "deletion.png",
+        "legend_gradcam.png",
+        "legend_spectrogram.png",
+        "onsets.png",
+        "profiles.png",
+        "randomised.png",
+    ],
 }
 FORM_ONLY = {"confusion_matrix.png"}  # in report.md; the article has both prevalences
+CHANNEL_PICTURES = ["channels", "traces"]  # of a sample, in the article alone
 SAMPLE_PICTURES = ["spec_triptych", "gradcam", "gradcampp", "ig_triptych", "ig_t0", "ig_t1", "ig_t2"]
 # How a part of the narrative was proven, in the order in which the report counts them.
 VERDICTS = {"proven": "proven by the facts", "no claim": "without a claim", "fixed text": "fixed text written by code"}
@@ -70,6 +78,7 @@ def compose(patient, title):
     seizures, claims = read("acquire", "seizures.csv"), read("narrate", "claims.csv")
     errors = read("evaluate", "errors.csv")
     pages = _pages(patient)
+    sanity = read("explain", "sanity.json")
     return {
         "patient": patient,
         "title": title,
@@ -84,11 +93,12 @@ def compose(patient, title):
         "errors": errors,
         "pages": pages,
         "digest": digest,
+        "sanity": sanity,
         "narrative": read("narrate", "narrative.md").strip(),
         "claims": claims,
         "verdicts": _verdicts([row["verdict"] for row in claims]),
         "model": read("narrate", "model.json"),
-        "pictures": _pictures(patient, digest, [*pages, *(row["file"] for row in errors)]),
+        "pictures": _pictures(patient, digest, [*pages, *(row["file"] for row in errors)], bool(sanity["truth"])),
         **_scores(metrics, patient),
         **_beside(patient),
     }
@@ -148,14 +158,17 @@ def _verdicts(given):
     return [f"{given.count(verdict)} {VERDICTS.get(verdict, verdict)}" for verdict in order]
 
 
-def _pictures(patient, digest, pages):
+def _pictures(patient, digest, pages, simulated):
     found = {name: files.made_by(patient, stage, name) for stage, names in PICTURES.items() for name in names}
     found |= {name: files.made_by(patient, "evaluate", f"pages/{name}") for name in pages}
-    for sample in digest["samples"]:
+    if simulated:
+        found["truth.png"] = files.made_by(patient, "explain", "truth.png")
+    for sample in digest["samples"] + digest["errors"]:
         expected = [f"sample{sample['sample']}_{picture}.png" for picture in SAMPLE_PICTURES]
         if sample["files"] != expected:
             raise ValueError(f"digest.json lists for sample {sample['sample']} {sample['files']}, expected {expected}")
-        found |= {name: files.made_by(patient, "explain", name) for name in expected}
+        beside = [f"sample{sample['sample']}_{picture}.png" for picture in CHANNEL_PICTURES]
+        found |= {name: files.made_by(patient, "explain", name) for name in (*expected, *beside)}
     return found
 
 

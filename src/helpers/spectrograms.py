@@ -20,6 +20,12 @@ def mean_power(path):
     return np.load(path, mmap_mode="r").mean(axis=0, dtype=np.float32)
 
 
+def power_limits(folder, names):
+    """Return the 2nd and the 98th percentile of the power of recordings, averaged over channels, in dB: one scale."""
+    means = [mean_power(folder / f"{name}.npy").ravel() for name in names]
+    return tuple(np.percentile(np.concatenate(means), [2, 98]).tolist())
+
+
 def frames(columns, frame_columns, hop_s, seizures, step_columns):
     """List the frames of one recording with their labels.
 

@@ -306,7 +306,7 @@ def balanced_loss(label, log_odds):
     return float(np.mean([loss[label == value].mean() for value in np.unique(label)]))
 
 
-def train_all(folds, folder, *arguments):
+def train_all(folds, folder, overlapping, samples, frame_columns, settings, networks=None):
     """Train the networks of all folds beside each other, one thread each, with a progress bar (see `workers.mapped`).
 
     Parameters
@@ -314,22 +314,24 @@ def train_all(folds, folder, *arguments):
     folds : list of folds.Fold
     folder : Path
         Of the spectrograms: a worker maps them into its memory itself, as they are too large to be sent.
-    arguments
-        The further ones of `train_split`.
+    overlapping, samples, frame_columns, settings
+        As for `train_split`.
+    networks : list of folds.Split, optional
+        Those to train; by default all that the folds need.
 
     Returns
     -------
     list of Trained
-        In the order of `folds.splits`.
 
     Raises
     ------
     ValueError
         If a setting is out of its range, or as `train_split` does.
     """
-    check(arguments[-1])
+    check(settings)
     names = [name for fold in folds for name in fold.held_out]
-    pieces = [(split, folder, names, *arguments) for split in splits(folds)]
+    networks = splits(folds) if networks is None else networks
+    pieces = [(split, folder, names, overlapping, samples, frame_columns, settings) for split in networks]
     return workers.mapped(_train_from, pieces, "networks", "network")
 
 
