@@ -13,7 +13,7 @@ export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help study load benchmark-data baselines ablation test lab check lock clean
+.PHONY: help study load benchmark-data benchmark-explain baselines ablation test lab check lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ load: .venv/installed  ## simulate and preprocess PATIENT (simlong: 20 hours) ou
 
 benchmark-data: .venv/installed  ## measure reading, fetching and preprocessing into output/benchmark/data.json (half an hour)
 	@python tests/benchmark_data.py
+
+benchmark-explain: .venv/installed  ## measure explaining all samples of sim08, studied before, into output/benchmark/explain.json
+	@python tests/benchmark_explain.py
 
 # braindecode's own requirements are not all needed, and some do not install beside this torch.
 baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about an hour)

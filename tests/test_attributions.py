@@ -1,13 +1,26 @@
 """Explanations against values worked out by hand, published definitions and invariants."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from captum.attr import LayerGradCam
+from captum.attr import IntegratedGradients, LayerGradCam
 
-from helpers import attributions
+from helpers import attributions, training
+from helpers import network as networks
 from helpers.network import Ensemble, SpectrogramNetwork
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors are not faster on several; and what parts of `explain_all` set is set back."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def toy(maps, gradients):
@@ -214,3 +227,232 @@ def test_chosen_samples_are_the_middles_of_equal_parts():
     assert chosen["p_seizure"].tolist() == [0.8, 0.5, 0.2, 0.0]
     with pytest.raises(ValueError, match="5 non-seizure samples are to be explained, but there are only 4"):
         attributions.choose(table, 5)
+
+
+def decided(rows):
+    """A table of (label, decided), in order of time, under an index of its own."""
+    return pd.DataFrame(rows, columns=["label", "decided"]).set_index(np.arange(len(rows)) + 50)
+
+
+def test_explained_are_all_where_there_are_few():
+    table = decided([(0, 0), (1, 1), (0, 0)])
+    for most in (3, 100):
+        pd.testing.assert_frame_equal(attributions.explained(table, most), table)
+
+
+def test_explained_by_hand():
+    """Of 12 the fourth is a seizure, missed, and the ninth taken for one; of the ten others two are wanted: the third
+    of each half. In order of time, and the table is left as it was."""
+    table = decided([(int(row == 3), int(row == 8)) for row in range(12)])
+    before = table.copy()
+    assert (attributions.explained(table, 4).index - 50).tolist() == [2, 3, 8, 9]
+    pd.testing.assert_frame_equal(table, before)
+
+
+@pytest.mark.parametrize("most", [0, 7, 60, 123, 400])
+def test_explained_keeps_what_matters_and_spaces_the_rest(most):
+    """Every seizure and every sample decided seizure, be they too many; `most` in all where there are enough; and
+    between others that are kept lie nearly equal numbers of others."""
+    generator = np.random.default_rng(most)
+    table = decided(generator.random((300, 2)) < 0.05)
+    found, matters = attributions.explained(table, most), table.any(axis=1)
+    assert set(table.index[matters]) <= set(found.index) and found.index.is_monotonic_increasing
+    assert len(found) == min(300, max(most, int(matters.sum())))
+    gaps = np.diff(np.flatnonzero(table.index[~matters].isin(found.index)))
+    assert not len(gaps) or np.ptp(gaps) <= 1
+
+
+def errors_of(rows):
+    """Samples 0, 1, … of (label, decided, p_seizure, threshold), and one more column."""
+    table = pd.DataFrame(rows, columns=["label", "decided", "p_seizure", "threshold"])
+    return table.assign(sample=range(len(table)), recording="a")
+
+
+def test_worst_is_the_farthest_from_its_own_threshold_in_log_odds():
+    """Missed: 0.30 at 0.60 is ln(1.5 · 7/3) = 1.25 below; 0.001 at 0.1 is ln(111) = 4.7 below. Taken for seizure: both
+    0.9 at 0.5, the first is shown; 0.95 at 0.94 is nearly right. What is right is no error, however sure."""
+    table = errors_of([
+        (0, 1, 0.95, 0.94), (1, 1, 0.999999, 0.5), (1, 0, 0.30, 0.60), (0, 1, 0.9, 0.5), (1, 0, 0.001, 0.1),
+        (0, 0, 0.000001, 0.5), (0, 1, 0.9, 0.5),
+    ])  # fmt: skip
+    found = attributions.worst(table.iloc[::-1])
+    assert found["sample"].tolist() == [4, 3] and found.columns.tolist() == table.columns.tolist()
+    assert found.index.tolist() == [0, 1] and found["recording"].tolist() == ["a", "a"]
+
+
+def test_worst_of_one_kind_or_none():
+    """One seizure missed, nothing else wrong: it alone, also with a probability of 0; without errors, no row."""
+    table = errors_of([(1, 0, 1e-9, 0.5), (1, 0, 0.0, 0.5), (0, 0, 0.1, 0.5), (1, 1, 1.0, 0.5)])
+    assert attributions.worst(table)["sample"].tolist() == [1]
+    none = attributions.worst(table[2:])
+    assert none.empty and none.columns.tolist() == table.columns.tolist()
+
+
+def test_pooled_steps_and_back_by_hand():
+    """Three bins, three columns: the mean of 1, 2, 3, 10 is 4; back, 4 stands in each of the four, and what was left
+    out, the last bin and column, is 0."""
+    frame = torch.tensor([[1.0, 2.0, 99.0], [3.0, 10.0, 99.0], [99.0, 99.0, 99.0]])
+    triptych = torch.stack([frame, 2 * frame, -frame])[None, :, None]
+    pooled = networks.pool_steps(triptych)
+    assert pooled.shape == (1, 3, 1, 1, 1) and pooled.ravel().tolist() == [4, 8, -4]
+    back = networks.unpool(pooled, triptych.shape)
+    assert back[0, 1, 0].tolist() == [[8, 8, 0], [8, 8, 0], [0, 0, 0]] and back.shape == triptych.shape
+
+
+@pytest.mark.parametrize(("bins", "columns"), [(6, 4), (7, 4), (6, 5), (7, 5)])
+def test_unpooling_is_undone_by_pooling_and_is_four_times_its_gradient(bins, columns):
+    """Steps, channels, bins and columns keep their places; each of the four cells has a quarter of the gradient."""
+    generator = torch.Generator().manual_seed(bins)
+    values = torch.randn(2, 3, 4, bins // 2, columns // 2, generator=generator)
+    back = networks.unpool(values, (2, 3, 4, bins, columns))
+    torch.testing.assert_close(networks.pool_steps(back), values)
+    triptychs = torch.randn(2, 3, 4, bins, columns, generator=generator).requires_grad_(True)
+    (gradients,) = torch.autograd.grad((networks.pool_steps(triptychs) * values).sum(), triptychs)
+    torch.testing.assert_close(back / 4, gradients)
+
+
+def test_an_ensemble_encodes_one_member_after_the_other(ensemble, triptychs):
+    """Each from the same pooled cells, by its own training statistics; and `maps` is that of what is pooled."""
+    pooled = networks.pool_steps(triptychs)
+    with torch.no_grad():
+        found = ensemble.encode(pooled)
+        assert found.shape == (3, 3, 3 * 8, 8, 4) and torch.equal(found, ensemble.maps(triptychs))
+        for own, member in zip(found.chunk(3, dim=2), ensemble.networks, strict=True):
+            assert torch.equal(own, member.encode(pooled)) and own.std() > 0.01
+
+
+def test_integrated_gradients_walk_the_path_of_full_spectrograms(ensemble):
+    """captum on the network itself, from bin to bin; the odd last column, which no score hangs on, has none."""
+    triptychs = torch.randn(2, 3, 4, 16, 5, generator=torch.Generator().manual_seed(2))
+    whole = IntegratedGradients(ensemble).attribute(triptychs, ensemble.mean.expand_as(triptychs), n_steps=8)
+    found, _ = attributions.integrated_gradients(ensemble, triptychs, 8)
+    np.testing.assert_allclose(found, whole.detach().numpy(), rtol=1e-3, atol=1e-6)
+    assert (found[..., 4] == 0).all() and np.abs(found).max() > 1e-3
+
+
+def test_relevance_for_the_predicted_class_has_its_sign(ensemble, triptychs):
+    """Class maps as they are; Integrated Gradients as they are where seizure was predicted, else turned round."""
+    predicted = np.array([1, 0, 1])
+    found = attributions.toward_predicted(ensemble, triptychs, predicted, 4)
+    toward_seizure = attributions.integrated_gradients(ensemble, triptychs, 4)[0].sum(axis=2)
+    for sample, sign in enumerate((1, -1, 1)):
+        np.testing.assert_array_equal(found["ig"][sample], sign * toward_seizure[sample])
+    for name, values in attributions.class_maps(ensemble, triptychs, predicted).items():
+        np.testing.assert_array_equal(found[name], values)
+    assert list(found) == list(attributions.METHODS) and {values.shape for values in found.values()} == {(3, 3, 16, 8)}
+
+
+STEPS, COLUMNS = 4, 6  # points on the path; columns of a frame
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Three saved networks, spectrograms of three recordings, two of them in fold 7, and the arguments of
+    `explain_all`: samples in order of time, decided by their folds' networks."""
+    monkeypatch.setenv("STUDY_WORKERS", "1")
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    monkeypatch.setattr(attributions, "TOGETHER", 2)  # so that folds have several parts
+    members, powers = {7: ["0-1", "0-2"], 2: ["0-2", "1-2"]}, {}
+    for seed, name in enumerate(("0-1", "0-2", "1-2")):
+        networks.save(made(seed), tmp_path / f"{name}.safetensors")
+    generator = np.random.default_rng(0)
+    for name in "abc":
+        powers[name] = generator.normal(0, 1, (4, 16, 40)).astype(np.float16)
+        np.save(tmp_path / f"{name}.npy", powers[name])
+    rows = [(name, column, fold) for name, fold in (("a", 7), ("b", 2), ("c", 7)) for column in (0, 7, 20)]
+    table = pd.DataFrame(rows, columns=["recording", "column", "fold"])
+    given = training.slices(powers, table, COLUMNS)
+    of = [networks.load_ensemble(tmp_path, members[fold]) for fold in table["fold"]]
+    with torch.no_grad():
+        table["log_odds"] = [float(one(given[[row]])) for row, one in enumerate(of)]
+    table["decided"] = (np.arange(len(table)) % 3 == 1).astype(int)  # whatever they are: both classes in either fold
+    return SimpleNamespace(
+        table=table, triptychs=given, ensembles=of, members=members,
+        all=lambda table: attributions.explain_all(tmp_path, tmp_path, members, table, COLUMNS, STEPS),
+        whole=lambda table: attributions.whole(tmp_path, tmp_path, members, table, COLUMNS, STEPS),
+        by_parts=lambda f, table: attributions.by_parts(f, tmp_path, tmp_path, members, table, COLUMNS),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_all_samples_are_explained_as_each_by_itself(study, seed):
+    """By its own fold's networks, for the class decided, on its own piece of its recording; in order of time, when the
+    folds come 7, 2, 7, and in any other. Sums over all, and over bins and over channels, are of the same numbers."""
+    order = np.arange(9) if seed is None else np.random.default_rng(seed).permutation(9)
+    found = study.all(study.table.iloc[order])
+    assert set(found) == {*attributions.METHODS, "ig_channels", "delta", "total"}
+    for place, row in enumerate(order):
+        own, predicted = study.triptychs[[row]], study.table["decided"].to_numpy()[[row]]
+        for name, values in attributions.class_maps(study.ensembles[row], own, predicted).items():
+            np.testing.assert_allclose(found[name][place], values[0], rtol=1e-4, atol=1e-6)
+        attribution, delta = attributions.integrated_gradients(study.ensembles[row], own, STEPS)
+        np.testing.assert_allclose(found["ig"][place], attribution[0].sum(axis=1), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found["ig_channels"][place], attribution[0].sum(axis=2), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found["delta"][place], delta[0], atol=1e-5)
+        np.testing.assert_allclose(found["total"][place], attribution.sum(), atol=1e-5)
+    assert found["ig"].shape == (9, 3, 16, COLUMNS) and found["ig_channels"].shape == (9, 3, 4, COLUMNS)
+    np.testing.assert_allclose(found["ig"].sum(axis=2), found["ig_channels"].sum(axis=2), atol=1e-5)
+    assert all(values.dtype == (np.float64 if values.ndim == 1 else np.float32) for values in found.values())
+
+
+def test_total_and_delta_say_how_far_the_score_is_from_the_baseline_s(study):
+    """total − delta = score − score at the mean of the members' training means, the log-odds being the score."""
+    found = study.all(study.table)
+    with torch.no_grad():
+        at = [float(one(one.mean.expand(1, 3, 4, 16, COLUMNS))) for one in study.ensembles]
+    np.testing.assert_allclose(found["total"] - found["delta"], study.table["log_odds"] - at, atol=1e-4)
+    assert np.abs(found["delta"]).max() > 1e-6 and np.abs(found["total"]).min() > 1e-3
+
+
+def test_whole_attributions_are_those_that_are_summed(study):
+    """Over channels, and over bins: what `explain_all` keeps."""
+    whole, found = study.whole(study.table), study.all(study.table)
+    assert whole.shape == (9, 3, 4, 16, COLUMNS) and whole.dtype == np.float32
+    np.testing.assert_array_equal(whole.sum(axis=2), found["ig"])
+    np.testing.assert_array_equal(whole.sum(axis=3), found["ig_channels"])
+
+
+def test_two_workers_give_the_same_bytes_as_one(study, monkeypatch):
+    one = study.all(study.table)
+    monkeypatch.setenv("STUDY_WORKERS", "2")
+    two = study.all(study.table)
+    assert one.keys() == two.keys() and all(one[name].tobytes() == two[name].tobytes() for name in one)
+
+
+def test_parts_are_of_one_fold_and_come_back_in_the_table_s_order(study):
+    """Nine samples, at most two at once: 7's six in three parts, 2's three in two, each with its fold's networks and
+    its own triptychs. What a function says of a sample stands where the sample stood."""
+    seen = []
+
+    def function(ensemble, triptychs, part):
+        seen.append(part["fold"].tolist())
+        return {"first": triptychs[:, :, 1, 2, 3].numpy(), "mean": np.full(len(part), float(ensemble.mean.sum()))}
+
+    table = study.table.sample(frac=1, random_state=0)
+    found = study.by_parts(function, table)
+    assert sorted(seen) == [[2], [2, 2], [7, 7], [7, 7], [7, 7]]
+    np.testing.assert_array_equal(found["first"], study.triptychs[table.index.tolist()][:, :, 1, 2, 3])
+    expected = [float(study.ensembles[row].mean.sum()) for row in table.index]
+    np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
+    assert len(set(expected)) == 2 and study.by_parts(function, table[:0]) == {}
+
+
+def test_decisions_of_another_run_are_refused(study):
+    """One sample's log-odds are off by 0.01: what to do is said. Rounded to four digits, they are taken."""
+    study.all(study.table[:3].round({"log_odds": 4}))
+    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * (study.table.index == 8))
+    with pytest.raises(RuntimeError, match="log-odds differ by 0.01 .*Weights and decisions are of two.*dvc repro"):
+        study.all(off)
+
+
+def test_decisions_of_another_run_are_refused_by_the_recording_s_name(study):
+    """A part of two samples, of recordings a and c; only c's log-odds are off."""
+    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * (study.table["recording"] == "c"))
+    with pytest.raises(RuntimeError, match="^c: "):
+        study.all(off.iloc[[0, 8]])
+
+
+def test_decisions_without_log_odds_are_refused(study):
+    """NaN is not what the networks say."""
+    with pytest.raises(RuntimeError, match="dvc repro"):
+        study.all(study.table.assign(log_odds=np.nan)[:1])

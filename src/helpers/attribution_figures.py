@@ -156,13 +156,22 @@ def channel_pictures(sample, signal, attribution, axis, seizures, simulated, fai
     """
     title = f"Integrated Gradients by channel{_failing(failed['ig'])}\n{_title(sample, simulated)}"
     yield f"{_name(sample)}_channels.png", channel_maps(attribution.sum(axis=2), title)
-    columns = max(1, round(axis["window_s"] / 2 / axis["hop_s"]))  # half a window: finer is noise
-    starts = np.arange(0, attribution.shape[2] - columns + 1, columns)
-    parts = np.concatenate([np.add.reduceat(step, starts, axis=1) for step in attribution], axis=1)
+    parts = np.concatenate([_in_parts(step, axis["window_s"] / 2 / axis["hop_s"]) for step in attribution], axis=1)
     yield (
         f"{_name(sample)}_traces.png",
         shaded_traces(signal, axis["sampling_hz"], sample.start_s, parts, seizures, title),
     )
+
+
+def _in_parts(values, columns):
+    """Return [C, T] with each column at the sum of its part of so many `columns`, finer being noise.
+
+    What fills no part belongs to the last one.
+    """
+    size = min(values.shape[1], max(1, round(columns)))
+    starts = np.arange(0, values.shape[1] - size + 1, size)
+    lengths = np.diff([*starts, values.shape[1]])
+    return np.repeat(np.add.reduceat(values, starts, axis=1), lengths, axis=1)
 
 
 def _name(sample):
@@ -192,7 +201,8 @@ def _signed(axis, values, frequencies_hz, hop_s, start_s, limit, bands):
 
 
 def _contours(axis, image, values, levels, style):
-    if values.min() < min(levels) < values.max():
+    levels = [level for level in levels if values.min() < level < values.max()]
+    if levels:
         left, right, low, high = image.get_extent()
         rows, columns = values.shape
         x = left + (np.arange(columns) + 0.5) * (right - left) / columns
@@ -256,8 +266,8 @@ def shaded_traces(signal, sampling_hz, start_s, attribution, seizures, title):
     signal : float [C, sample]
         In µV, of the triptych.
     sampling_hz, start_s : float
-    attribution : float [C, part]
-        Integrated Gradients summed over frequencies, and over the columns of each of some equal parts of the triptych.
+    attribution : float [C, column]
+        Integrated Gradients summed over frequencies, and over the columns of a part: each column has its part's.
     seizures : list of (start_s, end_s)
         Annotated in the recording.
     title : str
@@ -306,7 +316,7 @@ def profile_maps(means):
                 dark = abs(shade - 0.5) > 0.38 if method == "ig" else shade < 0.55
                 axis.annotate(text, (x, y), ha="center", va="center", fontsize=7, color="white" if dark else "black")
             if row == 0:
-                axis.set_title(f"{decision}: {own['n'].max()}", fontsize=9)
+                axis.set_title(f"{decision}: {means.loc[means['decision'] == decision, 'n'].max()}", fontsize=9)
         axes[row, 0].set_yticks(range(len(BANDS)), [f"{band} {name}" for band, (name, *_) in BANDS.items()])
         axes[row, 0].set_xticks(range(3), ["t0", "t1", "t2"])
         label = "log-odds" if method == "ig" else "relevance\n(1 = everywhere alike)"
@@ -336,7 +346,9 @@ def onset_profiles(found, log_odds):
     for axis, method in zip(axes[:, 0], methods, strict=True):
         part = found[found["method"] == method]
         grid = part.pivot(index="band", columns="since_s", values="relevance").loc[list(BANDS)]
-        half = (grid.columns[1] - grid.columns[0]) / 2 if len(grid.columns) > 1 else 1.0
+        half = np.diff(grid.columns).min() / 2 if len(grid.columns) > 1 else 1.0
+        frames = round((grid.columns[-1] - grid.columns[0]) / (2 * half)) + 1
+        grid = grid.reindex(columns=grid.columns[0] + 2 * half * np.arange(frames))  # white where there is no frame
         extent = (grid.columns[0] - half, grid.columns[-1] + half, -0.5, len(BANDS) - 0.5)
         image = axis.imshow(grid, origin="lower", aspect="auto", extent=extent, **_profile_scale(method, grid))
         label = "log-odds" if method == "ig" else "relevance\n(1 = everywhere alike)"
@@ -384,13 +396,14 @@ def _interval_dot(axis, row, found, name):
 def randomised_weights(disturbed, layers, limit):
     """Show how alike each method's maps stay as weights are lost, layer by layer; see `sanity.disturbed`."""
     figure, (left, right) = begin(9, 3.4, 1, 2, sharey=True, width_ratios=[1.5, 1])
-    for method, name in METHODS.items():
+    for method, name in METHODS.items() if disturbed else ():
         found = [disturbed[f"weights:{layer}"][method] for layer in layers]
         _with_bars(left, np.arange(1, len(layers) + 1), found, method, name)
         others = [disturbed[test][method] for test in ("labels", "retrained", "noise")]
         _with_bars(right, np.arange(3) + 0.12 * (list(METHODS).index(method) - 1), others, method, name, line="")
-    size = [disturbed[f"magnitude:weights:{layer}"]["ig"] for layer in layers]
-    _with_bars(left, np.arange(1, len(layers) + 1), size, "random", "Integrated Gradients, without signs")
+    if disturbed:
+        size = [disturbed[f"magnitude:weights:{layer}"]["ig"] for layer in layers]
+        _with_bars(left, np.arange(1, len(layers) + 1), size, "random", "Integrated Gradients, without signs")
     left.axhline(limit, color="black", linestyle="--", linewidth=0.9)
     left.axhline(0, color="#bbbbbb", linewidth=0.8)
     right.axhline(0, color="#bbbbbb", linewidth=0.8)
@@ -419,7 +432,8 @@ def deletion_curves(curves, gain):
     """Show the score as cells are taken away and put in, in each map's order and at random; see `sanity.summary`."""
     figure, axes = begin(9, 3.9, 1, 2, sharey=True)
     for axis, kind in zip(axes, ("deletion", "insertion"), strict=True):
-        for name, values in curves[kind].items():
+        for name, values in curves.get(kind, {}).items():
+            values = np.array(values, float)  # None where no sample has a score
             tail = "".join(
                 f", {_signed_text(gain[other][name]['value'])} by {other}"
                 for other in curves

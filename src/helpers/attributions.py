@@ -194,11 +194,12 @@ def _whole(network, triptychs, part, steps):
 
 def _explained(network, triptychs, part, steps):
     with torch.no_grad():
-        off = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy()).max()
-    if off > 1e-3:
+        off = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
+    if (wrong := ~(off <= 1e-3)).any():  # so that NaN is wrong, too
         raise RuntimeError(
-            f"{part['recording'].iloc[0]}: these networks' log-odds differ by {off:.3g} from those that were decided "
-            "by. Weights and decisions are of two runs: make both again with `dvc repro`."
+            f"{part['recording'].iloc[int(wrong.argmax())]}: these networks' log-odds differ by "
+            f"{off[wrong.argmax()]:.3g} from those that were decided by. Weights and decisions are of two runs: make "
+            "both again with `dvc repro`."
         )
     attribution, delta = integrated_gradients(network, triptychs, steps)
     return class_maps(network, triptychs, part["decided"].to_numpy()) | {
@@ -233,7 +234,7 @@ def strongest_bands(relevance, frequencies_hz):
     return found
 
 
-def explained(decisions, most):
+def explained(decisions, most, always=None):
     """Return the samples to explain: all, or where there are more than `most`, those with most to say.
 
     Parameters
@@ -241,14 +242,17 @@ def explained(decisions, most):
     decisions : pandas.DataFrame
         ``label`` and ``decided`` of each sample, in order of time.
     most : int
+    always : bool [sample], optional
+        Samples to explain in any case, such as those about an onset (`profiles.near`).
 
     Returns
     -------
     pandas.DataFrame
-        Rows of `decisions`, in its order: every seizure, and every sample decided seizure, be they more than `most` or
-        not; and others evenly spaced in time.
+        Rows of `decisions`, in its order: every seizure, every sample decided seizure and those `always` wanted, be
+        they more than `most` or not; and others evenly spaced in time.
     """
     kept = ((decisions["label"] == 1) | (decisions["decided"] == 1)).to_numpy(copy=True)
+    kept |= False if always is None else np.asarray(always)
     others = np.flatnonzero(~kept)
     count = min(len(others), max(0, most - int(kept.sum())))
     kept[others[((np.arange(count) + 0.5) * len(others) / max(count, 1)).astype(int)]] = True

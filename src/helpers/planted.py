@@ -33,7 +33,7 @@ def amplitudes(planted, sample, axis):
     middle_s = (sample.column + np.arange(3 * size) + 0.5) * hop_s
     rows = planted[
         (planted["recording"] == sample.recording)
-        & (planted["start_s"] < middle_s[-1])
+        & (planted["start_s"] <= middle_s[-1])
         & (planted["end_s"] > middle_s[0])
         & planted["channel"].isin(axis["channels"])
     ]

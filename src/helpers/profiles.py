@@ -107,15 +107,28 @@ def course(decisions, seizures, frame_s):
     return _since(decisions, [], "log_odds", seizures, frame_s).set_index("since_s")["log_odds"]
 
 
+def near(decisions, seizures, frame_s):
+    """Say which samples count about an onset (see `about_onsets`): bool [sample]."""
+    return _onset(decisions, seizures, frame_s)["frame"].between(-BEFORE, AFTER - 1).to_numpy()
+
+
+def _onset(table, seizures, frame_s):
+    """Return `table` with ``onset_s``, the nearest in its recording, and ``frame``, whole frames since then."""
+    onsets = {name: part["start_s"].to_numpy() for name, part in seizures.groupby("recording")}
+    middle = table["last_start_s"].to_numpy() + frame_s / 2
+    nearest = np.array(
+        [
+            onsets[name][np.abs(onsets[name] - at).argmin()] if name in onsets else np.nan
+            for name, at in zip(table["recording"], middle, strict=True)
+        ],
+        float,
+    )
+    return table.assign(frame=np.floor((middle - nearest) / frame_s), onset_s=nearest)
+
+
 def _since(table, keys, column, seizures, frame_s):
     """Return the mean of `column` over seizures by ``since_s`` and `keys`, and ``n``, how many seizures there were."""
-    onsets = {name: part["start_s"].to_numpy() for name, part in seizures.groupby("recording")}
-    table = table[table["recording"].isin(onsets)]
-    middle = table["last_start_s"].to_numpy() + frame_s / 2
-    nearest = [
-        onsets[name][np.abs(onsets[name] - at).argmin()] for name, at in zip(table["recording"], middle, strict=True)
-    ]
-    table = table.assign(frame=np.floor((middle - nearest) / frame_s), onset_s=nearest)
+    table = _onset(table, seizures, frame_s)
     table = table[table["frame"].between(-BEFORE, AFTER - 1)]
     each = table.groupby([*keys, "frame", "recording", "onset_s"], sort=False)[column].mean().reset_index()
     found = each.groupby([*keys, "frame"], sort=False)[column].agg(["mean", "count"]).reset_index()

@@ -52,14 +52,13 @@ def tested(table, most):
     Returns
     -------
     pandas.DataFrame
-        Rows of `table`, in its order.
+        Rows of `table`, in its order. Where one of the two kinds is missing the other one alone; none if all decisions
+        are wrong.
     """
-    kept, count = [], most
-    for value in (1, 0):
-        right = np.flatnonzero((table["label"] == value) & (table["decided"] == value))
-        count = min(count, len(right))
-        kept += right[((np.arange(count) + 0.5) * len(right) / count).astype(int)].tolist() if count else []
-    return table.iloc[sorted(kept)]
+    right = [np.flatnonzero((table["label"] == value) & (table["decided"] == value)) for value in (1, 0)]
+    count = min([most, *(len(rows) for rows in right if len(rows))])
+    kept = [rows[((np.arange(count) + 0.5) * len(rows) / count).astype(int)] for rows in right if len(rows)]
+    return table.iloc[sorted(np.concatenate(kept))] if kept else table.iloc[:0]
 
 
 def disturbed(folder, weights, permuted, members, pairs, table, frame_columns, seed):
@@ -85,7 +84,7 @@ def disturbed(folder, weights, permuted, members, pairs, table, frame_columns, s
     """
     work = partial(_disturbed, weights=weights, permuted=permuted, pairs=pairs, seed=seed)
     found = attributions.by_parts(work, folder, weights, members, table, frame_columns)
-    rows = []
+    rows = [pd.DataFrame(columns=["sample", "method", "test", "correlation"])] if table.empty else []
     for name, values in found.items():
         test, method = name.split("/")
         rows.append(
@@ -142,6 +141,8 @@ def deleted(folder, weights, members, table, background, maps, axis, seed):
         ``sample``, ``map`` (also ``random``, the mean of `ORDERS` orders), ``kind`` (deletion, insertion), ``share``
         of the cells, ``score``: see `deletion.curves`.
     """
+    if table.empty:
+        return pd.DataFrame(columns=["sample", "map", "kind", "share", "score"])
     size = deletion.resolution(axis)
     ordered = {name: np.argsort(-cells, axis=1, kind="stable") for name, cells in _cells(maps, size).items()}
     work = partial(_deleted, folder=folder, background=background, size=size, seed=seed)
@@ -168,7 +169,7 @@ def _deleted(network, triptychs, part, folder, background, size, seed):
     for row, sample in enumerate(part.to_dict("records")):
         generator = np.random.default_rng([seed, sample["sample"]])
         others = background[background["fold"] != sample["fold"]]
-        others = others.iloc[generator.choice(len(others), OTHERS, replace=False)]
+        others = others.iloc[generator.choice(len(others), OTHERS, replace=len(others) < OTHERS)]
         powers = spectrograms.opened(folder, others["recording"].unique())
         others = networks.pool_steps(training.slices(powers, others, triptychs.shape[-1]))
         sign = float(attributions.class_sign(sample["decided"]))
@@ -190,7 +191,7 @@ def trivial(folder, weights, members, table, background, axis, seed):
     -------
     dict of str → float32 [sample, 3, C, F, T], in dB
     """
-    maps, means, generator = {}, {}, np.random.default_rng(seed)
+    maps, means, generator = {name: [] for name in TRIVIAL if name != "chance"}, {}, np.random.default_rng(seed)
     for row, sample in enumerate(table.itertuples()):
         others = background[background["fold"] != sample.fold]
         pair = pd.concat([table.iloc[[row]], others.iloc[[generator.integers(len(others))]]])
@@ -199,7 +200,9 @@ def trivial(folder, weights, members, table, background, axis, seed):
         if sample.fold not in means:
             means[sample.fold] = networks.load_ensemble(weights, members[sample.fold]).mean.numpy()
         for name, values in (("power", power), ("above_mean", power - means[sample.fold]), ("other_eeg", other)):
-            maps.setdefault(name, []).append(values)
+            maps[name].append(values)
+    if table.empty:
+        return {name: np.zeros((0, 3, len(axis["channels"]), len(axis["frequencies_hz"]), 1)) for name in maps}
     return {name: np.stack(values) for name, values in maps.items()}
 
 
@@ -295,7 +298,7 @@ def summary(table, tests, delta, total):
         "agreement": _nested(tests["agreement"], ["pair"], lambda part: mean(part, "correlation")),
     }
     gap = tests["disturbed"].pivot(index=["sample", "method"], columns="test", values="correlation").reset_index()
-    gap["correlation"] = gap["retrained"] - gap["labels"]
+    gap = gap.assign(correlation=gap["retrained"] - gap["labels"]) if len(gap) else gap
     found["retraining_gap"] = _nested(gap, ["method"], lambda part: mean(part, "correlation"))
     return found | {"verdicts": {method: _verdicts(method, found) for method in attributions.METHODS}}
 
@@ -326,6 +329,8 @@ def _truth(scores, mean):
 
 
 def _deletion(curves, mean):
+    if curves.empty:
+        return {"gain": {}, "curves": {}}
     areas = curves.groupby(["kind", "map", "sample"], sort=False)["score"].agg(deletion.area).reset_index()
     wide = areas.pivot(index=["kind", "sample"], columns="map", values="score")
     gains = wide.drop(columns="random").sub(wide["random"], axis=0).stack().rename("gain").reset_index()
@@ -333,33 +338,37 @@ def _deletion(curves, mean):
     at = curves.groupby(["kind", "map", "share"], sort=False)["score"].mean().reset_index()
     return {
         "gain": _nested(gains, ["kind", "map"], lambda part: mean(part, "gain")),
-        "curves": _nested(at, ["kind", "map"], lambda part: part["score"].tolist()),
+        "curves": _nested(
+            at, ["kind", "map"], lambda part: [None if np.isnan(value) else value for value in part["score"]]
+        ),
     }
 
 
 def _verdicts(method, found):
     """Return what each of the `RULES` says of a method: true, false, or None where it does not apply."""
 
-    def above(figure, limit=0.0):
-        return None if figure["low"] is None else bool(figure["low"] > limit)
+    def above(figure):
+        return None if not figure or figure["low"] is None else bool(figure["low"] > 0)
 
-    disturbed, gain = found["disturbed"], found["gain"]
-    every = disturbed[f"weights:{randomisation.LAYERS[-1]}"][method]["value"]
-    alike = disturbed["noise"][method]["value"]
+    def value(test):
+        return found["disturbed"].get(test, {}).get(method, {}).get("value")
+
+    every, alike = value(f"weights:{randomisation.LAYERS[-1]}"), value("noise")
+    gain = {kind: found["gain"].get(kind, {}).get(method) for kind in ("deletion", "insertion")}
     verdicts = {
         "completeness": found["completeness"]["largest"] <= 0.05 if method == "ig" else None,
         "planted truth": None,
         "beyond power": None,
         "random weights": None if every is None else every < UNLIKE,
-        "permuted labels": above(found["retraining_gap"][method]),
-        "deletion": above(gain["deletion"][method]),
-        "insertion": above(gain["insertion"][method]),
+        "permuted labels": above(found["retraining_gap"].get(method)),
+        "deletion": above(gain["deletion"]),
+        "insertion": above(gain["insertion"]),
         "stability": None if alike is None else alike >= ALIKE,
     }
     if found["truth"]:
         ahead = found["truth"]["ahead"]["time × frequency"][method]
         verdicts |= {
-            rule: above(ahead[other]["mass"])
+            rule: above(ahead[other].get("mass"))
             for rule, other in (("planted truth", "chance"), ("beyond power", "power"))
         }
     return verdicts
