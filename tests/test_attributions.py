@@ -280,6 +280,7 @@ def test_worst_is_the_farthest_from_its_own_threshold_in_log_odds():
     assert found.index.tolist() == [0, 1] and found["recording"].tolist() == ["a", "a"]
 
 
+@pytest.mark.filterwarnings("error")
 def test_worst_of_one_kind_or_none():
     """One seizure missed, nothing else wrong: it alone, also with a probability of 0; without errors, no row."""
     table = errors_of([(1, 0, 1e-9, 0.5), (1, 0, 0.0, 0.5), (0, 0, 0.1, 0.5), (1, 1, 1.0, 0.5)])

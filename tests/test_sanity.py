@@ -355,6 +355,19 @@ def test_truths_along_each_axis(scored):
     }  # fmt: skip
 
 
+def test_axes_are_seen_by_their_means():
+    """F7-T7 at 1 Hz in t1 has 2, and 1 in its other bins there; a single cell of the other channel, t0 and 3 Hz has
+    2.4. It is the highest cell, but its column, bin and channel are not: the means of all that is planted are ahead."""
+    rows = pd.DataFrame([("a", "F7-T7", 1.0, 2.0, 0.6, 1.4, 9.0)], columns=planted.COLUMNS)
+    whole = np.zeros((1, 3, 2, 4, 2))
+    whole[0, 1, 0], whole[0, 1, 0, 0], whole[0, 0, 1, 2, 0] = 1, 2, 2.4
+    table = pd.DataFrame({"sample": [7], "recording": ["a"], "column": [0]})
+    found = sanity.truths(rows, table, {}, {"ig": whole}, PLANTED_AXIS)
+    auc = found[found["map"] == "ig"].set_index("along")["auc"]
+    assert auc[["time", "frequency", "channel", "channel, where planted"]].tolist() == [1, 1, 1, 1]
+    assert auc["time × frequency"] == pytest.approx(21 / 22)
+
+
 @pytest.mark.parametrize("sample", [7, 3])
 def test_where_planted_leaves_out_what_comes_with_it(scored, sample):
     """Muscle in the other channel, everywhere but in the seizure's cells: wrong in all, right where it is planted."""
@@ -522,6 +535,31 @@ def test_deleted_is_what_it_says(world, runs):
             curves = deletion.curves(ensemble, pooled, other, order, (1, 2), sign)
             for kind, curve in zip(("deletion", "insertion"), curves, strict=True):
                 assert found[kind, name, row.sample].to_numpy() == pytest.approx(curve, abs=1e-3)
+
+
+@pytest.mark.parametrize("number", [sanity.OTHERS, 2])
+def test_other_eeg_is_drawn_without_repeats_where_there_is_enough(world, monkeypatch, alone, number):
+    """Of just as many as are drawn each comes once, for all orders of a sample; of two both may come again. Random
+    orders count by their mean: here a curve is the first cell of its order all along."""
+    given = []
+
+    def curves(network, pooled, others, order, size, sign):
+        given.append((sorted(others.mean((1, 2, 3, 4)).tolist()), list(order)))
+        return np.full((2, deletion.STEPS + 1), float(order[0]))
+
+    monkeypatch.setattr(deletion, "curves", curves)
+    background = pd.DataFrame({"recording": "b", "column": [0, 8, 30, 4][:number], "fold": 1})
+    row = int(np.flatnonzero(world.table["fold"] == 0)[0])
+    found = deleted(SimpleNamespace(**{**vars(world), "background": background}), [row])
+    pooled = network.pool_steps(training.slices(world.powers, background, SIZE))
+    levels, (drawn, _) = sorted(pooled.mean((1, 2, 3, 4)).tolist()), given[0]
+    assert all(other == drawn for other, _ in given) and len(drawn) == sanity.OTHERS
+    assert all(np.isclose(level, levels).any() for level in drawn)
+    assert number < sanity.OTHERS or drawn == pytest.approx(levels)
+    orders = [order for _, order in given[len(world.maps) :]]
+    assert len(orders) == sanity.ORDERS and all(sorted(order) == list(range(24)) for order in orders)
+    expected = np.mean([order[0] for order in orders])
+    assert found.loc[found["map"] == "random", "score"].to_numpy() == pytest.approx(expected)
 
 
 def test_random_orders_go_by_seed_and_sample(world, runs, alone):
