@@ -249,6 +249,14 @@ def test_explained_by_hand():
     pd.testing.assert_frame_equal(table, before)
 
 
+def test_explained_are_those_wanted_in_any_case():
+    """As above, but the first is wanted besides: with most at 4 there is room for one other, the middle of the nine; at
+    2 for none, and all that matter stay."""
+    table, always = decided([(int(row == 3), int(row == 8)) for row in range(12)]), np.arange(12) == 0
+    assert (attributions.explained(table, 4, always).index - 50).tolist() == [0, 3, 6, 8]
+    assert (attributions.explained(table, 2, pd.Series(always)).index - 50).tolist() == [0, 3, 8]
+
+
 @pytest.mark.parametrize("most", [0, 7, 60, 123, 400])
 def test_explained_keeps_what_matters_and_spaces_the_rest(most):
     """Every seizure and every sample decided seizure, be they too many; `most` in all where there are enough; and

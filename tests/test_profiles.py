@@ -154,8 +154,17 @@ def test_seizures_of_one_recording_count_one_by_one():
     assert course(rows, spans(("a", 20.0, 30.0), ("a", 100.0, 110.0))) == {2: 2.5}
 
 
+def test_samples_near_an_onset():
+    """Onset at 100 s: the frames from 84 to 144 s, as above; none where there is no seizure, none of no samples."""
+    table = decisions([(name, start_s, 0, 0, 0.0) for name in "ab" for start_s in np.arange(0.0, 200.0, 4.0)])
+    near = profiles.near(table, spans(("a", 100.0, 110.0)), 4.0)
+    assert near.dtype == bool and set(table.loc[near, "recording"]) == {"a"}
+    assert table.loc[near, "last_start_s"].tolist() == np.arange(84.0, 145.0, 4.0).tolist()
+    assert not profiles.near(table, spans(), 4.0).any() and len(profiles.near(table[:0], spans(), 4.0)) == 0
+
+
 def test_explaining_a_part_of_the_samples_leaves_the_course_as_it_is():
-    """In the frame before the onset, a's sample was decided seizure (2), b's was not (−4): a mean of −1, though only 12
+    """In the frame before the onset, a's sample was decided seizure (2), b's was not (−4): a mean of −1, though only 32
     of 200 samples are explained."""
     rows = [(name, 4.0 * frame, int(frame == 50), int(frame == 50), -3.0) for name in "ab" for frame in range(100)]
     table, seizures = decisions(rows), spans(("a", 200.0, 204.0), ("b", 200.0, 204.0))

@@ -67,6 +67,7 @@ SANITY = {
     },
     "disturbed": {"weights:mix": dict.fromkeys(METHODS, FOUND)},
     "gain": {kind: dict.fromkeys(METHODS, FOUND) for kind in ("deletion", "insertion")},
+    "beyond_power": {kind: dict.fromkeys(METHODS, FOUND) for kind in ("deletion", "insertion")},
     "agreement": {"gradcam|ig": FOUND},
     "verdicts": {name: {"truth": None, "weights": name == "ig"} for name in METHODS},
 }

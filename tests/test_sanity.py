@@ -621,3 +621,15 @@ def test_nothing_right_is_nothing_tested(world, alone, tmp_path):
     files.write_json(tmp_path / "sanity.json", summed)
     assert summed["tested"] == {"seizure": 0, "other": 0} and summed["disturbed"] == summed["gain"] == {}
     assert all(set(verdicts.values()) <= {None, True} for verdicts in summed["verdicts"].values())
+
+
+def test_methods_are_held_against_the_order_of_power():
+    """Level curves at 0.2 and 0.9, power at 0.45: 0.25 faster by deletion, 0.45 by insertion. Else nothing."""
+    table = samples()
+    found = summed(table, made(table, deletion=0.2, insertion=0.9))["beyond_power"]
+    for kind, gain in (("deletion", 0.25), ("insertion", 0.45)):
+        assert list(found[kind]) == list(METHODS)
+        assert all(figure["value"] == pytest.approx(gain) for figure in found[kind].values())
+    tests = made(table)
+    tests["deleted"] = tests["deleted"][tests["deleted"]["map"] != "power"]
+    assert summed(table, tests)["beyond_power"] == {}

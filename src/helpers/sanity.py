@@ -278,7 +278,8 @@ def summary(table, tests, delta, total):
         ``rules``; ``methods``, ``maps`` and ``layers``: their names; ``tested``: how many samples of each class;
         ``completeness``; ``truth`` (along → map → score, and ``ahead``: along → method → trivial map →
         score, the mean difference), None without planted truth; ``disturbed`` (test → method), ``retraining_gap``
-        (method), ``gain`` (kind → map: how much faster than at random), ``curves`` (kind → map → mean at each share),
+        (method), ``gain`` (kind → map: how much faster than at random), ``beyond_power`` (kind → method: how much
+        faster than in the order of power), ``curves`` (kind → map → mean at each share),
         ``agreement`` (pair); ``verdicts`` (method → rule → true, false, or None where it was not tested). Figures are
         as `planted.mean_over_recordings` gives them.
     """
@@ -330,14 +331,20 @@ def _truth(scores, mean):
 
 def _deletion(curves, mean):
     if curves.empty:
-        return {"gain": {}, "curves": {}}
+        return {"gain": {}, "beyond_power": {}, "curves": {}}
     areas = curves.groupby(["kind", "map", "sample"], sort=False)["score"].agg(deletion.area).reset_index()
     wide = areas.pivot(index=["kind", "sample"], columns="map", values="score")
-    gains = wide.drop(columns="random").sub(wide["random"], axis=0).stack().rename("gain").reset_index()
-    gains["gain"] *= np.where(gains["kind"] == "deletion", -1, 1)  # the score is to fall fast, and to rise fast
+    faster = {"deletion": -1, "insertion": 1}  # the score is to fall fast, and to rise fast
+
+    def gains(rival, names):
+        gap = wide[names].sub(wide[rival], axis=0).mul(wide.index.get_level_values("kind").map(faster), axis=0)
+        gap = gap.stack().rename("gain").reset_index()
+        return _nested(gap, ["kind", "map"], lambda part: mean(part, "gain"))
+
     at = curves.groupby(["kind", "map", "share"], sort=False)["score"].mean().reset_index()
     return {
-        "gain": _nested(gains, ["kind", "map"], lambda part: mean(part, "gain")),
+        "gain": gains("random", [name for name in wide if name != "random"]),
+        "beyond_power": gains("power", list(attributions.METHODS)) if "power" in wide else {},
         "curves": _nested(
             at, ["kind", "map"], lambda part: [None if np.isnan(value) else value for value in part["score"]]
         ),
