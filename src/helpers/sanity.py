@@ -34,9 +34,9 @@ TRIVIAL = {
 }
 UNLIKE, ALIKE = 0.2, 0.7
 NOISE_DB = 1.0  # a periodogram's own chance deviation is 5.6 dB a cell
-STEPS = 16  # points on the path: rank correlations hardly change with more
-ORDERS = 5  # random orders of cells
-OTHERS = 4  # triptychs of other EEG that cells are replaced by
+STEPS = 8  # points on the path: for a rank correlation few are enough
+ORDERS = 3  # random orders of cells
+OTHERS = 2  # triptychs of other EEG that cells are replaced by
 
 
 def tested(table, most):
