@@ -346,10 +346,11 @@ def onset_profiles(found, log_odds):
     for axis, method in zip(axes[:, 0], methods, strict=True):
         part = found[found["method"] == method]
         grid = part.pivot(index="band", columns="since_s", values="relevance").loc[list(BANDS)]
-        half = np.diff(grid.columns).min() / 2 if len(grid.columns) > 1 else 1.0
-        frames = round((grid.columns[-1] - grid.columns[0]) / (2 * half)) + 1
-        grid = grid.reindex(columns=grid.columns[0] + 2 * half * np.arange(frames))  # white where there is no frame
-        extent = (grid.columns[0] - half, grid.columns[-1] + half, -0.5, len(BANDS) - 0.5)
+        first, last = grid.columns[0], grid.columns[-1]
+        frame_s = np.diff(grid.columns).min() if len(grid.columns) > 1 else 2.0
+        grid.columns = np.round((grid.columns - first) / frame_s).astype(int)
+        grid = grid.reindex(columns=range(grid.columns[-1] + 1))  # white where there is no frame
+        extent = (first - frame_s / 2, last + frame_s / 2, -0.5, len(BANDS) - 0.5)
         image = axis.imshow(grid, origin="lower", aspect="auto", extent=extent, **_profile_scale(method, grid))
         label = "log-odds" if method == "ig" else "relevance\n(1 = everywhere alike)"
         figure.colorbar(image, ax=axis, label=f"{METHODS[method]}\n{label}", pad=0.07 if method == "ig" else 0.01)

@@ -11,7 +11,7 @@ from helpers import spectrograms, training, workers
 
 METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}
 TOGETHER = 16  # samples explained at once: more would not be faster, and take more memory
-PATH_AT_ONCE = 64  # triptychs on paths of Integrated Gradients at once
+PATH_AT_ONCE = 32  # triptychs on paths of Integrated Gradients at once
 
 
 def grad_cam(maps, gradients):
@@ -85,7 +85,7 @@ def integrated_gradients(network, triptychs, steps=64):
     The baseline is the training recordings' mean log power in each channel and bin, for an ensemble the mean of its
     members' means: the EEG of no moment in particular. Positive values speak for seizure, negative ones against it,
     whatever was predicted. The network averages 2 × 2 cells first (`network.pool`), so that each of the four has a
-    quarter of their gradient: the path is walked with the averages, at a quarter of the cost and to the same numbers.
+    quarter of their gradient: the path is walked with the averages, to the same numbers in a quarter of the memory.
 
     Parameters
     ----------
