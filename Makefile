@@ -45,7 +45,7 @@ ablation: .venv/installed  ## measure what each part of the network is worth, on
 	@python tests/benchmark_ablation.py
 
 test: .venv/installed  ## run all tests
-	@python -m pytest -n auto --dist loadfile
+	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	@jupyter lab notebooks

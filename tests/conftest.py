@@ -63,3 +63,8 @@ def excerpts():
     if not (SHARED / "chbmit-excerpts" / "chb01").is_dir():
         pytest.skip("needs the real EEG excerpts in ../shared/data, which are not here")
     return SHARED / "chbmit-excerpts" / "chb01"
+
+
+def pytest_collection_modifyitems(items):
+    """Run the whole study first: it takes longest, and beside the other files it costs no time."""
+    items.sort(key=lambda item: item.path.name != "test_study.py")
