@@ -234,6 +234,11 @@ def strongest_bands(relevance, frequencies_hz):
     return found
 
 
+def middles(length, parts):
+    """Return the index in the middle of each of so many equal `parts` of `length` rows: int [parts]."""
+    return np.array([int((part + 0.5) * length / parts) for part in range(parts)], int)
+
+
 def explained(decisions, most, always=None):
     """Return the samples to explain: all, or where there are more than `most`, those with most to say.
 
@@ -255,7 +260,7 @@ def explained(decisions, most, always=None):
     kept |= False if always is None else np.asarray(always)
     others = np.flatnonzero(~kept)
     count = min(len(others), max(0, most - int(kept.sum())))
-    kept[others[((np.arange(count) + 0.5) * len(others) / max(count, 1)).astype(int)]] = True
+    kept[others[middles(len(others), count)]] = True
     return decisions[kept]
 
 
@@ -298,5 +303,5 @@ def choose(decisions, per_class):
         ordered = decisions[decisions["label"] == label].sort_values(["p_seizure", "sample"], ascending=[False, True])
         if len(ordered) < per_class:
             raise ValueError(f"{per_class} {name} samples are to be explained, but there are only {len(ordered)}.")
-        rows += [ordered.index[int((part + 0.5) * len(ordered) / per_class)] for part in range(per_class)]
+        rows += ordered.index[middles(len(ordered), per_class)].tolist()
     return decisions.loc[rows].reset_index(drop=True)

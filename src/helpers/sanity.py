@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import torch
 
 from helpers import attributions, deletion, planted, randomisation, spectrograms, training
 from helpers import network as networks
@@ -57,7 +58,7 @@ def tested(table, most):
     """
     right = [np.flatnonzero((table["label"] == value) & (table["decided"] == value)) for value in (1, 0)]
     count = min([most, *(len(rows) for rows in right if len(rows))])
-    kept = [rows[((np.arange(count) + 0.5) * len(rows) / count).astype(int)] for rows in right if len(rows)]
+    kept = [rows[attributions.middles(len(rows), count)] for rows in right if len(rows)]
     return table.iloc[sorted(np.concatenate(kept))] if kept else table.iloc[:0]
 
 
@@ -158,7 +159,7 @@ def deleted(folder, weights, members, table, background, maps, axis, seed):
 
 def _cells(maps, size):
     """Return the relevance of each cell: maps are averaged over what the network averages, then over cells."""
-    pooled = {name: networks.pool_steps(training.torch.from_numpy(values)[:, :, None]) for name, values in maps.items()}
+    pooled = {name: networks.pool_steps(torch.from_numpy(values)[:, :, None]) for name, values in maps.items()}
     return {name: deletion.cells(values[:, :, 0].numpy(), size) for name, values in pooled.items()}
 
 
