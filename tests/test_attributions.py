@@ -218,6 +218,16 @@ def test_strongest_band_is_a_mean_not_a_sum():
     assert attributions.strongest_bands(relevance, frequencies) == ["B1", "B3", None]
 
 
+def test_strongest_channel_is_that_with_most_for_the_decision():
+    """Channel b has 3 in one column, a 1 in each of four: a mean of 0.75 against 1; −9 counts as nothing; no channel
+    above zero is none."""
+    relevance = np.zeros((3, 2, 4))
+    relevance[0, 0], relevance[0, 1, 2] = 1.0, 3.0
+    relevance[1, 0], relevance[1, 1, 0] = [-9.0, 0.5, 0.5, 0.5], 2.0
+    relevance[2] = -1.0
+    assert attributions.strongest_channels(relevance, ("a", "b")) == ["a", "b", None]
+
+
 def test_chosen_samples_are_the_middles_of_equal_parts():
     """Six seizure samples ordered 0.9 … 0.4, two parts of three: the second and the fifth; four others: the second and
     the fourth (the middle of two rounds down the list)."""

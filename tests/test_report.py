@@ -2,6 +2,9 @@
 
 import base64
 import copy
+import csv
+import html
+import io
 import re
 import shutil
 import stat
@@ -9,12 +12,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib
+import pypandoc
 import pytest
 
 matplotlib.use("agg")
 from matplotlib.figure import Figure  # noqa: E402
 
-from helpers import files, report, scores, tables  # noqa: E402
+from helpers import files, proofs, report, scores, tables  # noqa: E402
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "seed" / "reference-report.md"
 SEVEN = [f"{name}.png" for name in report.SAMPLE_PICTURES]
@@ -84,7 +88,59 @@ averaged: 0.25
 # As in the reference: number, true, predicted, probability.
 ERROR_SAMPLES = [(7, 1, 0, 0.123)]
 SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
-NARRATIVE = "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second."
+# What narrate leaves: sentences with their facts, one of them twice, and one whose recording has a name like markup.
+TWICE = "The strongest band of IG is B2 (theta) at t0."
+ROWS = [
+    ("It reached an **accuracy** of 96.80%.", "accuracy", "proven", "grammar", 0),
+    ("First: sim99_01.", "samples.0.recording; samples.0.bands.ig", "proven", "grammar", 0),
+    ("Second.", "", "no claim", "grammar", 0),
+    (TWICE, "samples.0.bands.ig", "proven", "grammar", 0),
+    (TWICE, "errors.7.bands.ig", "proven", "grammar", 0),
+    ("It beats the answer that is always the same.", "accuracy and baseline; tests", "proven", "grammar", 0),
+    ("_Fixed text:_ No advice.", "", "fixed text", "code", 0),
+]
+NARRATIVE = (
+    "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second.\n\n"
+    f"{TWICE} Then {TWICE}\n\nIt beats the answer that is always the same.\n\n_Fixed text:_ No advice."
+)
+PLACE = "output/sim99/evaluate/metrics.json"
+ENDS = {"low": "0.9412", "high": "0.9891"}
+KNOWN = {
+    "patient": "sim99",
+    "simulated": True,
+    "sources": {"metrics": PLACE, "digest": "output/sim99/explain/digest.json"}
+    | {"sanity": "output/sim99/explain/sanity.json", "latencies": "output/sim99/evaluate/latencies.csv"},
+    "values": {
+        "accuracy": {"printed": "0.9680", "unit": "fraction", "interval": ENDS, "file": PLACE, "place": "samples.n"},
+        "baseline": {"printed": None, "unit": "fraction", "interval": None, "file": PLACE, "place": "max(a[0], b)"},
+        "events.latency": {"printed": "20.0", "unit": "s", "interval": ENDS, "file": PLACE, "place": "intervals"},
+    },
+    "labels": {"0": "Non-Seizure", "1": "Seizure"},
+    "steps": ["t0", "t1", "t2"],
+    "samples": [
+        {"sample": 0, "recording": "Müller_[x](javascript:y) <b>*1*", "start_s": "120", "true": 1, "pred": 0}
+        | {"bands": {"ig": ["B2", None, "B1"]}}
+    ],
+    "errors": [{"sample": 7, "recording": "sim99_01", "bands": {"ig": ["B2", "B2", "B2"]}}],
+    "tests": {"truth": {"asks": "it is *so*", "verdicts": {"gradcam": True, "gradcampp": False, "ig": None}}},
+    "agreement": [{"methods": ["gradcam", "ig"], "same": 4, "of": 12}],
+    "missed_seizures": [{"recording": "sim99_01", "start_s": "110", "end_s": "152"}],
+}
+CARD = {
+    "name": "Small_Model", "revision": "abc1234567890", "dtype": "float32", "seed": 0, "mode": "constrained",
+    "temperature": 0.5, "sees_pictures": False, "licence": "Apache_License", "choices": 193, "bits": 136.7,
+    "texts": "10^47",
+}  # fmt: skip
+
+
+def claims_table(rows):
+    """Write rows of (sentence, facts, verdict, wording, refused) as ``claims.csv``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(
+        [("section", "sentence", "facts", "verdict", "wording", "refused"), *(("a", *row) for row in rows)]
+    )
+    return text.getvalue()
 
 
 def sample(number, true, pred, probability):
@@ -126,10 +182,9 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     files.write_json(out / "explain" / "digest.json", digest)
     files.write_json(out / "explain" / "sanity.json", SANITY)
     files.write_text(out / "narrate" / "narrative.md", narrative + "\n")
-    files.write_text(out / "narrate" / "claims.csv", "section,sentence,facts,verdict\na,b,c,proven\na,d,e,fixed text\n")
-    files.write_json(
-        out / "narrate" / "model.json", {"name": "Small_Model", "revision": "abc1", "dtype": "float32", "seed": 0}
-    )
+    files.write_text(out / "narrate" / "claims.csv", claims_table(ROWS))
+    files.write_json(out / "narrate" / "facts.json", KNOWN)
+    files.write_json(out / "narrate" / "model.json", CARD)
     wanted = {stage: list(names) for stage, names in report.PICTURES.items()}
     wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
     shown = [f"{name}.png" for name in report.CHANNEL_PICTURES]
@@ -229,7 +284,11 @@ def check(text):
         "p_smooth reaches 0.123 at 130 s, against a threshold for an alarm of 0.234.",
         "Nearest to a false alarm (no error): sim99_02",
         ", 2 of which touch no annotated seizure, make 2 detected seizures and 2 false alarms.",
-        "Its 2 parts: 1 proven by the facts, 1 fixed text written by code",
+        "Small_Model (revision abc123456789, float32, seed 0, temperature 0.5, mode constrained; Apache_License)",
+        "The grammar allows about 1047 texts; the model had 193 choices, with an entropy of 136.7 bits",
+        "It saw no picture: it was given facts alone.",
+        "The section’s 7 parts: 5 proven by the facts, 1 without a claim, 1 fixed text written by code",
+        "A sentence with a dotted line under it was worded under the grammar and is proven.",
         "54.75–54.75",
     ):
         assert said in words, said
@@ -589,6 +648,20 @@ title: Taken over
 """
 
 
+LINKS = """
+See https://example.org/bare or www.example.org/bare, <https://example.org/z>, [a][n], [n] and ^[a note], [^1], a&lt;b.
+
+[n]: https://example.org/n
+[^1]: A note.
+
+# Head {onclick="x"}
+
+~~~
+fenced
+~~~
+"""
+
+
 def assert_harmless(text):
     page = Page(text)
     assert "alert(" in text and "alert(" not in "".join(re.findall(r"<script\b.*?</script>", text, re.S))
@@ -608,13 +681,225 @@ def test_a_narrative_is_text(patient, without_quarto):
     assert "<script" not in form and "&lt;script>" in form
 
 
+@pytest.mark.parametrize("reader", ["gfm", "commonmark_x", "markdown"])
+def test_a_narrative_is_text_in_the_reference_s_form_too(patient, reader):
+    """Whoever renders report.md: the model's headings, bold and bullets work, and nothing of it is followed."""
+    (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL + LINKS, "utf-8")
+    form = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    told = pypandoc.convert_text(form.partition("## LLM Summary")[2], "html", format=reader)
+    page = Page(told)
+    assert not page.links and not page.pictures and not {"script", "img", "math"} & set(page.tags)
+    assert page.tags.count("pre") == 1  # what is indented is code to Markdown, and as harmless
+    assert not {"onclick", "style"} & page.keys and "footnote" not in told
+    assert "A report on spectrograms</h2>" in told and "<strong>accuracy</strong>" in told and "<li>" in told
+    assert "Level one</h1>" in told and "Notes</h2>" in told  # what follows is still the report's own
+    words = " ".join(html.unescape(re.sub(r"<[^>]*>", "", told)).split())
+    for said in ("<script>alert(1)</script>", "[l](javascript:x)", "https://example.org/bare", "[n]: https://", "$x$"):
+        assert said in words, said
+
+
 def test_names_from_files_are_text():
-    assert report.escape("a_b*c|<d>\n@e [f](g)") == r"a\_b\*c\|\<d\> \@e \[f\](g)"
+    assert proofs.escape("a_b*c|<d>\n@e [f](g)") == r"a\_b\*c\|\<d\> \@e \[f\](g)"
 
 
 def test_harmless_keeps_what_is_escaped_and_lowers_headings():
-    assert report.harmless("## A\n\n- **b** \\< c < d\n---") == "### A\n\n- **b** \\< c \\< d\n\\---"
-    assert report.harmless("`a-b/1.0` `{{< x >}}` `y`{=html}") == r"`a-b/1.0` \`\{\{\< x \>\}\}\` `y`\{\=html\}"
+    assert proofs.harmless("## A\n\n- **b** \\< c < d\n---") == "### A\n\n- **b** \\< c \\< d\n\\---"
+    assert proofs.harmless("https://a www.b w.c") == r"https\://a www\.b w.c"
+    assert proofs.harmless("`a-b/1.0` `{{< x >}}` `y`{=html}") == r"`a-b/1.0` \`\{\{\< x \>\}\}\` `y`\{\=html\}"
+
+
+VOID = ("img", "meta", "link", "br", "hr", "col", "input")
+
+
+class Told(HTMLParser):
+    """The sentences of the narrative that have facts, as the page has them: words, facts, links, attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.claims, self.fixed, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        assert tag != "p" or not self.within("claim")
+        classes = (attributes.get("class") or "").split()
+        if "claim" in classes:
+            self.claims.append({"said": "", "facts": "", "links": [], **attributes})
+        if "claim-facts" in classes:
+            self.claims[-1]["facts id"] = attributes["id"]
+        if "claim-fixed" in classes:
+            self.fixed.append("")
+        self.open += [] if tag in VOID else [classes]
+        if tag == "a" and self.within("claim-facts"):
+            self.claims[-1]["links"].append(attributes["href"])
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.within("claim"):
+            self.claims[-1]["facts" if self.within("claim-facts") else "said"] += data
+        if self.within("claim-fixed"):
+            self.fixed[-1] += data
+
+    def within(self, name):
+        return any(name in classes for classes in self.open)
+
+
+def told(patient, rows=ROWS, narrative=NARRATIVE, **card):
+    """Render a narrative; return its sentences, and the page."""
+    (patient / "narrate" / "narrative.md").write_text(narrative + "\n", "utf-8")
+    (patient / "narrate" / "claims.csv").write_text(claims_table(rows), "utf-8")
+    files.write_json(patient / "narrate" / "model.json", CARD | card)
+    text = study(patient)[1]
+    return Told(text), text
+
+
+def test_each_proven_sentence_has_its_facts(patient, without_quarto):
+    """Five proven sentences, each focusable and described by its facts; the same sentence twice has each its own."""
+    found, text = told(patient)
+    proven = [row for row in ROWS if row[2] == "proven"]
+    assert [claim["said"] for claim in found.claims] == [row[0].replace("*", "") for row in proven]
+    for claim in found.claims:
+        assert claim["tabindex"] == "0" and claim["role"] == "group" and claim["class"] == "claim"
+        assert claim["aria-describedby"] == claim["facts id"]
+    assert len({claim["facts id"] for claim in found.claims}) == len(proven)
+    said = [" ".join(claim["facts"].split()) for claim in found.claims]
+    assert said[0].startswith("accuracy: 0.9680 (0.9412 to 0.9891) at samples.n; Shown in Table")
+    assert said[1].startswith("sample 0, recording: Müller_[x](javascript:y) <b>*1* samples.0.recording in facts.json;")
+    assert "sample 0, strongest band, IG: t0 B2, t1 none, t2 B1 samples.0.bands.ig in facts.json;" in said[2]
+    assert "sample 7, strongest band, IG: t0 B2, t1 B2, t2 B2" in said[3]
+    assert "baseline" not in said[4] and "more frequent answer: undefined at max(a[0], b);" in said[4]
+    assert "verdicts: truth: Grad-CAM passes, Grad-CAM++ fails, IG not tested" in said[4]
+    assert found.fixed == ["Fixed text: No advice."] and "Second.</li>" in text
+    assert "<b>" not in text
+
+
+def test_each_link_of_a_fact_leads_somewhere(patient, without_quarto):
+    """Figures and tables of this page, and files beside the report's folder."""
+    found, text = told(patient)
+    ids = Page(text).ids
+    within = [[link[1:] for link in claim["links"] if link.startswith("#")] for claim in found.claims]
+    assert within[:4] == [["tbl-metrics"], ["fig-sample0"], ["fig-sample0"], ["fig-sample7"]]
+    assert within[4] == ["tbl-metrics", "fig-confusion", "tbl-verdicts"] and set(sum(within, [])) <= ids
+    outside = [link for claim in found.claims for link in claim["links"] if not link.startswith("#")]
+    assert {"../evaluate/metrics.json", "../explain/digest.json", "../narrate/facts.json"} <= set(outside)
+    assert all((patient / "report" / link).resolve().is_file() for link in outside)
+
+
+def test_only_anchors_of_the_page_are_linked(patient):
+    """No comparison, no audit: their facts are linked to their files alone. Every anchor is one of the article's."""
+    assert proofs.seen("audit.gap.f1", {"fig-confusion"}) == () and proofs.seen("nothing", {"fig-confusion"}) == ()
+    assert proofs.seen("audit.gap.f1", {"tbl-audit"}) == ("tbl-audit",)
+    article = (report.TEMPLATES / "index.qmd.j2").read_text("utf-8")
+    possible = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", article)) | {"fig-sample\\1"}
+    assert {place for places in proofs.SEEN.values() for place in places.split()} <= possible
+    row = {"sentence": "x", "facts": "accuracy", "verdict": "proven", "wording": "grammar"}
+    assert "@" not in proofs.narrated("x", [row], KNOWN, set()) and "@tbl" in proofs.narrated(
+        "x", [row], KNOWN, {"tbl-metrics"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "plain", "said"),
+    [
+        ("samples", "samples examined", "0: Seizure, predicted Non-Seizure"),
+        ("samples.0.pred", "sample 0, predicted class", "Non-Seizure"),
+        ("samples.0.start_s", "sample 0, start", "120 s"),
+        ("events.latency", "median delay of an alarm", "20.0 s (0.9412 to 0.9891)"),
+        ("agreement", "frames with the same strongest band", "Grad-CAM and IG: 4 of 12"),
+        ("missed_seizures", "seizures missed", "sim99_01, 110 to 152 s"),
+        ("tests.truth", "test truth", "a method passes if … it is *so*"),
+        ("tests.truth.verdicts.gradcampp", "test truth, verdict, Grad-CAM++", "fails"),
+        ("simulated", "simulated", "yes"),
+    ],
+)
+def test_facts_in_plain_words(key, plain, said):
+    assert proofs.name(key) == plain and proofs.says(KNOWN, key) == said
+
+
+def test_names_of_keys_are_plain():
+    assert proofs.name("groups.1.counts.ig") == "predicted seizure, frames by strongest band, IG"
+    assert proofs.name("baselines.forest.ahead_auprc") == "random forest, this model ahead in AUPRC by"
+    assert proofs.name("events.f1") == "whole seizures, F1" and proofs.name("ranking.auroc") == "AUROC"
+    assert proofs.name("errors.25.side") == "sample 25, side of the threshold"
+    assert proofs.keys("a; b and c; a") == ["a", "b", "c"] and proofs.keys("") == []
+
+
+def test_the_model_s_own_words_are_marked(patient, without_quarto):
+    """By a class, a sign and words: one sentence of its own, three refused; and none where the mode is not free."""
+    rows = [("Its own.", "accuracy", "proven", "model", 1), ("The grammar's.", "accuracy", "proven", "grammar", 2)]
+    narrative = "## Title\n\nIts own.† The grammar's."
+    found, text = told(patient, rows, narrative, mode="free", sees_pictures=True)
+    assert [claim["class"] for claim in found.claims] == ["claim claim-own", "claim"]
+    assert [claim["said"] for claim in found.claims] == ["Its own.†", "The grammar’s."]
+    words = " ".join(re.sub(r"<[^>]*>", "", text).split())
+    assert "1 sentence is in its own words (marked †), proven like the grammar’s" in words
+    assert "of those that it wrote besides, 3 were refused, as the facts did not prove them" in words
+    assert (
+        "It was shown pictures of the samples as well." in words and "A double line, and a † behind it, mean" in words
+    )
+    form = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    assert "Its own.† The grammar's." in form
+    assert "†" not in re.sub(r"<style.*?</style>", "", told(patient)[1], flags=re.S)
+
+
+EVIL_SENTENCE = (
+    'A [l](javascript:x) ![p](https://example.org/p.png) [r][n] ]{.x onclick="y"} <script>alert(4)</script> `z`{=html} '
+    "{{< include /etc/hostname >}} $x$ @fig-nowhere ^[note] **open \\"
+)
+
+
+@pytest.mark.parametrize("verdict", ["proven", "no claim", "fixed text"])
+def test_a_sentence_of_the_model_is_text(patient, without_quarto, verdict):
+    """Links, HTML, brackets that would close a span: all shown, none followed, and the sentence keeps its facts."""
+    rows = [(EVIL_SENTENCE, "accuracy", verdict, "model", 0), ("# Not a heading.", "accuracy", "proven", "grammar", 0)]
+    found, text = told(
+        patient, rows, f"## Title\n\n{EVIL_SENTENCE}\n\n* # Not a heading.\n\n[n]: https://example.org/n"
+    )
+    page = Page(text)
+    assert "onclick" not in page.keys and "alert(4)" not in "".join(re.findall(r"<script\b.*?</script>", text, re.S))
+    assert not [link for link in page.links if "example.org" in link or link.startswith("javascript")]
+    assert "math" not in page.tags and "footnote" not in text
+    assert found.claims[-1]["said"] == "# Not a heading." and found.claims[-1]["links"]
+    if verdict == "proven":
+        assert (
+            found.claims[0]["said"].replace("\xa0", " ")
+            == EVIL_SENTENCE.replace('"y"', "“y”").replace("`z`", "z") + "†"
+        )
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("Not said.", "accuracy", "proven", "grammar", 0)], r"narrative.md has not.*'Not said.'.*narrate@sim99"),
+        (ROWS[:2][::-1], "not in this place: 'It reached"),
+        ([*ROWS, ROWS[-1]], "not in this place: '_Fixed text:_ No advice.'"),
+        ([(" ", "", "no claim", "grammar", 0)], "has a sentence"),
+        (
+            [(TWICE, "nothing", "proven", "grammar", 0)],
+            "facts.json lacks the fact 'nothing', which proves 'The strongest",
+        ),
+        ([(TWICE, "samples.5.bands.ig", "proven", "grammar", 0)], r"lacks the fact 'samples\.5\.bands\.ig'"),
+    ],
+)
+def test_claims_that_do_not_fit_the_narrative_are_refused(patient, without_quarto, rows, message):
+    with pytest.raises(ValueError, match=message):
+        told(patient, rows)
+
+
+def test_signs_that_hold_places_are_no_sentences(patient, without_quarto):
+    """A narrative that holds the private signs by which sentences are set apart gets none of them in its stead."""
+    found, text = told(patient, narrative="\ue0000\ue001 " + NARRATIVE)
+    assert len(found.claims) == 5 and "\ufffd0\ufffd" in text
+
+
+def test_facts_are_shown_without_scripts_and_not_in_print():
+    style = (report.TEMPLATES / "claims.css").read_text("utf-8")
+    for shown in (".claim:hover > .claim-facts", ".claim:focus > .claim-facts", ".claim:focus-within > .claim-facts"):
+        assert shown in style
+    assert re.search(r"@media print \{\s*\.claim-facts \{ display: none; \}", style)
 
 
 def fake_quarto(folder, monkeypatch, script):

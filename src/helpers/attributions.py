@@ -234,6 +234,24 @@ def strongest_bands(relevance, frequencies_hz):
     return found
 
 
+def strongest_channels(relevance, names):
+    """Return for each step the channel with the highest mean relevance.
+
+    Parameters
+    ----------
+    relevance : float [3, C, T]
+        Relevance for the predicted class, summed over frequencies; what speaks against it (negative) is not counted.
+    names : sequence of str [C]
+
+    Returns
+    -------
+    list of str or None
+        A channel's name for t0, t1, t2; None where the relevance is nowhere above zero.
+    """
+    means = np.clip(relevance, 0, None).mean(axis=2)
+    return [names[int(step.argmax())] if step.max() > 0 else None for step in means]
+
+
 def middles(length, parts):
     """Return the index in the middle of each of so many equal `parts` of `length` rows: int [parts]."""
     return np.array([int((part + 0.5) * length / parts) for part in range(parts)], int)

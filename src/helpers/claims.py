@@ -1,30 +1,23 @@
 """The claim checker: a sentence is proven by the facts, or it is refused.
 
-Readers go over the sentence one after the other. Each takes out the claims of one kind and holds them against the
-facts; what is left may hold a few neutral words and nothing else. So a sentence that no reader understands is refused,
-however true. The checker knows the facts alone, and nothing of the grammar.
+A sentence is put into the checker's own words (`lexicon`). Readers go over it one after the other: each takes out the
+claims of one kind and holds them against the facts. What is left may hold a few words that claim nothing, and nothing
+else: a sentence that no reader understands is refused, however true. The checker knows the facts alone, and nothing of
+the grammar by which sentences are made.
 """
 
 import re
 
-from helpers import finding_claims
-from helpers.finding_claims import COUNT, NUMBER
+from helpers import count_claims, finding_claims, lexicon, score_claims
+from helpers.lexicon import NUMBER
+
+VALUE = rf"(?:{NUMBER}|undefined \([^()]*\))"
+# The only words that may be left over when every reader is through: they claim nothing.
+NEUTRAL = frozenset(["MODEL", "HELDOUT", "NAME", "SAMPLES", "PATIENT", "EEG", ";", ",", "(", ")"])
 
 
 class FalseClaim(ValueError):
     """A sentence that contradicts the facts, or that they do not prove."""
-
-
-VALUE = rf"(?:{NUMBER}|undefined \([^()]*\))"
-SPAN = r"\d+(?: to \d+)?"
-TOTALS = {"tp": "seizure", "fn": "seizure", "tn": "other", "fp": "other", "events.detected": "events.seizures"}
-# The only words that may be left over when every reader is through: they claim nothing.
-_WORDS = """
-    a achieved and at by classifies come covers decides decisions describes figures following from held-out here how in
-    it its labels metrics model of on overall performance presents proportion reached reaches recordings report rest
-    results see served short side spans summarises summary taken that the this to together understand values with
-"""
-NEUTRAL = frozenset(_WORDS.split())
 
 
 def check(sentence, facts, about=None):
@@ -36,67 +29,93 @@ def check(sentence, facts, about=None):
     facts : dict
         From `facts.build`.
     about : int, str or None
-        What the sentence is about if it does not say so itself: a sample (its number), or a group of samples
-        ("1": those predicted seizure, "0": the others).
+        What the sentence is about if it does not say so itself: a sample (its number), a group of samples ("1": those
+        predicted seizure, "0": the others; "found" or "left": all that were decided rightly), or a test.
 
     Returns
     -------
     list of str
-        The facts that prove it, such as ``"sensitivity"`` or ``"samples[57].bands.ig"``.
+        The facts that prove it, such as ``"sensitivity"`` or ``"samples.57.bands.ig"``; none if it claims nothing.
 
     Raises
     ------
     FalseClaim
         Names the sentence and what is wrong with it.
     """
-    used, rest = [], sentence
+    used, text = [], sentence
 
-    def read(match, prove):
-        for fact, found, wanted in prove(match, facts, about):
-            if found != wanted:
-                raise FalseClaim(f"{sentence!r}: it says {found!r} for {fact}, the facts say {wanted!r}")
+    def hold(found):
+        for fact, said, wanted in found:
+            if said != wanted or isinstance(said, bool) != isinstance(wanted, bool):
+                raise FalseClaim(f"{sentence!r}: it says {said!r} for {fact}, the facts say {wanted!r}")
             used.append(fact)
-        return " ¤ "
 
-    for pattern, prove in READERS:
-        rest = re.sub(pattern, lambda match, prove=prove: read(match, prove), rest)
-    left = [word for word in re.findall(r"[^\s.,;:¤]+", rest) if word.lower() not in NEUTRAL]
+    try:
+        for pattern, prove in PLAIN:
+            text = re.sub(pattern, lambda match, prove=prove: hold(prove(match, facts, about)) or " ", text)
+        text = " ".join(lexicon.canonical(text, facts).replace(", ;", ";").split()) if text.strip(" .") else ""
+        for pattern, prove in FIRST:
+            scope = " ALWAYS " if pattern.startswith("ALWAYS") else " "
+            text = re.sub(
+                pattern, lambda match, prove=prove, scope=scope: hold(prove(match, facts, about)) or scope, text
+            )
+        for read in TOGETHER:
+            found, text = read(" ".join(text.split()), facts, about)
+            hold(found)
+        if re.search(r"\b(?:SEIZURES|FALSE_ALARM)\b", text) and not re.search(rf"\b(?:{score_claims.SCORE})\b", text):
+            text = re.sub(r"\bEVENTS\b", " ", text)  # "scored by events, all 5 seizures were found"
+        for pattern, prove in count_claims.READERS:
+            text = re.sub(
+                rf"(?<![\w.#−-])(?:{pattern})(?![\w#])",
+                lambda match, prove=prove: hold(prove(match, facts, about)) or " ",
+                " ".join(text.split()),
+            )
+        found, text = score_claims.read(" ".join(text.split()), facts)
+        hold(found)
+    except lexicon.Unclear as error:
+        raise FalseClaim(f"{sentence!r}: not understood: {error}") from error
+    left = [word for word in text.split() if word not in NEUTRAL]
     if left:
         raise FalseClaim(f"{sentence!r}: no fact proves {' '.join(left)!r}")
     return list(dict.fromkeys(used))
 
 
-def _values(match, facts, about):
-    """Hold each named group against the value of that name; "__" in a name stands for "."."""
-    for name, said in match.groupdict().items():
-        key = name.rstrip("_").replace("__", ".")
-        value = facts["values"][key]
-        total = facts["values"].get(TOTALS.get(key), {}).get("value")
-        count = {"all": total, "none": 0, "no": 0}.get(said, said)
-        if said in ("all", "none", "no"):
-            yield key, count, value["value"]
-        elif said is not None:
-            yield key, said, value["printed"] or f"undefined ({facts['undefined'].get(key, 'no fold has one')})"
+def _bullets():
+    """Yield the readers of the six metrics, each with what it means."""
+    part, found, called = "the (?:share|proportion) of", "(?:recognised|detected|found)", "(?:is called|counts as)"
+    meanings = {
+        "Accuracy": f"{part} all samples that the model (?:classified|labelled|judged) correctly",
+        "Sensitivity": f"{part} seizure samples that the model {found}",
+        "Specificity": f"{part} non-seizure samples that the model (?:called|labelled) non-seizure",
+        "F1": "the harmonic mean of precision and sensitivity(?:, for seizure samples|, taken for the seizure class)?",
+        "Weighted F1": "the mean of (?:both classes' F1|the F1 of both classes), weighted by their numbers of samples",
+        "Best threshold": f"the median over folds of the probability from which a sample {called} seizure",
+    }
+    for name, meaning in meanings.items():
+        key = {"Best threshold": "threshold"}.get(name, name.lower().replace(" ", "_"))
+        ends = rf"(?:; 95 % interval (?P<low>{NUMBER}) to (?P<high>{NUMBER}))?"
+        yield rf"\*\*{name}:\*\* (?P<value>{VALUE}) \(This (?:is|indicates) {meaning}{ends}\.\)", _bullet(key)
 
 
-def _is(condition, *keys):
-    """Return a reader of a phrase that is true exactly if `condition` of the facts' printed numbers holds."""
-
+def _bullet(key):
     def prove(match, facts, about):
-        numbers = [facts["values"][key]["printed"] for key in keys]
-        yield " and ".join(keys), True, None not in numbers and condition(*map(float, numbers))
+        known = facts["values"][key]
+        yield key, match["value"], known["printed"] or f"undefined ({facts['undefined'].get(key, 'no fold has one')})"
+        if match["low"]:
+            ends = known["interval"] or {"low": None, "high": None}
+            yield key, (match["low"], match["high"]), (ends["low"], ends["high"])
 
     return prove
 
 
 def _fact(key, read=lambda text: text):
-    """Return a reader of the one thing, or two, that a phrase says of the fact `key`."""
+    """Return a reader of the one thing that a phrase says of the fact `key`."""
 
     def prove(match, facts, about):
         found = facts
         for name in key.split("."):
             found = found[name]
-        yield key, read(match.group(1)), found
+        yield key, read(match[1]), found
 
     return prove
 
@@ -106,173 +125,234 @@ def _nothing(match, facts, about):
     return ()
 
 
+def _head(match, facts, about):
+    known, key = finding_claims.sample(facts, int(match["sample"]))
+    yield f"{key}.sample", int(match["sample"]), about
+    for name in ("true", "pred"):
+        yield f"{key}.{name}", match[name], facts["labels"][str(known[name])]
+    yield f"{key}.p_seizure", match["p"], known["p_seizure"]
+
+
+def _frames(match, facts, about):
+    values, said = facts["values"], "1" if match["single"] else match["k"]
+    yield "frames.fewest", said, values["frames.fewest"]["printed"]
+    yield "frames.most", match["most"] or said, values["frames.most"]["printed"]
+
+
+def _thresholds(match, facts, about):
+    values, lowest = facts["values"], match["low"] or match["one"]
+    yield "folds.lowest", lowest, values["folds.lowest"]["printed"]
+    yield "folds.highest", match["high"] or lowest, values["folds.highest"]["printed"]
+
+
+def _simulated(match, facts, about):
+    yield "simulated", True, facts["simulated"]
+
+
+def _lost(match, facts, about):
+    """Hold the list of the seizures that were missed as a whole."""
+    spans = re.findall(
+        r"(?:^|, | and )([\d.]+) to ([\d.]+) s of (.+?)(?=$|, [\d.]+ to | and [\d.]+ to )", match["spans"]
+    )
+    wanted = [(row["start_s"], row["end_s"], row["recording"]) for row in facts["missed_seizures"]]
+    yield "missed_seizures", spans, wanted
+
+
+def _only_fold(match, facts, about):
+    yield "folds.number", 1, facts["values"]["folds.number"]["value"]
+
+
 def _undefined(match, facts, about):
-    yield match[1], None, facts["values"][match[1]]["printed"]
+    for name in re.findall("sensitivity|specificity", match[0]):
+        yield name, None, facts["values"][name]["printed"]
 
 
-def _folds(match, facts, about):
-    """Hold the range of the folds' thresholds; one value for all is its lowest and its highest."""
-    lowest = match["folds__lowest"] or match["folds__lowest_"]
-    yield "folds.lowest", lowest, facts["values"]["folds.lowest"]["printed"]
-    yield "folds.highest", match["folds__highest"] or lowest, facts["values"]["folds.highest"]["printed"]
+def _grade(match, facts, about):
+    yield "grade.word", match["word"], facts["grade"]["word"]
 
 
-def _span(name):
-    """Return a reader of a number that all folds share ("4"), or of the least and the most ("3 to 5")."""
+def _nothing_to_detect(match, facts, about):
+    yield "events.seizures", 0, facts["values"]["events.seizures"]["value"]
 
+
+def _mistakes(match, facts, about):
+    yield "fn", 0, facts["values"]["fn"]["value"]
+    yield "fp", 0, facts["values"]["fp"]["value"]
+
+
+def _examined_one(match, facts, about):
+    wanted = [(facts["labels"][str(s["true"])].lower(), s["correct"]) for s in facts["samples"]]
+    yield "samples", [(match["label"], match["how"] == "correctly")], wanted
+
+
+def _patient(match, facts, about):
+    yield "patient", match["patient"], facts["patient"]
+    if match["simulated"]:
+        yield "simulated", True, facts["simulated"]
+
+
+def _none_right(match, facts, about):
+    yield "tests.seizure", 0, facts["values"]["tests.seizure"]["value"]
+    yield "tests.other", 0, facts["values"]["tests.other"]["value"]
+
+
+def _tested(match, facts, about):
+    for name in ("seizure", "other"):
+        yield f"tests.{name}", int(match[name] or 0), facts["values"][f"tests.{name}"]["value"]
+
+
+GLOSSES = {
+    "Completeness": r"whether (?:IG's attributions|the attributions of IG) add up to the change in log-odds",
+    "Planted truth": "whether more of a map lies on the planted seizure than by chance",
+    "Beyond power": "whether more of a map lies on the planted seizure than of the EEG's own power",
+    "Random weights": "whether a map changes once all weights are random",
+    "Permuted labels": "whether a map changes once a network learns permuted labels",
+    "Deletion": "whether the score falls faster than at random as a map's highest cells are (?:deleted|taken out)",
+    "Insertion": "whether the score rises faster than at random as a map's highest cells are (?:inserted|put in)",
+    "Stability": "whether a map stays alike under a little noise",
+}
+
+
+def _rule(rule):
     def prove(match, facts, about):
-        said = match.groupdict()
-        fewest, _, most = ("1" if said.get("single") else said["span"]).partition(" to ")
-        yield f"{name}.fewest", fewest, facts["values"][f"{name}.fewest"]["printed"]
-        yield f"{name}.most", most or fewest, facts["values"][f"{name}.most"]["printed"]
+        yield f"tests.{rule}", about, rule
 
     return prove
 
 
-def _patient(match, facts, about):
-    said = match.groupdict()
-    yield "patient", said["patient"] or said["patient_"], facts["patient"]
-    yield "simulated", bool(said["simulated"] or said["simulated_"]), facts["simulated"]
-
-
-def _no_person(match, facts, about):
-    yield "simulated", True, facts["simulated"]
-
-
-def _bullets():
-    """Yield the readers of the six metrics, each with what it means."""
-    part, found, called = "the (?:share|proportion) of", "(?:recognised|detected|found)", "(?:is called|counts as)"
-    meanings = {
-        "Accuracy": f"{part} all samples that the model (?:classified|labelled) correctly",
-        "Sensitivity": f"{part} seizure samples that the model {found}",
-        "Specificity": f"{part} non-seizure samples that the model (?:called|labelled) non-seizure",
-        "F1": "the harmonic mean of precision and sensitivity(?:, for seizure samples|, taken for the seizure class)?",
-        "Weighted F1": "the mean of (?:both classes' F1|the F1 of both classes), weighted by their numbers of samples",
-        "Best threshold": f"the median over folds of the probability from which a sample {called} seizure",
-    }
-    for name, meaning in meanings.items():
-        key = {"Best threshold": "threshold"}.get(name, name.lower().replace(" ", "_"))
-        yield rf"\*\*{name}:\*\* (?P<{key}>{VALUE}) \(This (?:is|indicates) {meaning}\.\)", _values
-
-
-def _areas():
-    """Yield the readers of the areas under the two curves, each with its interval if one is said."""
-    for name in ("auroc", "auprc"):
-        key = f"ranking__{name}"
-        interval = rf"(?P<{key}__low>{NUMBER}) to (?P<{key}__high>{NUMBER})"
-        yield rf"{name.upper()} is (?P<{key}>{NUMBER})(?: \(95 % interval {interval}\))?", _values
-
-
-RATES = ("sensitivity", "specificity")
-JUDGED, FOUND = "(?:labelled|classified)", "(?:found|recognised|detected)"
-HIGHER, OFTENER = "(?:higher|greater)", "(?:mistaken|misjudged) more often"
-READERS = [
-    *finding_claims.READERS,
-    # performance
+# What is read before the sentence is put into the checker's words: names, quotations of rules, and what defines terms.
+PLAIN = [
     *_bullets(),
     (
-        rf"Of the (?P<seizure>\d+) seizure samples, the model {FOUND} (?P<tp>{COUNT}) and missed (?P<fn>{COUNT})",
-        _values,
+        r"\*\*Sample (?P<sample>\d+) \(True: (?P<true>[\w-]+), Predicted: (?P<pred>[\w-]+), "
+        rf"p_seizure=(?P<p>{NUMBER})\):\*\*",
+        _head,
     ),
-    (
-        rf"Of the (?P<other>\d+) non-seizure samples, it {JUDGED} (?P<tn>{COUNT}) correctly and (?P<fp>{COUNT}) as "
-        "seizure",
-        _values,
-    ),
-    (
-        r"The only seizure sample was (?:found|recognised|detected)(?=\.)",
-        _is(lambda n, tp: n == tp == 1, "seizure", "tp"),
-    ),
-    (r"The only seizure sample was missed", _is(lambda n, fn: n == fn == 1, "seizure", "fn")),
-    (r"(?:The held-out recordings hold|There is) no seizure sample", _is(lambda n: n == 0, "seizure")),
-    (rf"The only non-seizure sample was {JUDGED} correctly", _is(lambda n, tn: n == tn == 1, "other", "tn")),
-    (rf"The only non-seizure sample was {JUDGED} as seizure", _is(lambda n, fp: n == fp == 1, "other", "fp")),
-    (r"(?:The held-out recordings hold|There is) no non-seizure sample", _is(lambda n: n == 0, "other")),
-    (r"Sensitivity and specificity are equal, to four decimals", _is(lambda a, b: a == b, *RATES)),
-    (rf"Sensitivity is {HIGHER} than specificity", _is(lambda a, b: a > b, *RATES)),
-    (rf"Specificity is {HIGHER} than sensitivity", _is(lambda a, b: a < b, *RATES)),
-    (rf"non-seizure samples were {OFTENER} than seizure samples", _is(lambda a, b: a > b, *RATES)),
-    (rf"(?<!-)seizure samples were {OFTENER} than non-seizure samples", _is(lambda a, b: a < b, *RATES)),
-    (
-        r"(?:[Aa]lways answering|[Aa] rule that always answers) (non-seizure|seizure), the more frequent class here",
-        _fact("more_frequent"),
-    ),
-    (
-        r"[Aa]lways giving the same answer|[Aa] rule that always gives the same answer",
-        _is(lambda a, b: a == b, "seizure", "other"),
-    ),
-    (rf"would (?:give|reach) an accuracy of (?P<baseline>{NUMBER})", _values),
-    (r"(?:lower|less) than this model's", _is(lambda a, b: a < b, "baseline", "accuracy")),
-    (r"(?:higher|more) than this model's", _is(lambda a, b: a > b, "baseline", "accuracy")),
-    (r"the same as this model's to four decimals", _is(lambda a, b: a == b, "baseline", "accuracy")),
-    (r"[Bb]y (?:this report's rule|the rule of this report) \(([^()]*)\)", _fact("grade.rule")),
-    (r"the result (?:is graded|is) (strong|moderate|weak)(?=\.)", _fact("grade.word")),
-    (r"this report's rule (?:grades|rates) the result as (strong|moderate|weak)", _fact("grade.word")),
+    (r"[Bb]y (?:this report's rule|the rule of this report) \(([^()]*)\),", _fact("grade.rule")),
     (r"the result cannot be graded, as one of them is (undefined)", _fact("grade.word", lambda text: None)),
-    (r"; (sensitivity|specificity) (?:is|stays) undefined", _undefined),
+    (r"; (?:sensitivity|specificity)(?: and specificity)? (?:is|stays|are|stay) undefined", _undefined),
     (
-        r"Counted as (?:events|whole seizures) by the rules of SzCORE, which join alarms less than 90 s apart",
-        _nothing,
-    ),
-    (
-        rf"Alarms (?:rest on|come from) log-odds that are (?:averaged over (?P<span>{SPAN}) frames"
+        r"Alarms (?:rest on|come from) log-odds that are (?:averaged over (?P<k>\d+)(?: to (?P<most>\d+))? frames"
         r"|those of (?P<single>single) frames), and have thresholds of their own",
-        _span("frames"),
+        _frames,
     ),
-    (r"there was nothing to detect", _is(lambda n: n == 0, "events.seizures")),
-    (r"detected the only seizure", _is(lambda n, found: n == found == 1, "events.seizures", "events.detected")),
-    (r"missed the only seizure", _is(lambda n, found: n == 1 and found == 0, "events.seizures", "events.detected")),
-    (
-        r"detected (?P<events__detected>\d+|none) of the (?P<events__seizures>\d+) seizures"
-        r"|detected (?P<events__detected_>all) (?P<events__seizures_>\d+) seizures",
-        _values,
-    ),
-    (r"(?:with|and the model raised) (?P<events__false_alarms>no|\d+) false alarms?(?=[,;.]| ¤)", _values),
-    (rf"(?:a rate of|which makes) (?P<events__fp_per_24h>{NUMBER}) per 24 h", _values),
-    (rf"[Ee]vent F1 is (?P<events__f1>{NUMBER})", _values),
-    (rf"[Ee]vent precision is (?P<events__precision>{NUMBER})", _values),
-    (
-        r"At the reference study's (?:prevalence|mix), one seizure sample to two others, (?:"
-        rf"accuracy is (?P<reference__accuracy>{NUMBER}) and F1 is (?P<reference__f1>{NUMBER})"
-        rf"|F1 is (?P<reference__f1_>{NUMBER}) and accuracy is (?P<reference__accuracy_>{NUMBER}))",
-        _values,
-    ),
+    (r"Counted as (?:events|whole seizures) by the rules of SzCORE, which join alarms less than 90 s apart,", _nothing),
     (
         r"Every threshold was (?:chosen|set) on recordings that were neither held out in its fold nor trained on by "
-        r"the networks that scored them there; those for samples (?:"
-        rf"(?:range|run) from (?P<folds__lowest>{NUMBER}) to (?P<folds__highest>{NUMBER})"
-        rf"|all come to (?P<folds__lowest_>{NUMBER}))(?=\.)",
-        _folds,
+        rf"the networks that scored them there; those for samples (?:(?:range|run) from (?P<low>{NUMBER}) to "
+        rf"(?P<high>{NUMBER})|all come to (?P<one>{NUMBER}))(?=\.)",
+        _thresholds,
     ),
-    (r"(?:Over all thresholds|Whatever the threshold)", _nothing),
-    *_areas(),
-    # the study
-    (r"EEG spectrograms of patient (\S+) as (?:either )?containing seizure activity or not", _fact("patient")),
-    (r"[Tt]he recordings are (simulated): a program made them", _fact("simulated", bool)),
+    (r"(?:Over all thresholds|Whatever the threshold),", _nothing),
     (
-        r"[Pp]atient (?P<patient>\S+) is (?P<simulated>simulated): a program made the recordings"
-        r"|on held-out recordings of (?P<simulated_>the simulated )?patient (?P<patient_>[^\s,;]+)",
-        _patient,
+        r"This report (?:summarises|describes|presents) (?:the performance|the results) of a model that (?:classifies|"
+        r"labels) EEG spectrograms of patient (\S+) as (?:either )?containing seizure activity or not",
+        _fact("patient"),
     ),
-    (r"no person's EEG is in them|they hold no person's EEG", _no_person),
     (
-        rf"Within a fold, (?P<span>{SPAN}) networks decide together, by the (?:mean|average) of their log-odds",
-        _span("networks"),
+        r"of the (?P<simulated>simulated )patient (?P<patient>[^\s,;]+)|of patient (?P<patient_>[^\s,;]+)(?=[,;])",
+        None,
     ),
-    (rf"in each of (?P<folds__number>{NUMBER}) folds", _values),
-    (r"in the only fold", _is(lambda n: n == 1, "folds.number")),
     (
-        rf"(?P<n>{NUMBER}) samples?, taken throughout (?P<folds__recordings>{NUMBER}) held-out recordings?",
-        _values,
+        r"a program made (?:the recordings|them)|(?:and )?no person's EEG is in them"
+        r"|(?:and )?they hold no person's EEG",
+        _simulated,
     ),
-    (r"(?:pool|put together) all folds", _is(lambda n: n > 1, "folds.number")),
     (
-        r"took no part in training or in the choice of threshold|neither for training nor for choosing the threshold",
+        r"took no part in training or in the choice of threshold"
+        r"|served neither for training nor for choosing the threshold",
         _nothing,
     ),
-    (r"The model was tested (?:by leaving recordings out|on recordings left out of its training)", _nothing),
-    (rf"a sensitivity of (?P<sensitivity>{NUMBER})", _values),
-    (rf"a specificity of (?P<specificity>{NUMBER})", _values),
-    (r"[Tt]he maps of these samples show the following", _nothing),
-    (r"\*\*(?:Change Over Time|Completeness of IG):\*\*", _nothing),
+    (r"The model was tested (?:by leaving recordings out|on recordings left out of its training):", _nothing),
+    (r"in the only fold", _only_fold),
+    (r", by the (?:mean|average) of their log-odds", _nothing),
+    (
+        r"(?:The (?:figures|results) here )(?:pool|combine) all folds:|The (?:figures|results) here (?:come from"
+        r"|rest on)",
+        _nothing,
+    ),
+    (r"taken throughout (?P<k>\d+) held-out recordings?", count_claims._number("folds.recordings")),
+    (r"\(This (?:is|indicates)", _nothing),
+    (r"(?:The model missed|Missed as a whole (?:was|were)) the seizures? at (?P<spans>.+)(?=\.)", _lost),
+    (r"there was nothing to detect, and", _nothing_to_detect),
+    (
+        r"(?:The model judged every held-out sample correctly"
+        r"|No held-out sample was judged wrongly), so there is no error to explain",
+        _mistakes,
+    ),
+    (
+        r"1 sample was examined: it is labelled (?P<label>non-seizure|seizure), and the model (?:classified|judged) it "
+        r"(?P<how>correctly|wrongly)",
+        _examined_one,
+    ),
+    (r"To (?:see|understand) how the model (?:decides|reaches its decisions),", _nothing),
+    (
+        r"(?:The clearest|In the same way, the clearest) errors?(?:, one of each kind,| of its kind)? (?:is"
+        r"|are) examined(?: in the same way)?:",
+        _nothing,
+    ),
+    (r"(?:Taken together|Side by side), the maps show the following:", _nothing),
+    (r"\*\*(?:Agreement Between Methods|Change Over Time):\*\*", _nothing),
+    (r"No sample was decided correctly, so that the methods could not be tested on any", _none_right),
+    (
+        r"Each method was (?:tested|put to the test) on (?:(?P<seizure>\d+) seizure samples?)?(?: and )?"
+        r"(?:(?P<other>\d+) non-seizure samples?)?, all decided correctly",
+        _tested,
+    ),
+    *((rf"\*\*{head}\*\* (?:asks|tests) {gloss}:", _rule(head.lower())) for head, gloss in GLOSSES.items()),
+    (r"; (?:below 0\.20 passes|from 0\.70 on it passes)", _nothing),
+    (
+        r"(?:On the held-out recordings, the model (?:achieved|reached)|The model (?:achieved"
+        r"|reached), on the held-out recordings,) the following (?:performance metrics|results|values):",
+        _nothing,
+    ),
+    (r", all (?:from|of) one patient", _nothing),
+    (r", (?:extrapolated|reckoned) from", _nothing),
+    (r"to four decimals|Within a fold,", _nothing),
+]
+
+
+def _of_patient(match, facts, about):
+    yield "patient", match["patient"] or match["patient_"], facts["patient"]
+    if match["simulated"]:
+        yield "simulated", True, facts["simulated"]
+
+
+PLAIN = [(pattern, prove or _of_patient) for pattern, prove in PLAIN]
+FIRST = [
+    (r"SIMULATED", _simulated),
+    (r"(?:ALLMETHODS )?TESTED (?P<seizure>\d+) SEIZ , (?P<other>\d+) OTHER", _tested),
+    (
+        r"ALWAYS(?: ,)? (?P<answer>SEIZURE|NONSEIZURE|SAME_ANSWER|FREQUENT_ANSWER)(?: ,)?(?P<too> (?:FREQUENT_ANSWER"
+        r"|NONSEIZURE|SEIZURE)(?: ,)?)?",
+        None,
+    ),
+    (r"(?:rule )?(?:MODEL )?GRADED (?P<word>strong|moderate|weak)|(?:rule )?(?P<word_>strong|moderate|weak)$", None),
+]
+
+
+def _always_said(match, facts, about):
+    answer = {"SEIZURE": "seizure", "NONSEIZURE": "non-seizure", "SAME_ANSWER": None}
+    if match["answer"] in answer:
+        yield "more_frequent", answer[match["answer"]], facts["more_frequent"]
+    else:
+        yield "more_frequent", True, facts["more_frequent"] is not None
+    if match["too"] and "FREQUENT" not in match["too"]:
+        too = "non-seizure" if "NON" in match["too"] else "seizure"
+        yield "more_frequent", too, facts["more_frequent"]
+
+
+def _graded(match, facts, about):
+    yield "grade.word", match["word"] or match["word_"], facts["grade"]["word"]
+
+
+FIRST = [(pattern, prove or {"A": _always_said, "(": _graded}[pattern[0]]) for pattern, prove in FIRST]
+TOGETHER = [
+    finding_claims.read_examined,
+    finding_claims.read_overall,
+    finding_claims.read_tests,
+    finding_claims.read_tally,
+    finding_claims.read_agreement,
+    finding_claims.read_changes,
+    finding_claims.read_sample,
 ]

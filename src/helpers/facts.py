@@ -1,58 +1,94 @@
 """The facts of a study: the one source of what its narrative may say."""
 
-import math
+import csv
 
-METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "IG"}
+from helpers import consistency, files
+from helpers.measures import BASELINES, DECISIONS, METHODS, METRICS, measures, number, plain
+
 STEPS = ("t0", "t1", "t2")
 LABELS = {0: "Non-Seizure", 1: "Seizure"}
-METRICS = ("accuracy", "sensitivity", "specificity", "f1", "weighted_f1")
-COUNTS = ("n", "seizure", "tp", "fn", "fp", "tn")
-FRACTION = ("fraction", "{:.4f}".format)  # a unit and how it is printed
 GRADES = (("strong", 0.9), ("moderate", 0.7))  # the least sensitivity and specificity; below the last: weak
+# Where each of the results comes from: a stage and its file.
+SOURCES = {
+    "recordings": ("acquire", "recordings.csv"),
+    "metrics": ("evaluate", "metrics.json"),
+    "comparison": ("evaluate", "comparison.json"),
+    "audit": ("evaluate", "audit.json"),
+    "decisions": ("evaluate", "decisions.csv"),
+    "latencies": ("evaluate", "latencies.csv"),
+    "digest": ("explain", "digest.json"),
+    "sanity": ("explain", "sanity.json"),
+    "profiles": ("explain", "profiles.csv"),
+}
+WORDS = {"recording", "decision", "method", "step", "band", "file", "montage", "sha256", "start"}  # columns of text
+# What may be said, and what never: a model is told so, and the checker holds to it.
+RULES = {
+    "numbers": "a number is said in its printed form, of the thing that it belongs to",
+    "comparisons": "of two numbers one is higher only if its printed form is; a difference is sure only if its whole "
+    "interval lies on one side of zero",
+    "words": "an evaluative word stands only where a printed rule gives it",
+    "methods": "what one method finds is never said of another",
+    "bands": "a strongest band is said of its own sample, step and method",
+    "medicine": "no cause, no physiology, no diagnosis and no advice is read into a result",
+}
 
 
-class FactError(ValueError):
-    """Results that contradict each other; a narrative of them would be false whatever it says."""
+def read(patient):
+    """Return what the stages left of a patient: each of `SOURCES` by its name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is missing; the message names the file, the stage and the command that makes it.
+    """
+    return {name: _read(files.made_by(patient, *place)) for name, place in SOURCES.items()}
 
 
-def build(metrics, digest):
+def _read(path):
+    if path.suffix == ".json":
+        return files.read_json(path)
+    with open(path, encoding="utf-8", newline="") as table:
+        return [{key: _cell(key, text) for key, text in row.items()} for row in csv.DictReader(table)]
+
+
+def _cell(key, text):
+    return text if key in WORDS or text == "" else float(text)
+
+
+def build(results):
     """Return everything that the narrative of a patient may say.
 
     Parameters
     ----------
-    metrics : dict
-        ``metrics.json`` of the stage evaluate.
-    digest : dict
-        ``digest.json`` of the stage explain.
+    results : dict
+        As `read` gives them.
 
     Returns
     -------
     dict
-        ``values`` (key → value, printed form, unit, file and place in it; printed is None if undefined), ``undefined``
-        (key → reason), ``labels``, ``bands``, ``steps``, ``methods``, ``samples``, ``groups`` (a tally of strongest
-        bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2), ``grade``, and
-        ``more_frequent`` (the class of more samples, None if both have as many).
+        ``values`` (every number, see `measures.measure`), ``undefined`` (key → reason), ``labels``, ``bands``,
+        ``steps``, ``methods``, ``rules`` of what may be said; ``samples`` and ``errors`` (the clearest ones), each
+        sample with its bands and channels, and ``rule``, by which samples were chosen; ``groups`` (a tally of strongest
+        bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2), ``overall``
+        (bands over all samples decided rightly), ``tests`` of the explanations (rule → verdict by method),
+        ``baselines``, ``missed_seizures``, ``grade``, and ``more_frequent`` (the class of more samples, None if both
+        have as many).
 
     Raises
     ------
-    FactError
-        If counts do not add up, a metric is not what its counts give, a recording is tested twice or on a threshold
-        chosen on it, a fold has nothing to choose its threshold on, or a sample's prediction contradicts its
-        probability and threshold.
+    consistency.FactError
+        If the results contradict each other.
     """
-    if metrics["patient"] != digest["patient"]:
-        raise FactError(f"metrics are of patient {metrics['patient']}, the digest is of {digest['patient']}")
-    _check_counts(metrics["samples"], "samples")
-    _check_events(metrics["events"])
-    _check_folds(metrics["folds"])
-    patient = metrics["patient"]
-    sources = {stage: f"output/{patient}/{stage}" for stage in ("evaluate", "explain")}
-    values = _values(metrics, f"{sources['evaluate']}/metrics.json")
-    values["frame_s"] = _fact(digest["frame_s"], "s", f"{sources['explain']}/digest.json", "frame_s", plain)
-    samples = [_sample(sample) for sample in digest["samples"]]
+    consistency.check(results)
+    metrics, digest, sanity = (results[name] for name in ("metrics", "digest", "sanity"))
+    patient, samples = metrics["patient"], [_sample(sample) for sample in digest["samples"]]
+    sources = {name: f"output/{patient}/{stage}/{file}" for name, (stage, file) in SOURCES.items()}
+    values = measures(results, sources)
     return {
         "patient": patient,
         "simulated": metrics["source"] == "simulate",
+        "sources": sources,
+        "rules": RULES,
         "more_frequent": _more_frequent(metrics["samples"]),
         "values": values,
         "undefined": {key: metrics["undefined"].get(key, "undefined") for key in METRICS if not values[key]["printed"]},
@@ -64,127 +100,59 @@ def build(metrics, digest):
         },
         "steps": list(STEPS),
         "methods": METHODS,
+        "baselines": {key: name for key, name in BASELINES.items() if values[f"baselines.{key}.auprc"]["printed"]},
         "rule": digest["rule"],
         "samples": samples,
+        "errors": [_sample(sample) for sample in digest["errors"]],
         "groups": {str(label): _tally([s for s in samples if s["pred"] == label]) for label in (1, 0)},
         "agreement": _agreement(samples),
         "changes": {method: _changes(samples, method) for method in METHODS},
+        "overall": {key: _overall(results["profiles"], decision) for key, decision in DECISIONS.items()},
+        "tests": {
+            rule: {"asks": text, "verdicts": {method: sanity["verdicts"][method][rule] for method in METHODS}}
+            for rule, text in sanity["rules"].items()
+        },
         "largest_delta": _largest_delta(samples),
-        "grade": _grade(metrics["samples"]),
+        "missed_seizures": _missed(results["latencies"]),
+        "grade": _grade(values),
     }
 
 
-def plain(value):
-    """Print a number with at most three decimals and no needless zeros: 120.0 is "120"."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
+def sides(interval):
+    """Return on which side of zero an interval lies, by its printed ends: above, below, or around (it holds zero)."""
+    low, high = number(interval["low"]), number(interval["high"])
+    return "above" if low > 0 else "below" if high < 0 else "around"
 
 
-def _fact(value, unit, file, place, form):
-    return {
-        "value": value,
-        "printed": None if value is None else form(value),
-        "unit": unit,
-        "file": file,
-        "place": place,
-    }
+def lookup(facts, key):
+    """Return what a key stands for, as a reader is shown it.
+
+    Returns
+    -------
+    dict
+        ``says`` (the fact in a few words), ``file`` that it comes from and ``place`` in it.
+    """
+    if key in facts["values"]:
+        known = facts["values"][key]
+        ends = f" ({known['interval']['low']} to {known['interval']['high']})" if known["interval"] else ""
+        return {"says": f"{known['printed'] or 'undefined'}{ends}", "file": known["file"], "place": known["place"]}
+    found, names = facts, key.split(".")
+    if names[0] in ("samples", "errors") and len(names) > 1:
+        found = {names[0]: {str(sample["sample"]): sample for sample in facts[names[0]]}}
+    for name in names:
+        found = found[name]
+    source = {"tests": "sanity", "overall": "profiles", "missed_seizures": "latencies", "grade": "metrics"}
+    source |= {"patient": "metrics", "simulated": "metrics", "more_frequent": "metrics", "undefined": "metrics"}
+    source |= {"baselines": "comparison"}
+    return {"says": _said(found), "file": facts["sources"][source.get(names[0], "digest")], "place": key}
 
 
-def _values(metrics, file):
-    """Return the numbers of `metrics`; keys are bare for the samples, else their part's name and a dot come first."""
-    rows = [*_sample_rows(metrics), *_event_rows(metrics["events"]), *_ranking_rows(metrics), *_fold_rows(metrics)]
-    return {key: _fact(value, unit, file, place, form) for key, place, value, unit, form in rows}
-
-
-def _sample_rows(metrics):
-    """Yield key, place, value, unit and printed form of what single samples say."""
-    for prefix, part in (("", "samples"), ("reference.", "reference_prevalence")):
-        for name in METRICS:
-            yield prefix + name, f"{part}.{name}", metrics[part][name], *FRACTION
-    samples = metrics["samples"]
-    other = samples["n"] - samples["seizure"]
-    for name in COUNTS:
-        yield name, f"samples.{name}", samples[name], "samples", str
-    yield "other", "samples.n - samples.seizure", other, "samples", str
-    yield "threshold", "samples.threshold", samples["threshold"], "probability", "{:.2f}".format
-    place = "max(samples.seizure, samples.n - samples.seizure) / samples.n"
-    yield "baseline", place, max(samples["seizure"], other) / samples["n"], *FRACTION
-
-
-def _event_rows(events):
-    """Yield the same of what whole seizures say; keys begin with ``events.``."""
-    for name in ("seizures", "detected"):
-        yield f"events.{name}", f"events.{name}", events[name], "seizures", str
-    missed = events["seizures"] - events["detected"]
-    yield "events.missed", "events.seizures - events.detected", missed, "seizures", str
-    yield "events.false_alarms", "events.false_alarms", events["false_alarms"], "events", str
-    for name in ("sensitivity", "precision", "f1"):
-        yield f"events.{name}", f"events.{name}", events[name], *FRACTION
-    rate = events["fp_per_24h"]
-    yield "events.fp_per_24h", "events.fp_per_24h", rate, "false positives per 24 h", "{:.1f}".format
-
-
-def _ranking_rows(metrics):
-    """Yield the same of the areas, each with the ends of its interval; keys begin with ``ranking.``."""
-    for name in ("auroc", "auprc"):
-        for end, tail in (("value", ""), ("low", ".low"), ("high", ".high")):
-            place = f"intervals.ranking.{name}.{end}"
-            yield f"ranking.{name}{tail}", place, metrics["intervals"]["ranking"][name][end], *FRACTION
-
-
-def _fold_rows(metrics):
-    """Yield the same of the folds: how many, their recordings, thresholds and networks; and the frames of an alarm."""
-    folds = metrics["folds"]
-    thresholds = [fold["threshold"] for fold in folds if fold["threshold"] is not None]
-    recordings = len({name for fold in folds for name in fold["held_out"]})
-    yield "folds.number", "folds", len(folds), "folds", str
-    yield "folds.recordings", "folds[].held_out", recordings, "recordings", str
-    for name, pick in (("lowest", min), ("highest", max)):
-        value = pick(thresholds) if thresholds else None
-        yield f"folds.{name}", f"{name} of folds[].threshold", value, "probability", "{:.2f}".format
-    for name, pick in (("fewest", min), ("most", max)):
-        networks, frames = pick(len(fold["networks"]) for fold in folds), pick(fold["alarm"]["k"] for fold in folds)
-        yield f"networks.{name}", f"{name} of folds[].networks", networks, "networks", str
-        yield f"frames.{name}", f"{name} of folds[].alarm.k", frames, "frames", str
-
-
-def _check_counts(samples, where):
-    """Hold the metrics against the confusion counts that they come from."""
-    tp, fn, fp, tn = (samples[name] for name in ("tp", "fn", "fp", "tn"))
-    if tp + fn != samples["seizure"] or tp + fn + fp + tn != samples["n"] or not samples["n"]:
-        raise FactError(f"{where}: TP {tp}, FN {fn}, FP {fp}, TN {tn} are not {samples['seizure']} of {samples['n']}")
-
-    f1, f1_other = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
-    weighted = ((tp + fn) * (f1 or 0) + (tn + fp) * (f1_other or 0)) / samples["n"]
-    rates = _ratio(tp + tn, samples["n"]), _ratio(tp, tp + fn), _ratio(tn, tn + fp)
-    wanted = dict(zip(METRICS, (*rates, f1, weighted), strict=True))
-    _check_given(samples, wanted, f"{where}: TP {tp}, FN {fn}, FP {fp}, TN {tn}")
-
-
-def _check_events(events):
-    """Hold the event scores against their counts, and the rate against the number of false alarms."""
-    seizures, detected, alarms = (events[name] for name in ("seizures", "detected", "false_alarms"))
-    where = f"events: {seizures} seizures, {detected} detected, {alarms} false alarms"
-    if not 0 <= detected <= seizures or alarms < 0:
-        raise FactError(f"{where}: impossible")
-    wanted = {
-        "sensitivity": _ratio(detected, seizures),
-        "precision": _ratio(detected, detected + alarms),
-        "f1": _ratio(2 * detected, seizures + detected + alarms),
-    }
-    _check_given(events, wanted, where)
-    if events["fp_per_24h"] is not None and bool(events["fp_per_24h"]) != bool(alarms):
-        raise FactError(f"{where}, but {events['fp_per_24h']} false positives per 24 h")
-
-
-def _check_given(scores, wanted, where):
-    for name, value in wanted.items():
-        found = scores[name]
-        if found is not None and not math.isclose(found, value or 0.0, abs_tol=1e-3):
-            raise FactError(f"{where} give {name} {value}, but it is {found}")
-
-
-def _ratio(part, whole):
-    return part / whole if whole else None
+def _said(found):
+    if isinstance(found, dict):
+        return "; ".join(f"{key}: {_said(value)}" for key, value in found.items()) or "none"
+    if isinstance(found, (list, tuple)):
+        return ", ".join(map(_said, found)) or "none"
+    return {"None": "none", "True": "yes", "False": "no"}.get(str(found), str(found))
 
 
 def _more_frequent(samples):
@@ -193,27 +161,9 @@ def _more_frequent(samples):
     return None if seizure == other else LABELS[int(seizure > other)].lower()
 
 
-def _check_folds(folds):
-    """Hold the folds against what the narrative says of them: no recording tested twice, or on its own threshold."""
-    seen = set()
-    for fold in folds:
-        held_out, inner = set(fold["held_out"]), set(fold["inner"])
-        if not inner:
-            raise FactError(f"fold {fold['fold']}: there is no inner recording to choose its threshold on")
-        if strange := [name for name in fold["networks"] if str(fold["fold"]) not in name.split("-")]:
-            raise FactError(f"fold {fold['fold']}: {strange} trained on what it holds out, as the names say")
-        for names, fault in ((seen, "in another fold too"), (inner, "inner too")):
-            if both := held_out & names:
-                raise FactError(f"fold {fold['fold']}: {sorted(both)} held out and {fault}")
-        seen |= held_out
-
-
 def _sample(sample):
     """Return a sample's facts: numbers printed, and what follows from them."""
-    p, threshold, pred = sample["p_seizure"], sample["threshold"], sample["pred"]
-    if (p > threshold and pred != 1) or (p < threshold and pred != 0):
-        raise FactError(f"sample {sample['sample']}: predicted {pred}, but p_seizure {p} against threshold {threshold}")
-    digits = 3
+    p, threshold, digits = sample["p_seizure"], sample["threshold"], 3
     # A reader compares the printed forms: they get as many digits as the comparison needs.
     while p != threshold and f"{p:.{digits}f}" == f"{threshold:.{digits}f}" and digits < 12:
         digits += 1
@@ -224,12 +174,13 @@ def _sample(sample):
         "start_s": plain(sample["start_s"]),
         "end_s": plain(sample["end_s"]),
         "true": sample["true"],
-        "pred": pred,
-        "correct": sample["true"] == pred,
+        "pred": sample["pred"],
+        "correct": sample["true"] == sample["pred"],
         "p_seizure": f"{p:.{digits}f}",
         "threshold": f"{threshold:.{digits}f}",
         "side": "above" if p > threshold else "below" if p < threshold else "at",
         "bands": {method: sample["strongest_band"][method] for method in METHODS},
+        "channels": {"ig": sample["strongest_channel"]["ig"]},
         "delta": None if delta is None else abs(delta),
         "files": sample["files"],
     }
@@ -270,6 +221,28 @@ def _changes(samples, method):
     return parts
 
 
+def _overall(profiles, decision):
+    """Return the band in which each method's mean relevance is highest, and of IG which bands speak for seizure.
+
+    Means are over steps and over all samples of a decision. IG is signed toward seizure; its highest band is the one
+    that speaks most for the decision. None where there is no such sample or no relevance for the decision.
+    """
+    sums, counts = {}, {}
+    for row in profiles:
+        if row["decision"] == decision and row["relevance"] != "":
+            key = row["method"], row["band"]
+            sums[key], counts[key] = sums.get(key, 0.0) + row["relevance"], counts.get(key, 0) + 1
+    means = {method: {band: sums[m, band] / counts[m, band] for m, band in sums if m == method} for method in METHODS}
+    sign = -1 if decision == DECISIONS["left"] else 1
+    highest = {}
+    for method, found in means.items():
+        toward = {band: value * (sign if method == "ig" else 1) for band, value in found.items()}
+        band = max(toward, key=toward.get, default=None)
+        highest[method] = band if band and toward[band] > 0 else None
+    speaks = {"for": [band for band, value in means["ig"].items() if value > 0]}
+    return {"highest": highest, "ig": speaks | {"against": [band for band, value in means["ig"].items() if value < 0]}}
+
+
 def _largest_delta(samples):
     """Return IG's largest convergence delta in size, over the samples, and the first sample that has it."""
     known = [(sample["delta"], sample["sample"]) for sample in samples if sample["delta"] is not None]
@@ -279,11 +252,20 @@ def _largest_delta(samples):
     return {"value": value, "printed": f"{value:.4f}" if value >= 0.0001 else "below 0.0001", "sample": sample}
 
 
-def _grade(samples):
-    """Grade a result by a fixed rule, so that no evaluative word is free."""
+def _missed(latencies):
+    return [
+        {"recording": row["recording"], "start_s": plain(row["start_s"]), "end_s": plain(row["end_s"])}
+        for row in latencies
+        if not row["detected"]
+    ]
+
+
+def _grade(values):
+    """Grade a result by a fixed rule, so that no evaluative word is free; a reader compares the printed forms."""
     limits = ", ".join(f"{word} from {limit:.2f}" for word, limit in GRADES)
     rule = f"sensitivity and specificity both count, and the lower decides: {limits}, weak below"
-    lower = [samples[name] for name in ("sensitivity", "specificity")]
-    if None in lower:
+    both = [values[name]["printed"] for name in ("sensitivity", "specificity")]
+    if None in both:
         return {"word": None, "rule": rule}
-    return {"word": next((word for word, limit in GRADES if min(lower) >= limit), "weak"), "rule": rule}
+    lower = min(map(number, both))
+    return {"word": next((word for word, limit in GRADES if lower >= limit), "weak"), "rule": rule}

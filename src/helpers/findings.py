@@ -1,6 +1,6 @@
 """What a narrative may say of the explained samples: each method's own findings, never one's for another's."""
 
-from helpers.facts import METHODS
+from helpers.measures import METHODS
 from helpers.wording import capital, counted, fixed, listed, literal, share, worded
 
 EXPLAINED = (
@@ -10,10 +10,13 @@ EXPLAINED = (
     "is no finding of another. For each frame, the band is named where a map is strongest on average. The bands are "
     "{bands}."
 )
+OVERALL = {"found": "Seizure Samples Found", "left": "Non-Seizure Samples Left Alone"}
 CAVEAT = (
     "_Fixed text:_ A strongest band says where a method finds what this model used in these samples. It says nothing "
-    "about how seizures arise, and no physiological meaning is read into it here; so few samples cannot stand for all."
+    "about how seizures arise, and no physiological meaning is read into it here; the few samples shown "
+    "cannot stand for all."
 )
+NAMED = 5  # seizures missed that are listed one by one
 SAW = "this [sample|spectrogram]"
 VERDICTS = {
     "true 1, predicted 1": f"[correctly identified|rightly recognised] {SAW} as containing seizure activity",
@@ -28,18 +31,62 @@ SIDES = {"above": "[lies|is] above", "below": "[lies|is] below", "at": "equals"}
 
 def observed(facts):
     """Return the parts of the section on the observed samples: which, how explained, and a bullet each."""
-    samples = facts["samples"]
     bands = listed([f"{band['printed'][:-1]}, {band['range']})" for band in facts["bands"].values()])
-    parts = [
-        worded(f"To [see|understand] how the model [decides|reaches its decisions], {_examined(samples)}.", "\n\n"),
+    examined = _examined(facts["samples"])
+    return [
+        worded(f"To [see|understand] how the model [decides|reaches its decisions], {examined}.", "\n\n"),
         fixed(f"_Fixed text:_ How they were chosen: {literal(facts['rule'].rstrip('.'))}."),
         fixed(EXPLAINED.format(bands=literal(bands)), before=" "),
+        *_bullets(facts["samples"], facts),
     ]
-    for number, sample in enumerate(samples):
+
+
+def _bullets(samples, facts):
+    parts = []
+    for at, sample in enumerate(samples):
         head, *rest = _bullet(sample, facts)
-        parts.append(worded(head, "\n*   " if number else "\n\n*   ", sample["sample"]))
+        parts.append(worded(head, "\n*   " if at else "\n\n*   ", sample["sample"]))
         parts += [worded(text, about=sample["sample"]) for text in rest]
     return parts
+
+
+def errors(facts):
+    """Return the parts of the section on errors: where they lie, and the clearest of each kind, explained."""
+    values = facts["values"]
+    missed, early = values["fn"]["value"], values["errors.early"]["value"]
+    if not missed + values["fp"]["value"]:
+        text = "[The model judged every held-out sample correctly|No held-out sample was judged wrongly], so there is"
+        return [worded(f"{text} no error to explain.", "\n\n"), *_lost(facts)]
+    parts = [worded(_early(missed, early), "\n\n")] if missed else []
+    parts += _lost(facts)
+    if not (number := len(facts["errors"])):
+        return parts
+    what = "error of its kind is" if number == 1 else "errors, one of each kind, are"
+    lead = f"[The clearest {what} examined in the same way|In the same way, the clearest {what} examined]:"
+    return [*parts, worded(lead, " " if parts else "\n\n"), *_bullets(facts["errors"], facts)]
+
+
+def _early(missed, early):
+    """Say how many of the missed seizure samples come before the first one found in their seizure."""
+    found = "before the first one found in"
+    if missed == 1:
+        return f"The only missed seizure sample {'comes' if early else 'does not come'} {found} its seizure."
+    if early == missed:
+        return f"All {missed} missed seizure samples come {found} their seizure."
+    if not early:
+        return f"None of the {missed} missed seizure samples comes {found} its seizure."
+    come = f"comes {found} its" if early == 1 else f"come {found} their"
+    return f"Of the {missed} missed seizure samples, {early} {come} seizure."
+
+
+def _lost(facts):
+    """Return a sentence that names the seizures that were missed as a whole, unless there are many."""
+    missed = facts["missed_seizures"]
+    if not 0 < len(missed) <= NAMED:
+        return []
+    spans = listed([f"{row['start_s']} to {row['end_s']} s of {literal(row['recording'])}" for row in missed])
+    many, were = ("s", "were") if len(missed) > 1 else ("", "was")
+    return [worded(f"[The model missed|Missed as a whole {were}] the seizure{many} at {spans}.")]
 
 
 def _examined(samples):
@@ -65,6 +112,8 @@ def _bullet(sample, facts):
     for at, (methods, bands) in enumerate(grouped(sample["bands"])):
         lead = "" if at else f"[For|In] this {pred.lower()} prediction, "
         yield _attribution(methods, bands, facts, lead)
+    if any(sample["channels"]["ig"]):
+        yield _channel(sample["channels"]["ig"], facts)
 
 
 def grouped(by_method):
@@ -84,10 +133,7 @@ def _subject(methods):
 def _attribution(methods, bands, facts, lead):
     """Say where `methods`, which agree, are strongest at t0, t1 and t2; None among `bands` is a map of zeros."""
     subject, one = _subject(methods)
-    steps = {}
-    for step, band in zip(facts["steps"], bands, strict=True):
-        steps.setdefault(band, []).append(step)
-    when = {band: "all three steps" if len(at) == 3 else listed(at) for band, at in steps.items()}
+    when = _when(bands, facts)
     zero = when.pop(None, None)
     opened = (lambda text: lead + text) if lead else capital
     if not when:
@@ -103,6 +149,22 @@ def _attribution(methods, bands, facts, lead):
     return f"{lead}[{said}]{tail}."
 
 
+def _when(names, facts):
+    """Return ``{name: "t0 and t2"}`` of what is named at t0, t1 and t2."""
+    steps = {}
+    for step, name in zip(facts["steps"], names, strict=True):
+        steps.setdefault(name, []).append(step)
+    return {name: "all three steps" if len(at) == 3 else listed(at) for name, at in steps.items()}
+
+
+def _channel(channels, facts):
+    when = _when(channels, facts)
+    zero = when.pop(None, None)
+    said = listed([f"{literal(channel)} at {at}" for channel, at in when.items()])
+    tail = f"; at {zero}, no channel speaks for the decision" if zero else ""
+    return f"[By IG, the strongest channel is|IG's strongest channel is] {said}{tail}."
+
+
 def analysis(facts):
     """Return the parts of the section on bands: tallies, agreement, changes and completeness, all computed."""
     bullets = []  # (head, what it is about, sentences)
@@ -113,17 +175,18 @@ def analysis(facts):
             texts = [_most(methods, top, group["frames"], facts) for methods, top in grouped(tops)]
             bullets.append((head, label, texts))
     if pairs := [row for row in facts["agreement"] if row["of"]]:
-        bullets.append(("Agreement Between Methods", None, [_agreement(pairs)]))
+        frames = sum(group["frames"] for group in facts["groups"].values())
+        bullets.append(("Agreement Between Methods", None, [_agreement(pairs, frames)]))
     texts = [_change(methods, what) for methods, what in grouped(facts["changes"])]
     bullets.append(("Change Over Time", None, texts))
-    if delta := facts["largest_delta"]:
-        where = "" if delta["printed"].startswith("below") else f", [for|in] Sample {delta['sample']}"
-        text = (
-            "IG's largest convergence delta [here|over these samples], by which its attributions miss the change in "
-            f"log-odds that they should add up to, is {delta['printed']} in size{where}."
+    for key, name in OVERALL.items():
+        number, whole = (
+            facts["values"][at]["value"] for at in (f"overall.{key}.n", {"found": "tp", "left": "tn"}[key])
         )
-        bullets.append(("Completeness of IG", None, [text]))
-    parts = [worded("[Taken together|Side by side], the maps of these samples show the following:", "\n\n")]
+        if texts := _overall(facts["overall"][key], facts) if number else None:
+            said = f"All {name} ({number})" if number == whole else f"{name} ({number} of {whole})"
+            bullets.append((said, key, texts))
+    parts = [worded("[Taken together|Side by side], the maps show the following:", "\n\n")]
     for number, (head, about, (first, *rest)) in enumerate(bullets):
         parts.append(worded(f"**{head}:** {first}", "\n*   " if number else "\n\n*   ", about))
         parts += [worded(text, about=about) for text in rest]
@@ -157,14 +220,30 @@ def _most(methods, top, frames, facts):
     return f"{capital(subject)} {verb} {said}."
 
 
-def _agreement(pairs):
+def _overall(overall, facts):
+    """Return where each method's mean relevance is highest over all samples of a decision, and what IG's signs say."""
+    texts = []
+    for methods, band in grouped(overall["highest"]):
+        if band:
+            subject, _ = _subject(methods)
+            texts.append(f"The mean relevance of {subject} is highest in {literal(facts['bands'][band]['printed'])}.")
+    signs = {
+        side: [literal(facts["bands"][band]["printed"]) for band in overall["ig"][side]] for side in ("for", "against")
+    }
+    said = [
+        f"{listed(bands)} {'speak' if len(bands) > 1 else 'speaks'} {side} seizure"
+        for side, bands in signs.items()
+        if bands
+    ]
+    if said:
+        texts.append(f"[By IG, on average|On average, by IG], {listed(said)}.")
+    return texts
+
+
+def _agreement(pairs, frames):
     lead = "[The same band is strongest|The strongest band is the same] for"
-    if (
-        len(pairs) == len(METHODS)
-        and len({row["of"] for row in pairs}) == 1
-        and all(r["same"] == r["of"] for r in pairs)
-    ):
-        return f"{lead} all three methods in all {counted(pairs[0]['of'], 'frame')}."
+    if {n for row in pairs for n in (row["same"], row["of"])} == {frames}:  # no map of zeros leaves a frame out
+        return f"{lead} all three methods in all {frames} frames."
     said = [
         f"{listed([METHODS[method] for method in row['methods']])} in {row['same']} of {counted(row['of'], 'frame')}"
         for row in pairs

@@ -11,11 +11,13 @@ from pathlib import Path
 import jinja2
 import pypandoc
 
-from helpers import files, tables
+from helpers import files, proofs, tables
+from helpers.proofs import escape
 from helpers.tables import SCORES, shown
 
 QUARTO = (1, 7)  # the oldest Quarto that renders the article as it is meant
 READER = "--from=markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars"
+STYLES = ("claims.css", "study.scss")  # that Quarto reads beside the article
 TEMPLATES = Path(__file__).parent / "templates"
 PICTURES = {
     "acquire": ["timeline.png", "traces.png"],
@@ -96,6 +98,8 @@ def compose(patient, title):
         "sanity": sanity,
         "narrative": read("narrate", "narrative.md").strip(),
         "claims": claims,
+        "facts": read("narrate", "facts.json"),
+        "wordings": _wordings(claims),
         "verdicts": _verdicts([row["verdict"] for row in claims]),
         "model": read("narrate", "model.json"),
         "pictures": _pictures(patient, digest, [*pages, *(row["file"] for row in errors)], bool(sanity["truth"])),
@@ -158,6 +162,12 @@ def _verdicts(given):
     return [f"{given.count(verdict)} {VERDICTS.get(verdict, verdict)}" for verdict in order]
 
 
+def _wordings(claims):
+    """Count the sentences in the model's own words, and those of its sentences that were refused."""
+    own = sum(row["wording"] == proofs.MODEL for row in claims)
+    return {"own": own, "refused": sum(int(row["refused"]) for row in claims)}
+
+
 def _pictures(patient, digest, pages, simulated):
     found = {name: files.made_by(patient, stage, name) for stage, names in PICTURES.items() for name in names}
     found |= {name: files.made_by(patient, "evaluate", f"pages/{name}") for name in pages}
@@ -190,9 +200,12 @@ def render_study(context, folder):
     ------
     RuntimeError
         If the renderer fails or a cross-reference leads nowhere; the message is the renderer's.
+    ValueError
+        If the narrative, its claims and its facts do not fit together.
     """
-    beside = context["pictures"] | {"study.scss": TEMPLATES / "study.scss"}
-    source = _fill("index.qmd.j2", context, Path(folder) / "index.qmd")
+    beside = context["pictures"] | {name: TEMPLATES / name for name in STYLES}
+    told = proofs.narrated(context["narrative"], context["claims"], context["facts"], _anchors(context))
+    source = _fill("index.qmd.j2", context | {"told": told}, Path(folder) / "index.qmd")
     _lay(beside, folder)
     version = quarto_version()
     full = version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
@@ -211,6 +224,11 @@ def render_study(context, folder):
     return f"Quarto {version}" if full else "pandoc"
 
 
+def _anchors(context):
+    """Return the figures and tables that the article will have: which, depends on the study."""
+    return set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", _text("index.qmd.j2", context | {"told": ""})))
+
+
 def quarto_version():
     """Return the version that the Quarto on PATH gives, or None where there is none."""
     return _run(["quarto", "--version"]).strip() if shutil.which("quarto") else None
@@ -220,7 +238,8 @@ def _render_plain(scratch, name, banner):
     # A warning is a failure here: a picture that cannot be embedded is only warned of.
     command = [f"{Path(pypandoc.__file__).parent}/files/pandoc", name, READER, "--to=html5", "--standalone"]
     command += ["--embed-resources", "--fail-if-warnings", "--mathml", "--wrap=none", "--toc", "--toc-depth=3"]
-    command += [f"--template={TEMPLATES / 'plain.html'}", f"--css={TEMPLATES / 'plain.css'}"]
+    command += [f"--template={TEMPLATES / 'plain.html'}"]
+    command += [f"--css={TEMPLATES / style}" for style in ("plain.css", "claims.css")]
     command += [f"--lua-filter={TEMPLATES / 'plain.lua'}", f"--variable=banner:{banner}", "--output=index.html"]
     _run(command, scratch)
 
@@ -249,6 +268,11 @@ def _lay(sources, folder):
 
 
 def _fill(template, context, path):
+    files.write_text(path, _text(template, context))
+    return path
+
+
+def _text(template, context):
     # An undefined name raises: a hole in a report must not look like a short sentence.
     world = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -260,35 +284,15 @@ def _fill(template, context, path):
         comment_end_string="##}",
     )
     # Jinja's own float filter makes 0.0 of what is no number; Python's raises.
-    world.filters.update(md=escape, quoted=_quoted, harmless=harmless, float=float, spanned=tables.spanned)
-    labels = {"labels": SCORES, "area_labels": tables.AREAS, "event_labels": tables.EVENTS}
-    files.write_text(path, world.get_template(template).render(context, **labels))
-    return path
-
-
-def escape(text):
-    """Escape what Markdown would take for markup in a name that comes from a file."""
-    return re.sub(r"([!-&*+<=>?@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
+    world.filters.update(md=escape, quoted=_quoted, tame=proofs.tame, power=_power, float=float, spanned=tables.spanned)
+    labels = {"labels": SCORES, "area_labels": tables.AREAS, "event_labels": tables.EVENTS, "own_mark": proofs.OWN}
+    return world.get_template(template).render(context, **labels)
 
 
 def _quoted(text):
     return re.sub(r'(["\\&])', r"\\\1", text)
 
 
-def harmless(text):
-    """Return a narrative whose headings (one level down), lists, emphasis and words of code work, and no more.
-
-    The text is a model's: HTML, links, pictures, references, blocks of code and Quarto's shortcodes in it are shown
-    as they stand, never followed.
-    """
-    return "\n".join(map(_harmless_line, text.splitlines()))
-
-
-def _harmless_line(line):
-    mark, rest = re.fullmatch(r"(#{1,5} +|\s*(?:[-*]|\d+\.) +)?(.*)", line).groups()
-    # What is escaped already stays so, and so does a word of code; a line that starts like a rule, a fence or a
-    # metadata block gets a backslash.
-    kept, markup = r"\\[!-/:-@\[-`{-~]|`\w[\w ./:+-]*`", r"[$&+<=>@\[\\\]^`{|}~#!]"
-    rest = re.sub(f"({kept})|({markup})", lambda match: match[1] or "\\" + match[2], rest)
-    rest = re.sub(r"^(\s*)([-:%])", r"\1\\\2", rest)
-    return ("#" if (mark or "").startswith("#") else "") + (mark or "") + rest
+def _power(text):
+    """Return a power as Markdown: "10^47" with its exponent raised."""
+    return re.sub(r"\^(\d+)$", r"^\1^", text) if re.fullmatch(r"\d+(\^\d+)?", text) else escape(text)

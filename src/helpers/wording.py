@@ -87,7 +87,7 @@ def listed(items):
 
 def counted(number, noun):
     """Return "1 frame" or "2 frames"."""
-    return f"{number} {noun}" if int(number) == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if str(number) == "1" else f"{number} {noun}s"
 
 
 def share(part, whole):
