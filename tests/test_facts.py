@@ -381,7 +381,6 @@ def test_a_sample():
         "side": "above",
         "bands": {"gradcam": ["B1", "B1", "B5"], "gradcampp": ["B1", "B1", "B5"], "ig": ["B2", "B2", "B2"]},
         "channels": {"ig": [None, "C3", "C3"]},
-        "delta": 0.0003,
         "files": [],
     }
 
@@ -403,13 +402,6 @@ def test_groups_agreement_and_changes():
     assert [row["methods"] for row in known["agreement"]][1] == ["gradcam", "ig"]
     assert known["changes"]["gradcam"] == {"changes": [57, 80], "stays": [3], "unknown": [4]}
     assert known["changes"]["ig"] == {"changes": [4], "stays": [57, 3], "unknown": [80]}
-
-
-def test_the_largest_delta_is_the_largest_in_size():
-    assert built()["largest_delta"] == {"value": 0.0012, "printed": "0.0012", "sample": 80}
-    one = make_sample(1, 1, 0.9, (["B1"] * 3,) * 3, delta=-0.00009)
-    assert built(digest=made_up.make_digest([one]))["largest_delta"]["printed"] == "below 0.0001"
-    assert built(digest=made_up.make_digest([one | {"convergence_delta": None}]))["largest_delta"] is None
 
 
 def test_missed_seizures_are_those_not_detected():
@@ -522,7 +514,7 @@ def test_none_everywhere():
     }
     known = facts.build(results)
     assert known["baselines"] == {} and known["missed_seizures"] == [] and known["errors"] == []
-    assert known["largest_delta"] is known["grade"]["word"] is None and known["more_frequent"] == "seizure"
+    assert known["grade"]["word"] is None and known["more_frequent"] == "seizure"
     assert all(row["of"] == 0 for row in known["agreement"])
     assert known["groups"]["1"] == {"samples": [], "frames": 0, "counts": made_up.methods({}, {}, {})}
     assert known["groups"]["0"]["counts"] == made_up.methods({}, {}, {}) and known["groups"]["0"]["frames"] == 3
@@ -582,7 +574,7 @@ LOOKED_UP = {
         "evaluate/comparison.json",
         "baselines",
     ),
-    "largest_delta.sample": ("80", "explain/digest.json", "largest_delta.sample"),
+    "passed.ig": ("2, 3", "explain/sanity.json", "passed.ig"),
     "bands.B1.printed": ("B1 (delta)", "explain/digest.json", "bands.B1.printed"),
     "bands.B1.range": ("0.5–4 Hz", "explain/digest.json", "bands.B1.range"),
 }

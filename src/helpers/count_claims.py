@@ -259,7 +259,11 @@ READERS = [
         _per_100,
     ),
     (r"(?:MODEL )?FIND (?P<k>[\d.]+PCT) SEIZ|(?P<k_>[\d.]+PCT) SEIZ FIND", _rate),
-    (r"(?:MODEL )?(?:CORRECTLY )?JUDGE (?:CORRECTLY )?(?P<k>[\d.]+PCT) (?:ALL )?SAMPLES(?: CORRECTLY)?", _accuracy),
+    (
+        r"(?:MODEL )?(?:CORRECTLY )?JUDGE (?:CORRECTLY )?(?P<k>[\d.]+PCT) (?:ALL )?(?:SAMPLES|SINGLE)(?: CORRECTLY)?",
+        _accuracy,
+    ),
+    (r"(?P<k>[\d.]+PCT) (?:ALL )?(?:SAMPLES|SINGLE) (?:CORRECTLY JUDGE|JUDGE CORRECTLY)", _accuracy),
     (rf"(?P<end>HIGHEST|lowest) (?:FOLD_THRESHOLDS|THRESHOLD) (?P<k>{NUMBER})", _extreme),
     (r"ALL (?P<n>\d+)(?P<k>) EARLY\b", _early),
     (r"ONLY (?P<only>MISS) SEIZ (?P<early>EARLY_NOT|EARLY)", _early),
@@ -290,7 +294,7 @@ READERS = [
     (r"(?P<k>\d+)(?: TO (?P<most>\d+))? NETWORKS DECIDE_TOGETHER", _span("networks")),
     (r"(?:ALL )?(?:OF )?(?P<k>\d+) FOLDS", _number("folds.number")),
     (r"(?P<k>\d+) RECORDINGS", _number("folds.recordings")),
-    (rf"FOLD_THRESHOLDS (?P<low>{NUMBER}) TO (?P<high>{NUMBER})", _thresholds),
+    (rf"(?:(?:ALL )?FOLDS ,? ?)?FOLD_THRESHOLDS (?P<low>{NUMBER}) TO (?P<high>{NUMBER})", _thresholds),
     (r"ALARMS (?:ABOVE )?(?P<k>\d+)(?: TO (?P<most>\d+))? FRAMES", _span("frames")),
     (
         r"(?:ALL )?(?:SAMPLES )*3 (?P<k>\d+)-s FRAMES"
@@ -303,3 +307,4 @@ READERS = [
     (r"(?P<k>\d+) SAMPLES", _number("n")),
     (rf"(?P<k>\d+) (?P<kind>{CLASS})\b", _total),
 ]
+READERS = [(rf"(?<![\w.#−-])(?:{pattern})(?![\w#])", prove) for pattern, prove in READERS]

@@ -70,7 +70,8 @@ def build(results):
         ``steps``, ``methods``, ``rules`` of what may be said; ``samples`` and ``errors`` (the clearest ones), each
         sample with its bands and channels, and ``rule``, by which samples were chosen; ``groups`` (a tally of strongest
         bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2), ``overall``
-        (bands over all samples decided rightly), ``tests`` of the explanations (rule → verdict by method),
+        (bands over all samples decided rightly), ``tests`` of the explanations (rule → verdict by method) and how many
+        each method ``passed`` of those it was put to,
         ``baselines``, ``missed_seizures``, ``grade``, and ``more_frequent`` (the class of more samples, None if both
         have as many).
 
@@ -112,7 +113,7 @@ def build(results):
             rule: {"asks": text, "verdicts": {method: sanity["verdicts"][method][rule] for method in METHODS}}
             for rule, text in sanity["rules"].items()
         },
-        "largest_delta": _largest_delta(samples),
+        "passed": {method: _passed(sanity["verdicts"][method]) for method in METHODS},
         "missed_seizures": _missed(results["latencies"]),
         "grade": _grade(values),
     }
@@ -141,7 +142,13 @@ def lookup(facts, key):
         found = {names[0]: {str(sample["sample"]): sample for sample in facts[names[0]]}}
     for name in names:
         found = found[name]
-    source = {"tests": "sanity", "overall": "profiles", "missed_seizures": "latencies", "grade": "metrics"}
+    source = {
+        "tests": "sanity",
+        "passed": "sanity",
+        "overall": "profiles",
+        "missed_seizures": "latencies",
+        "grade": "metrics",
+    }
     source |= {"patient": "metrics", "simulated": "metrics", "more_frequent": "metrics", "undefined": "metrics"}
     source |= {"baselines": "comparison"}
     return {"says": _said(found), "file": facts["sources"][source.get(names[0], "digest")], "place": key}
@@ -167,7 +174,6 @@ def _sample(sample):
     # A reader compares the printed forms: they get as many digits as the comparison needs.
     while p != threshold and f"{p:.{digits}f}" == f"{threshold:.{digits}f}" and digits < 12:
         digits += 1
-    delta = sample["convergence_delta"]
     return {
         "sample": sample["sample"],
         "recording": sample["recording"],
@@ -181,7 +187,6 @@ def _sample(sample):
         "side": "above" if p > threshold else "below" if p < threshold else "at",
         "bands": {method: sample["strongest_band"][method] for method in METHODS},
         "channels": {"ig": sample["strongest_channel"]["ig"]},
-        "delta": None if delta is None else abs(delta),
         "files": sample["files"],
     }
 
@@ -243,13 +248,10 @@ def _overall(profiles, decision):
     return {"highest": highest, "ig": speaks | {"against": [band for band, value in means["ig"].items() if value < 0]}}
 
 
-def _largest_delta(samples):
-    """Return IG's largest convergence delta in size, over the samples, and the first sample that has it."""
-    known = [(sample["delta"], sample["sample"]) for sample in samples if sample["delta"] is not None]
-    if not known:
-        return None
-    value, sample = max(known, key=lambda pair: pair[0])
-    return {"value": value, "printed": f"{value:.4f}" if value >= 0.0001 else "below 0.0001", "sample": sample}
+def _passed(verdicts):
+    """Return how many tests a method passed, and how many it was put to."""
+    taken = [verdict for verdict in verdicts.values() if verdict is not None]
+    return [sum(taken), len(taken)]
 
 
 def _missed(latencies):

@@ -31,7 +31,8 @@ _TOKEN = re.compile(rf"(?<![\w]){NUMBER}(?![\w-])|[^\s,;:().]+|[,;:()]")
 
 
 # What "under" and "over" may stand before without saying less or more: "under IG", "over all folds".
-_OVER = r"\d+ FRAMES|MODEL|GRADCAM|GRADCAMPP|IG|ALLMETHODS|RANDOM_WEIGHTS|T012|WITHIN|FOLDS|SEIZ|FIND SEIZ|OTHER|RANDOM"
+_OVER = r"\d+ FRAMES|\d+ FOLDS|MODEL|GRADCAM|GRADCAMPP|IG|ALLMETHODS|RANDOM_WEIGHTS|T012|WITHIN|FOLDS|SEIZ"
+_OVER += "|FIND SEIZ|OTHER|RANDOM"
 
 
 def agrees(said, printed, value=None):
@@ -96,10 +97,14 @@ def canonical(sentence, facts):
         raise Unclear(strange)
     text = " ".join(text.replace("’", "'").replace("*", "").lower().split())
     text = re.sub(r"(?<=\d)–(?=[−\d])", " to ", text)
-    text = re.sub(r"\bone (?=false|seizure|non-seizure|whole|of the \d)|(?<=in )one(?=[.,;]|$)", "1 ", text)
+    text = re.sub(r"(?<!every )\bone (?=false|seizure|non-seizure|whole|of the \d)|(?<=in )one(?=[.,;]|$)", "1 ", text)
     text = text.replace("n't ", " not ").replace("compared with", "versus").replace("in contrast to", "versus")
     text = re.sub(r"(?<=\d) ?(?:seconds|secs?)\b", " s", text)
-    text = re.sub(rf"\blimits? (?:of |are |at )?({NUMBER})(?: s)? and ({NUMBER})", r"interval \1 to \2", text)
+    text = re.sub(
+        rf"\b(?:limits?|bounds)(?: of its interval)? (?:of |are |at |being )?({NUMBER})(?: s)? and ({NUMBER})",
+        r"interval \1 to \2",
+        text,
+    )
     text = re.sub(
         r"\b(?:only|just|exactly) (?=\d)|(?<=a )single(?= false)", "", text.replace("a single false", "1 false")
     )
@@ -109,7 +114,7 @@ def canonical(sentence, facts):
     text = re.sub(rf"\b(?:{'|'.join(map(re.escape, _SPELLED))})\b", lambda match: _SPELLED[match.group()], text)
     text = re.sub(rf"between ({NUMBER}) and ({NUMBER})", r"\1 to \2", text)
     for meaning, said in _MEANINGS:
-        text = said.sub(f" {meaning} ", text)
+        text = " ".join(said.sub(f" {meaning} ", text).split())
     tokens = _TOKEN.findall(re.sub(r"\ue000(\d+)\ue001", lambda match: f" {names[int(match[1])]} ", text))
     text = re.sub(r"[,;](?: [,;])+", lambda match: ";" if ";" in match.group() else ",", " ".join(_kept(tokens)))
     text = re.sub(rf"\b(?:BELOW|ABOVE) (?=(?:{_OVER})\b)", "", text)

@@ -20,14 +20,14 @@ KEPT = r"\\[!-/:-@\[-`{-~]|`\w[\w ./:+-]*`"
 # Where a reader of the article sees a fact: the first pattern that its key matches, and figures and tables in order.
 SEEN = {
     r"(?:samples|errors)\.(\d+)\..*": r"fig-sample\1",
-    r"samples|(?:groups|changes)\..*|agreement|largest_delta.*": "tbl-strongest",
+    r"samples|(?:groups|changes)\..*|agreement": "tbl-strongest",
     r"missed_seizures|errors\..*": "fig-probability",
     r"bands.*": "tbl-bands",
     r"tests\.planted truth\.(?!verdicts).*": "tbl-truth",
     r"tests\.(?:random weights|permuted labels|stability)\.(?!verdicts).*": "fig-randomised",
     r"tests\.(?:deletion|insertion)\.(?!verdicts).*": "fig-deletion",
     r"tests\.completeness\.ig": "",  # in the text alone
-    r"tests.*": "tbl-verdicts",
+    r"tests.*|passed.*": "tbl-verdicts",
     r"overall.*": "fig-profiles",
     r"audit.*": "tbl-audit",
     r"baselines\.\w+\.ahead_.*": "tbl-ahead",

@@ -16,8 +16,8 @@ _SPELLED = re.compile(
 
 
 def open_to_words(sentence):
-    """Tell whether a sentence may be said in other words: what stands in bold is a form to be kept."""
-    return not sentence.startswith("**") or _head(sentence) != sentence and "**Sample" in sentence
+    """Tell whether a sentence may be said in other words: a metric with its meaning, and a test's question, stay."""
+    return not sentence.startswith("**") or bool(_head(sentence)) and "(This " not in sentence
 
 
 def _head(sentence):

@@ -79,6 +79,7 @@ class Reading:
         self.scope, self.scopes = "", []  # last said; said without a number
         self.audited = False  # whether a difference is one of the leakage audit
         self.baselines, self.early = [], ""
+        self.by = False  # whether a difference was said ("higher by 0.0532"), so that no other side is needed
         self.key = None  # of the last number: an interval belongs to it
 
     def number(self, said, score, scope, gap):
@@ -107,7 +108,7 @@ class Reading:
         )
 
 
-_INTERVAL = re.compile(rf"(?:\( )?(?:, )?(?:CI )?(?:GAP )?(?:, )?({NUMBER}) TO ({NUMBER})(?: s)?(?: \))?")
+_INTERVAL = re.compile(rf"(?:\( )?(?:, )?(?:CI )?(?:GAP )?(?:, )?({NUMBER})(?: s)? TO ({NUMBER})(?: s)?(?: \))?")
 
 
 def read(text, facts):
@@ -218,6 +219,7 @@ def _segment(segment, reading, gap):
                     raise Unclear(f"a difference of {token}")
                 scope = ""
             reading.number(token, score, scope, by)
+            reading.by = reading.by or tokens[at - 1] == "BY"
             reading.waiting = [waiting for waiting in reading.waiting if waiting != score]
         elif (
             token in ("s", "PER_24H")
@@ -259,7 +261,9 @@ def _compared(text, reading):
     plain = " ".join(re.sub(r"[(),]", " ", text).split())
     for clause in plain.split(" ; "):
         verbs = re.findall(r"\b(?:EXCEED|HIGHER|LOWER|AHEAD|BEHIND)\b", clause)
-        if not verbs:
+        if not verbs or reading.by and len(verbs) == 1 and "THAN" not in clause and verbs[0] in ("HIGHER", "LOWER"):
+            said = [entry for entry in reading.found if re.fullmatch(NUMBER, str(entry[1]))]
+            found += [(key, _HIGHER[verbs[0]], _sign(printed)) for key, printed, _ in said[-1:] if verbs]
             continue
         if len(verbs) != 1:
             raise Unclear(clause)
@@ -273,6 +277,11 @@ def _compared(text, reading):
         " ",
         text,
     )
+
+
+def _sign(printed):
+    value = number(printed) if re.fullmatch(NUMBER, str(printed)) else 0
+    return (value > 0) - (value < 0)
 
 
 def _sided_of(names):

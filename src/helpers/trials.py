@@ -75,19 +75,10 @@ def _figures(rule, values):
             yield f"{FIGURES[rule].format(each=listed(said), chance=chance)}."
 
 
-def tally(tests):
-    """Return how many tests each method passed, of those that it was put to: method → (passed, taken)."""
-    found = {}
-    for method in METHODS:
-        taken = [test["verdicts"][method] for test in tests.values() if test["verdicts"][method] is not None]
-        found[method] = (sum(taken), len(taken))
-    return found
-
-
 def total(facts):
     """Return how many tests each method passed."""
     said = []
-    for method, (passed, taken) in tally(facts["tests"]).items():
+    for method, (passed, taken) in facts["passed"].items():
         if taken:
             of = {"all": f"all {taken}", "none": f"none of {taken}"}.get(share(passed, taken), f"{passed} of {taken}")
             said.append(f"{METHODS[method]} passes {of}{' tests' if not said else ''}")
