@@ -13,7 +13,7 @@ export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help study load benchmark-data benchmark-explain baselines ablation test lab check lock clean
+.PHONY: help study load benchmark-data benchmark-explain benchmark-narrate baselines ablation test lab check lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ benchmark-data: .venv/installed  ## measure reading, fetching and preprocessing 
 
 benchmark-explain: .venv/installed  ## measure explaining all samples of sim08, studied before, into output/benchmark/explain.json
 	@python tests/benchmark_explain.py
+
+benchmark-narrate: .venv/installed  ## have 200 made-up studies told and read again, into output/benchmark/narrate.json (about an hour and a half)
+	@python tests/benchmark_narrate.py
 
 # braindecode's own requirements are not all needed, and some do not install beside this torch.
 baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about an hour)

@@ -574,7 +574,7 @@ LOOKED_UP = {
         "evaluate/comparison.json",
         "baselines",
     ),
-    "passed.ig": ("2, 3", "explain/sanity.json", "passed.ig"),
+    "passed.ig": ("5, 8", "explain/sanity.json", "passed.ig"),
     "bands.B1.printed": ("B1 (delta)", "explain/digest.json", "bands.B1.printed"),
     "bands.B1.range": ("0.5–4 Hz", "explain/digest.json", "bands.B1.range"),
 }

@@ -29,19 +29,17 @@ OUTCOMES = {
     ("OTHER", "JUDGE SEIZURE"): "fp",
     ("OTHER", "TAKE SEIZURE"): "fp",
     ("OTHER", "MISTAKE SEIZURE"): "fp",
-    ("SEIZURES", "FIND"): "events.detected",
-    ("SEIZURES", "MISS"): "events.missed",
-    ("SEIZURES", "NOT_FIND"): "events.missed",
-}
-OUTCOMES |= {
     ("SEIZ", "JUDGE CORRECTLY SEIZURE"): "tp",
     ("SEIZ", "JUDGE WRONGLY NONSEIZURE"): "fn",
     ("OTHER", "JUDGE CORRECTLY NONSEIZURE"): "tn",
     ("OTHER", "CORRECTLY LEFT"): "tn",
     ("OTHER", "JUDGE WRONGLY SEIZURE"): "fp",
     ("OTHER", "TAKE WRONGLY SEIZURE"): "fp",
+    ("SEIZURES", "FIND"): "events.detected",
+    ("SEIZURES", "MISS"): "events.missed",
+    ("SEIZURES", "NOT_FIND"): "events.missed",
 }
-_OUTCOMES = {(kind, frozenset(said.split())): key for (kind, said), key in OUTCOMES.items()}
+OUTCOMES = {(kind, frozenset(said.split())): key for (kind, said), key in OUTCOMES.items()}  # in any order
 TOTALS = {"SEIZ": "seizure", "OTHER": "other", "SEIZURES": "events.seizures"}
 ADVERB = r"(?:CORRECTLY |WRONGLY )"
 ACT = rf"(?:{ADVERB}?(?:{VERB}))"
@@ -81,7 +79,7 @@ class Counting:
 
     def outcome(self, number, verb):
         verb = verb if re.search(VERB, verb) else f"{self.verb} {verb}".strip()
-        key = _OUTCOMES.get((self.kind, frozenset(verb.split())))
+        key = OUTCOMES.get((self.kind, frozenset(verb.split())))
         self.verb = re.search(VERB, verb).group() if re.search(VERB, verb) else ""
         whole = self.values[self.total]["value"]
         said = whole - self.last if number == "REST" else _value(number, whole)

@@ -84,11 +84,21 @@ def _tallied(clause, known, group, found):
             if match and not re.search(rf"B\d {match[1]} FRAMES|OF {match[1]} FRAMES", clause):
                 whole(match[1])
     return re.sub(
-        rf"WHO|{BAND}|\b\d+\b|\b(?:FRAMES|TIMES|TWICE|ONCE|ALL|OF|STRONGEST_OFTEN|STRONGEST|EQUALLY_OFTEN|ZERO|MAPS"
+        rf"WHO|{BAND}|\b\d+\b|\b(?:FRAMES|TIMES|TWICE|ONCE|ALL|OF|STRONGEST_OFTEN|STRONGEST|EQUALLY_OFTEN|ZERO"
+        rf"|DECIDE_TOGETHER|MAPS"
         rf"|NAME)\b",
         " ",
         clause,
     )
+
+
+_ONE, _AGREE = rf"({METHOD})", r"(?: ,)?(?: AGREE| NAME EQUAL| EQUAL)?(?: STRONGEST)?"
+_SAME = r"(?:\( )?(\d+)(?: OF (\d+))?(?: FRAMES)?(?: \))?"
+AGREED = (
+    (rf"(\d+) OF (\d+) FRAMES , {_ONE} , {_ONE}(?: AGREE| NAME EQUAL| EQUAL)(?: STRONGEST)?", (3, 4, 1, 2)),
+    (rf"{_ONE} , {_ONE}{_AGREE} {_SAME}", (1, 2, 3, 4)),
+    (rf"{_ONE} AGREE(?: NAME)? {_ONE}(?: STRONGEST)? {_SAME}", (1, 2, 3, 4)),
+)
 
 
 def read_agreement(text, facts, about):
@@ -96,36 +106,26 @@ def read_agreement(text, facts, about):
     if "AGREE" not in text and not re.search(r"EQUAL STRONGEST|STRONGEST EQUAL", text):
         return [], text
     pairs = {frozenset(row["methods"]): row for row in facts["agreement"]}
-    found, rest = [], text
-    together = re.search(r"ALLMETHODS ALL (\d+) FRAMES", text)
-    if together:
-        for row in pairs.values():
-            found.append(("agreement", (int(together[1]),) * 2, (row["same"], row["of"])))
+    if together := re.search(r"ALLMETHODS ALL (\d+) FRAMES", text):
+        every = int(together[1])
+        found = [("agreement", (every, every), (row["same"], row["of"])) for row in pairs.values()]
         return found, re.sub(r"ALLMETHODS|ALL|\d+|FRAMES|AGREE|STRONGEST|EQUAL", " ", text)
-    pair, last = rf"({METHOD}) , ({METHOD})", None
-    forms = [rf"{pair}(?: ,)?(?: AGREE| NAME EQUAL)?(?: STRONGEST)? (?:\( )?(\d+)(?: OF (\d+))?(?: FRAMES)?(?: \))?"]
-    forms.append(
-        rf"(?P<k>\d+) OF (?P<of>\d+) FRAMES , ({METHOD}) , ({METHOD})(?: AGREE| NAME EQUAL| EQUAL)(?: STRONGEST)?"
-    )
-    for match in re.finditer(forms[1], text):
-        row = pairs[frozenset(methods(f"{match[3]} {match[4]}"))]
-        found.append(("agreement", (int(match["k"]), int(match["of"])), (row["same"], row["of"])))
-        rest = rest.replace(match[0], " ")
-    for match in re.finditer(forms[0], rest):
-        row = pairs[frozenset(methods(f"{match[1]} {match[2]}"))]
-        of = int(match[4]) if match[4] else row["of"]
-        found.append(("agreement", (int(match[3]), of), (row["same"], row["of"])))
-        rest = rest.replace(match[0], " ", 1) if last is None else rest.replace(match[0], " ", 1)
-    if compared := re.search(
-        rf"{pair} AGREE(?: STRONGEST)? MORE_OFTEN THAN {pair}|{pair} AGREE .*MORE_OFTEN THAN {pair}", text
-    ):
+    found, rest = [], text
+    # "IG AGREE GRADCAM 4 OF 12, NAME GRADCAMPP 6 OF 12": the second pair has its first method from before.
+    rest = re.sub(rf"(({METHOD}) AGREE .*?), NAME (?={METHOD})", r"\1, \2 AGREE ", rest)
+    for form, places in AGREED:
+        for match in re.finditer(form, rest):
+            one, other, same, of = (match[place] for place in places)
+            row = pairs[frozenset(methods(f"{one} {other}"))]
+            found.append(("agreement", (int(same), int(of or row["of"])), (row["same"], row["of"])))
+        rest = re.sub(form, " ", rest)
+    pair, than = rf"{_ONE} , {_ONE} AGREE", rf"MORE_OFTEN THAN {_ONE} , {_ONE}"
+    if compared := re.search(rf"{pair}(?: STRONGEST)? {than}|{pair} .*{than}", text):
         four = [name for name in compared.groups() if name]
         one, two = (pairs[frozenset(methods(" ".join(names)))]["same"] for names in (four[:2], four[2:]))
         found.append(("agreement", True, one > two))
-        rest = re.sub(r"MORE_OFTEN THAN", " ", rest.replace(compared[0], " ") if "AGREE" not in rest else rest)
-    if found:
-        rest = re.sub(r"\b(?:AGREE|STRONGEST|EQUAL|NAME|ALL)\b", " ", rest)
-    return found, rest
+        rest = re.sub(r"MORE_OFTEN THAN", " ", rest if found[:-1] else rest.replace(compared[0], " "))
+    return found, re.sub(r"\b(?:AGREE|STRONGEST|EQUAL|NAME|ALL)\b", " ", rest) if found else rest
 
 
 def read_changes(text, facts, about):
@@ -149,6 +149,11 @@ def read_changes(text, facts, about):
             found.append((f"changes.{method}", sorted(numbers(ids)), sorted(set(numbers(ids)) & set(known))))
     if not parts:
         return [], text
+    if besides := re.search(rf"; not (?:WITHIN )?SAMPLES ({IDS})", body):  # "…, but not in samples 195 and 400"
+        for method in methods(who[0]):
+            known = facts["changes"][method][verbs[parts[-1][0]]]
+            found.append((f"changes.{method}", [], sorted(set(numbers(besides[1])) & set(known))))
+        body = body.replace(besides[0], " ")
     left = re.sub(rf"(?:CHANGE|STAY|OPEN)[ ,]*SAMPLES {IDS}|SAMPLES {IDS}[ ,]*(?:CHANGE|STAY)", " ", body)
     return found, left
 

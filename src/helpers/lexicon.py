@@ -30,9 +30,29 @@ NUMBER = r"[−-]?\d+(?:\.\d+)?(?:PCT)?"
 _TOKEN = re.compile(rf"(?<![\w]){NUMBER}(?![\w-])|[^\s,;:().]+|[,;:()]")
 
 
+_ENDS = r"interval \1 to \2"
+# How a sentence is spelled before its meanings are looked up, and what is tidied after that.
+SPELLING = (
+    (r"(?<=\d)–(?=[−\d])", " to "),
+    (r"(?<!every )\bone (?=false|seizure|non-seizure|whole|of the \d)|(?<=in )one(?=[.,;]|$)", "1 "),
+    (r"n't ", " not "),
+    (r"compared with|in contrast to", "versus"),
+    (r"(?<=\d) ?(?:seconds|secs?)\b", " s"),
+    (
+        rf"\b(?:limits?|bounds)(?: of its interval)? (?:of |are |at |being )?({NUMBER})(?: s)? and ({NUMBER})",
+        r"interval \1 to \2",
+    ),
+    (r"\ba single (?=false)", "1 "),
+    (r"\b(?:only|just|exactly) (?=\d)", ""),
+    (rf"({NUMBER}) (higher|lower)", r"\2 by \1"),
+    (r"95 ?% (?=confidence|interval|ci)", ""),
+    (r"(?<=\d) ?%", "PCT"),
+)
 # What "under" and "over" may stand before without saying less or more: "under IG", "over all folds".
 _OVER = r"\d+ FRAMES|\d+ FOLDS|MODEL|GRADCAM|GRADCAMPP|IG|ALLMETHODS|RANDOM_WEIGHTS|T012|WITHIN|FOLDS|SEIZ"
 _OVER += "|FIND SEIZ|OTHER|RANDOM"
+_BOTH = "GRADCAM|GRADCAMPP|IG|EEG|LOGISTIC|FOREST|FOLDS|CI|ALARMS|NAME"  # "both Grad-CAM and IG"
+TIDYING = ((rf"\b(?:BELOW|ABOVE) (?=(?:{_OVER})\b)", ""), (rf"\bALL (?=(?:{_BOTH})\b)", ""), (r"\( [,;] ", "( "))
 
 
 def agrees(said, printed, value=None):
@@ -96,33 +116,17 @@ def canonical(sentence, facts):
     if strange := LETTERS.sub("", text):
         raise Unclear(strange)
     text = " ".join(text.replace("’", "'").replace("*", "").lower().split())
-    text = re.sub(r"(?<=\d)–(?=[−\d])", " to ", text)
-    text = re.sub(r"(?<!every )\bone (?=false|seizure|non-seizure|whole|of the \d)|(?<=in )one(?=[.,;]|$)", "1 ", text)
-    text = text.replace("n't ", " not ").replace("compared with", "versus").replace("in contrast to", "versus")
-    text = re.sub(r"(?<=\d) ?(?:seconds|secs?)\b", " s", text)
-    text = re.sub(
-        rf"\b(?:limits?|bounds)(?: of its interval)? (?:of |are |at |being )?({NUMBER})(?: s)? and ({NUMBER})",
-        r"interval \1 to \2",
-        text,
-    )
-    text = re.sub(
-        r"\b(?:only|just|exactly) (?=\d)|(?<=a )single(?= false)", "", text.replace("a single false", "1 false")
-    )
-    text = re.sub(rf"({NUMBER}) (higher|lower)", r"\2 by \1", text)
-    text = re.sub(r"95 ?% (?=confidence|interval|ci)", "", text)
-    text = re.sub(r"(?<=\d) ?%", "PCT", text)
-    text = re.sub(rf"\b(?:{'|'.join(map(re.escape, _SPELLED))})\b", lambda match: _SPELLED[match.group()], text)
+    for pattern, plain in SPELLING:
+        text = re.sub(pattern, plain, text)
+    text = re.sub(rf"\b(?:{'|'.join(_SPELLED)})\b", lambda match: _SPELLED[match.group()], text)
     text = re.sub(rf"between ({NUMBER}) and ({NUMBER})", r"\1 to \2", text)
     for meaning, said in _MEANINGS:
         text = " ".join(said.sub(f" {meaning} ", text).split())
     tokens = _TOKEN.findall(re.sub(r"\ue000(\d+)\ue001", lambda match: f" {names[int(match[1])]} ", text))
     text = re.sub(r"[,;](?: [,;])+", lambda match: ";" if ";" in match.group() else ",", " ".join(_kept(tokens)))
-    text = re.sub(rf"\b(?:BELOW|ABOVE) (?=(?:{_OVER})\b)", "", text)
-    text = text.replace("HOLDS_ZERO_", "HOLDS_ZERO")
-    text = re.sub(
-        r"\bALL (?=(?:GRADCAM|GRADCAMPP|IG|EEG|LOGISTIC|FOREST|FOLDS|CI|ALARMS)\b)", "", text
-    )  # "both Grad-CAM and IG"
-    return re.sub(r"\( [,;] ", "( ", text)
+    for pattern, plain in TIDYING:
+        text = re.sub(pattern, plain, text)
+    return text
 
 
 def recordings(facts):

@@ -133,11 +133,25 @@ def _place(text, known, key, facts):
 def _maps(text, known, key, facts):
     """Read strongest bands and channels: each clause has its methods, and bands or channels with their steps."""
     found, rest, last = [], [], {"who": "", "what": "", "at": ""}
-    for clause in re.split(r" ?; ?", text):
+    for clause in (part for whole in re.split(r" ?; ?", text) for part in _parted(whole)):
         if re.search(rf"{BAND}|{CHANNEL}|ZERO|NOTHING_SPEAKS", clause):
             clause = _pictured(clause, known, key, found, last)
         rest.append(clause)
     return found, " ; ".join(rest)
+
+
+def _parted(clause):
+    """Return the parts of a clause, one a group of methods: "B2 STRONGEST IG , B1 STRONGEST GRADCAM" has two."""
+    who = rf"(?<!\w){WHO}\b"
+    if len(re.findall(who, clause)) < 2:
+        return [clause]
+    parts = [""]
+    for part in clause.split(" , "):
+        if re.search(who, part) and re.search(who, parts[-1]):
+            parts.append(part)
+        else:
+            parts[-1] = f"{parts[-1]} , {part}" if parts[-1] else part
+    return parts
 
 
 def _pictured(clause, known, key, found, last):

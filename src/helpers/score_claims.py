@@ -149,7 +149,7 @@ def read(text, facts):
     sided, left = _sided(left, text, reading)
     if not reading.found and not compared and not sided:
         return [], text
-    return [*reading.found, *compared, *sided], left
+    return [*reading.found, *compared, *sided], re.sub(r"\bCI\b", " ", left)
 
 
 def _clause(clause, reading):
