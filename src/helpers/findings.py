@@ -236,7 +236,7 @@ def _overall(overall, facts):
         if bands
     ]
     if said:
-        texts.append(f"[By IG, on average|On average, by IG], {listed(said)}.")
+        texts.append(f"[By IG, on average|On average, by IG], {', and '.join(said)}.")
     return texts
 
 
