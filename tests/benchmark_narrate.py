@@ -1,11 +1,16 @@
 """What the narrative is worth: many made-up studies told by the embedded model, each sentence read by a second reader.
 
 ``python tests/benchmark_narrate.py [studies]`` (200) writes ``output/benchmark/narrate.json``: the sentences that the
-second reader (`second_reader.problems`, which knows the facts and not the grammar) finds false or does not understand,
-and how long a narrative takes. What was told is kept in ``output/narratives``, so that a run goes on where it
-was ended, and ``python tests/benchmark_narrate.py read`` reads all of it anew without the model.
+second reader (`second_reader.problems`, which knows the facts and not the grammar) finds false or does not understand;
+what the claim checker makes of lies and of true sentences in other words; and how long the narrative of sim08, studied
+before, takes, whether it is the same twice, and on one thread or two. What was told is kept in ``output/narratives``: a
+run goes on where it was ended, and ``python tests/benchmark_narrate.py read`` reads all of it anew.
 """
 
+import hashlib
+import json
+import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -16,6 +21,7 @@ import second_reader
 import torch
 from benchmark_data import commit, machine
 from conftest import ROOT
+from test_claims import accepted, lines
 
 from helpers import facts, files, language_model, narrative, sentences, stage
 
@@ -49,6 +55,35 @@ def read(told):
     return found
 
 
+def words():
+    """Return how many of the lies, and of the true sentences in other words, the claim checker accepts."""
+    names = ("lies", "unseen_lies", "true", "unseen_true")
+    return {name: {"sentences": len(lines(name)), "accepted": sum(map(accepted, lines(name)))} for name in names}
+
+
+def default(patient="sim08"):
+    """Tell a studied patient with the stage's parameters; return the text's hash, and how long it took."""
+    settings, known = stage.parameters("narrate"), facts.build(facts.read(patient))
+    writer, began = language_model.load(settings["model"]), time.perf_counter()
+    text, _, freedom = narrative.write(known, writer, settings["seed"], settings["temperature"], settings["mode"])
+    took = time.perf_counter() - began
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "seconds": round(took, 1), **freedom} | {
+        "texts": f"10^{len(str(freedom['texts'])) - 1}"
+    }
+
+
+def repeated():
+    """Return what `default` gives in processes of their own: twice on two threads, and on one."""
+    told = []
+    for threads in ("2", "2", "1"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads}
+        command = [sys.executable, __file__, "default"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        told.append(json.loads(done.stdout.splitlines()[-1]) | {"threads": int(threads)})
+    same = len({one["sha256"] for one in told}) == 1
+    return {"runs": told, "same_bytes": same, "limit_s": LIMIT_S, "met": all(one["seconds"] <= LIMIT_S for one in told)}
+
+
 def summary(studies):
     """Return the figures of all studies told so far."""
     rows = [row for told in studies for row in told["rows"]]
@@ -67,12 +102,16 @@ def summary(studies):
         "not_true_by_the_second_reader": false,
         "bits_median": sorted(told["bits"] for told in studies)[len(studies) // 2],
         "cpu_s_median": sorted(told["cpu_s"] for told in studies)[len(studies) // 2],
-        "limit_s": LIMIT_S,
+        "checker": words(),
+        "default": repeated(),
     }
 
 
 def main(studies="200"):
     """Tell, read, write and print; return the exit code: 1 if a sentence is not true."""
+    if studies == "default":
+        print(json.dumps(default()))
+        return 0
     KEPT.mkdir(parents=True, exist_ok=True)
     settings, writer = stage.parameters("narrate"), None
     torch.set_num_threads(1)
