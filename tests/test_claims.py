@@ -6,6 +6,7 @@ those of ``unseen_true.txt`` and ``unseen_lies.txt`` after that, and nothing was
 """
 
 import random
+import re
 
 import pytest
 from conftest import ROOT
@@ -43,6 +44,24 @@ def test_true_sentences_in_other_words_are_accepted(name, count, share):
     told = lines(name)
     assert len(set(told)) == len(told) >= count
     assert sum(map(accepted, told)) >= share * len(told)
+
+
+def test_no_number_can_be_exchanged():
+    """In a true sentence each number is read: another one of the facts, of as many decimals, makes it false."""
+    measures = FACTS["values"].values()
+    ends = [end for known in measures if known["interval"] for end in known["interval"].values()]
+    printed = sorted({known["printed"] for known in measures if known["printed"]} | set(ends))
+    draw, met = random.Random(0), 0
+    for sentence in lines("true"):
+        for number in re.finditer(r"(?<![\w.−-])\d+(?:\.\d+)?(?![\w-])", sentence if accepted(sentence) else ""):
+            digits = len(number.group().partition(".")[2])
+            others = [text for text in printed if len(text.partition(".")[2]) == digits and text[0] != "−"]
+            one_off = number.group()[:-1] + str((int(number.group()[-1]) + 1) % 10)
+            other = draw.choice([text for text in others if text != number.group()] or [one_off])
+            lie = sentence[: number.start()] + other + sentence[number.end() :]
+            assert not accepted(lie), lie
+            met += 1
+    assert met > 700
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ the grammar by which sentences are made.
 
 import re
 
-from helpers import count_claims, finding_claims, form_claims, lexicon, sample_claims, score_claims, trial_claims
+from helpers import (
+    count_claims,
+    finding_claims,
+    form_claims,
+    lexicon,
+    sample_claims,
+    score_claims,
+    tally_claims,
+    trial_claims,
+)
 
 # The only words that may be left over when every reader is through: they claim nothing.
 NEUTRAL = frozenset(["AUDIT", "MODEL", "HELDOUT", "NAME", "SAMPLES", "PATIENT", "EEG", ";", ",", "(", ")"])
@@ -81,7 +90,7 @@ TOGETHER = [
     finding_claims.read_examined,
     finding_claims.read_overall,
     trial_claims.read_tests,
-    finding_claims.read_tally,
+    tally_claims.read_tally,
     finding_claims.read_agreement,
     finding_claims.read_changes,
     sample_claims.read_sample,

@@ -43,7 +43,6 @@ OUTCOMES = {(kind, frozenset(said.split())): key for (kind, said), key in OUTCOM
 TOTALS = {"SEIZ": "seizure", "OTHER": "other", "SEIZURES": "events.seizures"}
 ADVERB = r"(?:CORRECTLY |WRONGLY )"
 ACT = rf"(?:{ADVERB}?(?:{VERB}))"
-GROUP = rf"(?:(?:{COUNT}) )?(?:OF )?(?:\d+ )?(?:{CLASS})\b"
 # An outcome with its own number: "FIND 40", "345 JUDGE CORRECTLY", "8 SEIZURE" (the verb then is the one before).
 _OWN = r"(?! (?:OF )?(?:\d+ )?(?:SEIZ|OTHER|SEIZURES)\b)"  # a number that is not another class's
 _MANY, _TAIL = rf"(?:{COUNT}|REST)", rf"(?: (?:{TAIL}))"

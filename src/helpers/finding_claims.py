@@ -4,94 +4,6 @@ import re
 
 from helpers.subjects import BAND, IDS, METHOD, WHO, methods, numbers
 
-
-def _group_of(ids, facts):
-    return next((label for label, group in facts["groups"].items() if sorted(group["samples"]) == sorted(ids)), None)
-
-
-def read_tally(text, facts, about):
-    """Read how often a band is the strongest, over the frames of the samples predicted alike."""
-    group = str(about) if about in ("0", "1") else None
-    found = []
-    ids = re.search(rf"SAMPLES ({IDS})", text)
-    label = re.search(r"\b(NONSEIZURE|SEIZURE) PREDICT|PREDICT (NONSEIZURE|SEIZURE)", text)
-    if ids and "FRAMES" in text or ids and label and group:
-        group = group or _group_of(numbers(ids[1]), facts)
-        if group:
-            found.append(
-                (f"groups.{group}.samples", sorted(numbers(ids[1])), sorted(facts["groups"][group]["samples"]))
-            )
-            text = text.replace(ids[0], " ")
-    if label and (group or re.search("FRAMES|TIMES|TWICE|ONCE", text)):
-        said = "1" if (label[1] or label[2]) == "SEIZURE" else "0"
-        group = group or said
-        found.append((f"groups.{group}.samples", said, group))
-        text = re.sub(r"(?:ALL )?(?:\d+ )?(?:SAMPLES )?(?:ALL )?" + label[0], " ", text)
-    if group is None or not re.search("FRAMES|TIMES|TWICE|ONCE", text):
-        return found, text
-    known, text = facts["groups"][group], " ".join(text.split())
-    text = text.replace("T012", f"ALL {known['frames']} FRAMES")
-    rest = []
-    for clause in re.split(r" ?; ?", text):
-        rest.append(_tallied(clause, known, group, found))
-    return found, " ; ".join(rest)
-
-
-def _tallied(clause, known, group, found):
-    who = re.findall(rf"(?<!\w){WHO}\b", clause)
-    if len(who) != 1:
-        return clause
-    clause = clause.replace(who[0], " WHO ", 1)
-    clause = " ".join(clause.split())
-
-    def whole(said):
-        if said:
-            found.append((f"groups.{group}.frames", int(said), known["frames"]))
-
-    zero = re.search(r"(?:MAPS )?WHO ZERO ALL (\d+) FRAMES|MAPS WHO ZERO ALL (\d+) FRAMES", clause)
-    for method in methods(who[0]):
-        counts = known["counts"][method]
-        most = max(counts.values(), default=0)
-        top = sorted(band for band, number in counts.items() if number == most)
-        key = f"groups.{group}.counts.{method}"
-        if zero:
-            whole(zero[1] or zero[2])
-            found.append((key, {}, counts))
-            continue
-        bands = sorted(re.findall(BAND, clause))
-        if match := re.search(r"STRONGEST (B\d) ALL (?:OF )?(\d+)(?: \d+)? FRAMES", clause):
-            whole(match[2])
-            found.append((key, {match[1]: known["frames"]}, counts))
-        elif match := re.search(r"EQUALLY_OFTEN .*, (\d+) OF (\d+) FRAMES(?: ALL)?", clause):
-            whole(match[2])
-            found.append((key, (bands, int(match[1])), (top, most)))
-        elif match := re.search(
-            r"(?:STRONGEST_OFTEN STRONGEST|STRONGEST STRONGEST_OFTEN) (B\d)(?: ,)? (\d+) OF (\d+) FRAMES", clause
-        ):
-            whole(match[3])
-            found.append((key, ([match[1]], int(match[2])), (top, most)))
-        else:
-            pairs = re.findall(r"(B\d)(?: STRONGEST)? (\d+ OF \d+|\d+|TWICE|ONCE|ALL)\b", clause)
-            if len(pairs) != len(bands) or not pairs:
-                return clause
-            for band, times in pairs:
-                first = times.split()[0]
-                said = {"TWICE": 2, "ONCE": 1, "ALL": known["frames"]}.get(first) or int(first)
-                if " OF " in times:
-                    whole(times.split(" OF ")[1])
-                found.append((key, (band, said), (band, counts.get(band, 0))))
-            match = re.search(r"(?<!B\d )\b(\d+) FRAMES", re.sub(r"B\d (?:STRONGEST )?\d+ FRAMES", "", clause))
-            if match and not re.search(rf"B\d {match[1]} FRAMES|OF {match[1]} FRAMES", clause):
-                whole(match[1])
-    return re.sub(
-        rf"WHO|{BAND}|\b\d+\b|\b(?:FRAMES|TIMES|TWICE|ONCE|ALL|OF|STRONGEST_OFTEN|STRONGEST|EQUALLY_OFTEN|ZERO"
-        rf"|DECIDE_TOGETHER|MAPS"
-        rf"|NAME)\b",
-        " ",
-        clause,
-    )
-
-
 _ONE, _AGREE = rf"({METHOD})", r"(?: ,)?(?: AGREE| NAME EQUAL| EQUAL)?(?: STRONGEST)?"
 _SAME = r"(?:\( )?(\d+)(?: OF (\d+))?(?: FRAMES)?(?: \))?"
 AGREED = (
@@ -109,7 +21,7 @@ def read_agreement(text, facts, about):
     if together := re.search(r"ALLMETHODS ALL (\d+) FRAMES", text):
         every = int(together[1])
         found = [("agreement", (every, every), (row["same"], row["of"])) for row in pairs.values()]
-        return found, re.sub(r"ALLMETHODS|ALL|\d+|FRAMES|AGREE|STRONGEST|EQUAL", " ", text)
+        return found, re.sub(r"\b(?:AGREE|STRONGEST|EQUAL)\b", " ", text.replace(together[0], " "))
     found, rest = [], text
     # "IG AGREE GRADCAM 4 OF 12, NAME GRADCAMPP 6 OF 12": the second pair has its first method from before.
     rest = re.sub(rf"(({METHOD}) AGREE .*?), NAME (?={METHOD})", r"\1, \2 AGREE ", rest)
@@ -151,8 +63,9 @@ def read_changes(text, facts, about):
         return [], text
     if besides := re.search(rf"; not (?:WITHIN )?SAMPLES ({IDS})", body):  # "…, but not in samples 195 and 400"
         for method in methods(who[0]):
-            known = facts["changes"][method][verbs[parts[-1][0]]]
-            found.append((f"changes.{method}", [], sorted(set(numbers(besides[1])) & set(known))))
+            other = {"CHANGE": "stays", "STAY": "changes"}.get(parts[-1][0], "unknown")
+            known = sorted(set(numbers(besides[1])) & set(facts["changes"][method][other]))
+            found.append((f"changes.{method}", sorted(numbers(besides[1])), known))
         body = body.replace(besides[0], " ")
     left = re.sub(rf"(?:CHANGE|STAY|OPEN)[ ,]*SAMPLES {IDS}|SAMPLES {IDS}[ ,]*(?:CHANGE|STAY)", " ", body)
     return found, left

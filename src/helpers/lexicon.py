@@ -30,7 +30,6 @@ NUMBER = r"[−-]?\d+(?:\.\d+)?(?:PCT)?"
 _TOKEN = re.compile(rf"(?<![\w]){NUMBER}(?![\w-])|[^\s,;:().]+|[,;:()]")
 
 
-_ENDS = r"interval \1 to \2"
 # How a sentence is spelled before its meanings are looked up, and what is tidied after that.
 SPELLING = (
     (r"(?<=\d)–(?=[−\d])", " to "),
@@ -49,7 +48,7 @@ SPELLING = (
     (r"(?<=\d) ?%", "PCT"),
 )
 # What "under" and "over" may stand before without saying less or more: "under IG", "over all folds".
-_OVER = r"\d+ FRAMES|\d+ FOLDS|MODEL|GRADCAM|GRADCAMPP|IG|ALLMETHODS|RANDOM_WEIGHTS|T012|WITHIN|FOLDS|SEIZ"
+_OVER = r"\d+ FRAMES|\d+ FOLDS|GRADCAM|GRADCAMPP|IG|ALLMETHODS|RANDOM_WEIGHTS|T012|WITHIN|FOLDS|SEIZ"
 _OVER += "|FIND SEIZ|OTHER|RANDOM"
 _BOTH = "GRADCAM|GRADCAMPP|IG|EEG|LOGISTIC|FOREST|FOLDS|CI|ALARMS|NAME"  # "both Grad-CAM and IG"
 TIDYING = ((rf"\b(?:BELOW|ABOVE) (?=(?:{_OVER})\b)", ""), (rf"\bALL (?=(?:{_BOTH})\b)", ""), (r"\( [,;] ", "( "))

@@ -22,12 +22,15 @@ def read_sample(text, facts, about):
         return [], text
     number = named[0] if named else about
     known, key = sample(facts, number)
-    found = [] if not named or not isinstance(about, int) else [(f"{key}.sample", number, about)]
-    text = re.sub(rf"\bSAMPLES {number}\b", "", text).replace("ALL 3 FRAMES", "T012")
+    found, rest = [], re.sub(rf"\bSAMPLES {number}\b", "", text).replace("ALL 3 FRAMES", "T012")
     for part in (_labels, _place, _probability, _maps):
-        said, text = part(" ".join(text.split()), known, key, facts)
+        said, rest = part(" ".join(rest.split()), known, key, facts)
         found += said
-    return found, text
+    if not found:  # it is named, and nothing is said of it
+        return [], text
+    if named and isinstance(about, int):
+        found.append((f"{key}.sample", number, about))
+    return found, rest
 
 
 _LABELS = [

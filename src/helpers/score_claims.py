@@ -48,25 +48,10 @@ GAPS = {
     "LOGISTIC": {name: f"baselines.logistic.ahead_{name}" for name in ("auprc", "event_f1")},
     "FOREST": {name: f"baselines.forest.ahead_{name}" for name in ("auprc", "event_f1")},
 }
-UNITS = {"events.latency": ("s", ""), "events.fp_per_24h": ("PER_24H", "")}  # what may stand behind the number
+UNITS = {"events.latency": "s", "events.fp_per_24h": "PER_24H"}  # what may stand behind the number
 BASELINES = ("LOGISTIC", "FOREST")
 SCOPE = "|".join(name for name in KEYS if name)
 SCORE = "|".join(sorted(SCORES, key=len, reverse=True))
-FILLING = {
-    "MODEL",
-    "NAME",
-    "HELDOUT",
-    "AUDIT",
-    "CI",
-    "GAP",
-    "AHEAD",
-    "HIGHER",
-    "LOWER",
-    "EXCEED",
-    "THAN",
-    "FIND",
-    "MINUS",
-}
 
 
 class Reading:
@@ -147,6 +132,8 @@ def read(text, facts):
         raise Unclear(reading.early)
     compared, left = _compared(" ; ".join(rest), reading)
     sided, left = _sided(left, text, reading)
+    if re.search(r"\bHELDOUT\b", text) and any("audit." in entry[0] for entry in (*reading.found, *compared, *sided)):
+        raise Unclear("held-out recordings that are not weighted as the random split is")
     if not reading.found and not compared and not sided:
         return [], text
     return [*reading.found, *compared, *sided], re.sub(r"\bCI\b", " ", left)
@@ -221,12 +208,7 @@ def _segment(segment, reading, gap):
             reading.number(token, score, scope, by)
             reading.by = reading.by or tokens[at - 1] == "BY"
             reading.waiting = [waiting for waiting in reading.waiting if waiting != score]
-        elif (
-            token in ("s", "PER_24H")
-            and reading.key
-            and tokens[at - 1] not in ("",)
-            and token in UNITS.get(reading.key, ())
-        ):
+        elif token == UNITS.get(reading.key):
             pass
         elif token != "BY":
             kept.append(token)

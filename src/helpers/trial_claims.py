@@ -43,6 +43,9 @@ def read_tests(text, facts, about):
 
 def _passed(clause, rules, facts, found, subject):
     """Hold each PASS and FAIL against the verdicts of the methods named last before it, or right after it."""
+    if not re.search(r"\b(?:PASS|FAIL)\b", clause):
+        who = re.findall(rf"(?<!\w){WHO}\b", clause)
+        return clause, who[-1] if who else subject
     words, kept, only = re.split(rf"\b({WHO}|NOMETHOD|PASS|FAIL|ONLY)\b", clause), [], False
     for at, word in enumerate(words):
         if re.fullmatch(rf"{WHO}|NOMETHOD", word):
@@ -54,7 +57,9 @@ def _passed(clause, rules, facts, found, subject):
         if word not in ("PASS", "FAIL"):
             kept.append("" if word == "NOMETHOD" or word == "ONLY" else word)
             continue
-        who = subject or next((other for other in words[at:] if re.fullmatch(WHO, other)), None)
+        who = subject or next((other for other in words[at:] if re.fullmatch(rf"{WHO}|NOMETHOD", other)), None)
+        if "NOMETHOD" in words and who != "NOMETHOD":
+            raise Unclear("none of the methods, and some")
         if who is None:
             raise Unclear(f"who should {word}")
         said = (word == "PASS") != (who == "NOMETHOD")
