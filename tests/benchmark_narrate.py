@@ -28,6 +28,7 @@ from helpers import facts, files, language_model, narrative, sentences, stage
 TARGET = ROOT / "output" / "benchmark" / "narrate.json"
 KEPT = ROOT / "output" / "narratives"
 LIMIT_S = 60
+TOLD_BY = commit()  # of the code that was loaded, whatever is committed while it runs
 
 
 def tell(seed, writer, settings):
@@ -37,7 +38,7 @@ def tell(seed, writer, settings):
     _, rows, freedom = narrative.write(known, writer, settings["seed"], settings["temperature"])
     told = [row | {"about": about} for row, about in zip(rows, [None, *abouts(known)], strict=True)]
     took = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - spent}
-    return {"seed": seed, "commit": commit(), **freedom, "texts": str(freedom["texts"]), **took, "rows": told}
+    return {"seed": seed, "commit": TOLD_BY, **freedom, "texts": str(freedom["texts"]), **took, "rows": told}
 
 
 def abouts(known):

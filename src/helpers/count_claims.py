@@ -168,7 +168,7 @@ def _total(match, facts, about):
     yield TOTALS[kind], int(match["k"]), facts["values"][TOTALS[kind]]["value"]
 
 
-def _number(key):
+def counted(key):
     """Return a reader of one count, in the group ``k``."""
 
     def prove(match, facts, about):
@@ -277,20 +277,20 @@ READERS = [
         _active,
     ),
     (rf"(?P<n>\d+) (?P<kind>{CLASS})(?P<outs>(?:{JOINT}{OUT})+)", _topic),
-    (r"(?:MODEL )?(?:RAISE )?(?P<k>\d+|NO) FALSE_ALARM(?: RAISE)?", _number("events.false_alarms")),
-    (r"(?P<k>\d+|NO) TRUE_POSITIVES|TRUE_POSITIVES (?P<k_>\d+)", _number("tp")),
-    (r"(?P<k>\d+|NO) FALSE_POSITIVES|FALSE_POSITIVES (?P<k_>\d+)", _number("fp")),
-    (r"(?P<k>\d+|NO) TRUE_NEGATIVES|TRUE_NEGATIVES (?P<k_>\d+)", _number("tn")),
-    (r"(?P<k>\d+|NO) FALSE_NEGATIVES|FALSE_NEGATIVES (?P<k_>\d+)", _number("fn")),
-    (r"(?P<k>\d+) RANDOM(?= ,|$)", _number("audit.splits")),
+    (r"(?:MODEL )?(?:RAISE )?(?P<k>\d+|NO) FALSE_ALARM(?: RAISE)?", counted("events.false_alarms")),
+    (r"(?P<k>\d+|NO) TRUE_POSITIVES|TRUE_POSITIVES (?P<k_>\d+)", counted("tp")),
+    (r"(?P<k>\d+|NO) FALSE_POSITIVES|FALSE_POSITIVES (?P<k_>\d+)", counted("fp")),
+    (r"(?P<k>\d+|NO) TRUE_NEGATIVES|TRUE_NEGATIVES (?P<k_>\d+)", counted("tn")),
+    (r"(?P<k>\d+|NO) FALSE_NEGATIVES|FALSE_NEGATIVES (?P<k_>\d+)", counted("fn")),
+    (r"(?P<k>\d+) RANDOM(?= ,|$)", counted("audit.splits")),
     (
         r"(?:RANDOM ,? ?)?(?P<k>\d+|ALL|NONE) (?:OF )?(?:(?P<n>\d+) )?TEST_SAMPLES(?: RANDOM)? SHARE_EEG"
         r"|(?P<n_>\d+) TEST_SAMPLES(?: RANDOM)? , (?P<k_>\d+|ALL|NONE) SHARE_EEG",
         _shared,
     ),
     (r"(?P<k>\d+)(?: TO (?P<most>\d+))? NETWORKS DECIDE_TOGETHER", _span("networks")),
-    (r"(?:ALL )?(?:OF )?(?P<k>\d+) FOLDS", _number("folds.number")),
-    (r"(?P<k>\d+) RECORDINGS", _number("folds.recordings")),
+    (r"(?:ALL )?(?:OF )?(?P<k>\d+) FOLDS", counted("folds.number")),
+    (r"(?P<k>\d+) RECORDINGS", counted("folds.recordings")),
     (rf"(?:(?:ALL )?FOLDS ,? ?)?FOLD_THRESHOLDS (?P<low>{NUMBER}) TO (?P<high>{NUMBER})", _thresholds),
     (r"ALARMS (?:ABOVE )?(?P<k>\d+)(?: TO (?P<most>\d+))? FRAMES", _span("frames")),
     (
@@ -301,7 +301,7 @@ READERS = [
     (r"(?P<a>SEIZ|OTHER) OFTENER THAN (?P<b>SEIZ|OTHER)", _oftener),
     (rf"(?P<k>{NUMBER}) (?P<unit>MINUTES|HOURS)", _duration),
     (r"NO (?P<kind>SEIZ|OTHER|SEIZURES|SEIZURE)\b", _none),
-    (r"(?P<k>\d+) SAMPLES", _number("n")),
+    (r"(?P<k>\d+) SAMPLES", counted("n")),
     (rf"(?P<k>\d+) (?P<kind>{CLASS})\b", _total),
 ]
 READERS = [(rf"(?<![\w.#−-])(?:{pattern})(?![\w#])", prove) for pattern, prove in READERS]

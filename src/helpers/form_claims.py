@@ -213,7 +213,7 @@ PLAIN = [
         r"|rest on)",
         _nothing,
     ),
-    (r"taken throughout (?P<k>\d+) held-out recordings?", count_claims._number("folds.recordings")),
+    (r"taken throughout (?P<k>\d+) held-out recordings?", count_claims.counted("folds.recordings")),
     (r"\(This (?:is|indicates)", _nothing),
     (r"(?:The model missed|Missed as a whole (?:was|were)) the seizures? at (?P<spans>.+)(?=\.)", _lost),
     (r"there was nothing to detect, and", _nothing_to_detect),

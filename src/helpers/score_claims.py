@@ -61,7 +61,7 @@ class Reading:
         self.facts = facts
         self.found = []  # (key, what was said, what the facts say)
         self.scores, self.waiting, self.clause = [], [], []  # last said; said without a number; said in this clause
-        self.scope, self.scopes = "", []  # last said; said without a number
+        self.scope = ""  # last said
         self.audited = False  # whether a difference is one of the leakage audit
         self.baselines, self.early = [], ""
         self.by = False  # whether a difference was said ("higher by 0.0532"), so that no other side is needed
@@ -185,7 +185,6 @@ def _segment(segment, reading, gap):
         reading.waiting += scores
     if scopes:
         reading.scope = scopes[-1]
-        reading.scopes += scopes
     kept = []
     if reading.early and scores and not numbers:  # "With 0.9483, accuracy …"
         tokens, numbers, reading.early = [*tokens, reading.early], [reading.early], ""
@@ -197,7 +196,8 @@ def _segment(segment, reading, gap):
             reading.interval(*token.split(":")[1:], gap)
         elif re.fullmatch(NUMBER, token):
             score = _owner(scores, numbers, tokens, at, reading)
-            by = gap or at > 0 and tokens[at - 1] == "BY"
+            after_by = at > 0 and tokens[at - 1] == "BY"
+            by = gap or after_by
             scope = reading.scope
             if by and scope not in BASELINES and len(reading.baselines) == 1:
                 scope = reading.baselines[0]
@@ -206,7 +206,7 @@ def _segment(segment, reading, gap):
                     raise Unclear(f"a difference of {token}")
                 scope = ""
             reading.number(token, score, scope, by)
-            reading.by = reading.by or tokens[at - 1] == "BY"
+            reading.by = reading.by or after_by
             reading.waiting = [waiting for waiting in reading.waiting if waiting != score]
         elif token == UNITS.get(reading.key):
             pass
