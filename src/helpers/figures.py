@@ -12,8 +12,8 @@ SEIZURE = "#d55e00"  # vermilion and blue of Okabe and Ito (2008): told apart by
 DECISION = "#0072b2"
 SPECTROGRAM_MAP = "viridis"
 STYLE = {
-    "figure.dpi": 110,
-    "savefig.dpi": 110,
+    "figure.dpi": 144,
+    "savefig.dpi": 144,
     "font.size": 9,
     "axes.titlesize": 10,
     "figure.constrained_layout.use": True,

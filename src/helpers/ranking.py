@@ -75,10 +75,13 @@ def roc(label, p):
     return None if undefined(label) else metrics.roc_curve(label, p)
 
 
-def precision_recall(label, p):
-    """Return precision, recall and threshold, each a float array, or None (see `undefined`)."""
+def precision_recall(label, p, drop_intermediate=False):
+    """Return precision, recall and threshold, each a float array, or None (see `undefined`).
+
+    `drop_intermediate` leaves out the thresholds between two others of the same recall, as in scikit-learn.
+    """
     label, p = checked(label, p)
-    return None if undefined(label) else metrics.precision_recall_curve(label, p)
+    return None if undefined(label) else metrics.precision_recall_curve(label, p, drop_intermediate=drop_intermediate)
 
 
 def tallies(table):
