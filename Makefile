@@ -13,7 +13,7 @@ export PATIENT FOLDER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help study load benchmark-data benchmark-explain benchmark-narrate baselines ablation test lab check lock clean
+.PHONY: help study load benchmark-data benchmark-explain benchmark-narrate benchmark-stages baselines ablation test test-browser lab check lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -22,9 +22,11 @@ help:  ## list the commands
 study: .venv/installed  ## run the study of PATIENT (default sim08) and print where the report lies
 	@python -m helpers.patients "$$PATIENT" "$$FOLDER"
 	@dvc repro "report@$$PATIENT"
+	@dvc repro --single-item overview
 	@echo
-	@echo "The study:   output/$(PATIENT)/report/index.html"
-	@echo "The report:  output/$(PATIENT)/report/report.md"
+	@echo "The study:     output/$(PATIENT)/report/index.html"
+	@echo "The report:    output/$(PATIENT)/report/report.md"
+	@echo "All patients:  output/overview/index.html"
 
 load: .venv/installed  ## simulate and preprocess PATIENT (simlong: 20 hours) outside DVC, to see that it bears the load
 	@python -m helpers.stage acquire "$$PATIENT" && python -m helpers.stage preprocess "$$PATIENT"
@@ -38,6 +40,9 @@ benchmark-explain: .venv/installed  ## measure explaining all samples of sim08, 
 benchmark-narrate: .venv/installed  ## have 200 made-up studies told and read again, into output/benchmark/narrate.json (about an hour and a half)
 	@python tests/benchmark_narrate.py
 
+benchmark-stages: .venv/installed  ## measure what each stage of sim08, studied before, takes, into output/benchmark/stages.json (ten minutes)
+	@python tests/benchmark_stages.py
+
 # braindecode's own requirements are not all needed, and some do not install beside this torch.
 baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about an hour)
 	@pip install --quiet --no-deps --upgrade --target .venv-baselines braindecode==0.8.1 skorch==1.4.0 einops==0.8.2 \
@@ -49,6 +54,11 @@ ablation: .venv/installed  ## measure what each part of the network is worth, on
 
 test: .venv/installed  ## run all tests
 	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# playwright drives the browser that is there (Chromium or Chrome); axe-core holds pages against WCAG.
+test-browser: .venv/installed  ## test the site of sim08, studied before, and the notebooks in JupyterLab by a browser (ten minutes)
+	@pip install --quiet --target .venv-browser playwright==1.65.2 axe-playwright-python==0.1.8
+	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/test_browser.py tests/test_lab.py -rs
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	@jupyter lab notebooks

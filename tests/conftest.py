@@ -49,7 +49,12 @@ def notebook_code(path):
 
 def needed_helpers(path):
     """Return the helper modules that a notebook imports, directly and through others, sorted."""
-    todo, found = imported(notebook_code(path)), set()
+    return needed_by(*imported(notebook_code(path)))
+
+
+def needed_by(*modules):
+    """Return helper modules and those that they import, directly and through others, sorted."""
+    todo, found = set(modules), set()
     while todo:
         name = todo.pop()
         found.add(name)

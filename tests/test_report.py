@@ -8,20 +8,27 @@ import io
 import re
 import shutil
 import stat
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib
+import nbformat
+import numpy as np
+import pandas as pd
 import pypandoc
 import pytest
+from conftest import ROOT
 
 matplotlib.use("agg")
 from matplotlib.figure import Figure  # noqa: E402
 
-from helpers import files, proofs, report, scores, tables  # noqa: E402
+from helpers import article, files, pages, proofs, report, scores, site, tables  # noqa: E402
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "seed" / "reference-report.md"
 SEVEN = [f"{name}.png" for name in report.SAMPLE_PICTURES]
+VOID = ("img", "meta", "link", "br", "hr", "col", "input", "source")
+ALARMS = {"sim99_01": [(100, 112), (200, 204)], "sim99_02": [(120, 124)], "sim99_03": [(24, 28)]}
 SCORES = {
     "n": 281, "seizure": 94, "tp": 89, "fn": 5, "fp": 4, "tn": 183, "accuracy": 0.96797, "sensitivity": 0.94681,
     "specificity": 0.97861, "f1": 0.951872, "weighted_f1": 0.967932, "threshold": 0.37, "auprc": 0.7654,
@@ -172,8 +179,10 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     files.write_json(out / "evaluate" / "metrics.json", metrics)
     files.write_text(root / "params" / "train.yaml", SETTINGS)
     files.write_text(out / "evaluate" / "errors.csv", ERRORS)
-    runs = ["sim99_01,100.0,112.0", "sim99_01,200.0,204.0", "sim99_02,120.0,124.0", "sim99_03,24.0,28.0"]
+    runs = [f"{name},{start}.0,{end}.0" for name, spans in ALARMS.items() for start, end in spans]
     files.write_text(out / "evaluate" / "events.csv", "\n".join(["recording,start_s,end_s", *runs]) + "\n")
+    decided = pd.concat([decisions(name, fold) for name, fold in (("sim99_01", 0), ("sim99_02", 1), ("sim99_03", 0))])
+    decided.to_csv(out / "evaluate" / "decisions.csv", index=False)
     bands = {"B1": {"name": "delta", "low_hz": 0.5, "high_hz": 4}, "B5": {"name": "gamma", "low_hz": 30, "high_hz": 55}}
     digest = {
         "patient": "sim99", "frame_s": 4, "rule": "Chosen by rule.", "samples": [sample(*row) for row in SAMPLES],
@@ -189,25 +198,69 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
     shown = [f"{name}.png" for name in report.CHANNEL_PICTURES]
     wanted["explain"] += [f"sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in (*SEVEN, *shown)]
-    wanted["explain"].append("truth.png")
     for stage, names in wanted.items():
         for number, name in enumerate(names):
             figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
             figure.text(0, 0.4, name, size=5)
             (out / stage / name).parent.mkdir(exist_ok=True)
             figure.savefig(out / stage / name)
+    for name in ("dvc.yaml", "requirements.lock"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "07_report.ipynb", root / "notebooks")
+    write_notebooks(out / "notebooks")
     return out
 
 
+def decisions(name, fold):
+    """Return one sample every 4 s from 8 s on, with alarms as in `ALARMS`, each known 8 s later."""
+    start = 8 + 4.0 * np.arange(58)
+    alarm = np.any([(start >= first) & (start < last) for first, last in ALARMS[name]], axis=0).astype(int)
+    times = {"last_start_s": start, "end_s": start + 4, "known_s": start + 12}
+    found = {"p_seizure": 0.1 + 0.5 * alarm, "p_smooth": 0.1 + 0.5 * alarm, "alarm": alarm, "alarm_threshold": 0.2345}
+    return pd.DataFrame({"recording": name, "fold": fold, **times, **found})
+
+
+def square(text):
+    """Return a small PNG with `text` in it, as a cell's output has it."""
+    figure, picture = Figure(figsize=(1, 0.5)), io.BytesIO()
+    figure.text(0, 0.4, text, size=5)
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    return base64.b64encode(picture.getvalue()).decode()
+
+
+def write_notebooks(folder):
+    """Write the project's own notebooks as if they had run: every cell that shows pictures shows one, two if many."""
+    for name in report.NOTEBOOKS:
+        book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+        for cell in book.cells:
+            said = pages.options(cell.source) if cell.cell_type == "code" else {}
+            for number in range(("fig-alt" in said) + ("fig-alt" in said and "fig-cap" not in said)):
+                data = {"image/png": square(f"{said['label']} {number}"), "text/plain": "<Figure>"}
+                cell.outputs.append(nbformat.v4.new_output("display_data", data))
+        last = next(cell for cell in reversed(book.cells) if cell.cell_type == "code")
+        last.outputs.append(nbformat.v4.new_output("stream", name="stdout", text="done\n"))
+        files.write_text(folder / f"{name}.ipynb", nbformat.writes(book))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    root = tmp_path_factory.mktemp("written")
+    write_patient(root)
+    return root
+
+
 @pytest.fixture
-def patient(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "ROOT", tmp_path)
-    return write_patient(tmp_path)
+def patient(written, tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    shutil.copytree(written, root)
+    monkeypatch.setattr(files, "ROOT", root)
+    return root / "output" / "sim99"
 
 
 @pytest.fixture
 def without_quarto(monkeypatch):
-    monkeypatch.setattr(report, "quarto_version", lambda: None)
+    monkeypatch.setattr(site, "quarto_version", lambda: None)
 
 
 class Page(HTMLParser):
@@ -216,6 +269,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.pictures, self.loads, self.tags, self.ids, self.keys, self.links = [], [], [], set(), set(), []
+        self.clicks = set()
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -223,6 +277,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.ids.add(attributes.get("id"))
         self.keys.update(attributes)
+        self.clicks.add(attributes.get("onclick"))
         if tag == "img":
             self.pictures.append(attributes)
         if tag == "a":
@@ -232,31 +287,49 @@ class Page(HTMLParser):
 
 
 def study(patient):
+    """Render the whole site; return the renderer, and the article."""
     context = report.compose("sim99", "A title")
     return report.render_study(context, patient / "report"), (patient / "report" / "index.html").read_text("utf-8")
 
 
+def source_of(patient):
+    """Return the article's source."""
+    return article.sources(report.compose("sim99", "A title"))[1]["index.qmd"]
+
+
+def article_of(patient):
+    """Render the article alone, by pandoc, and return it: its links to other pages lead nowhere."""
+    titles, sources = article.sources(report.compose("sim99", "A title"))
+    folder = patient / "article"
+    for name, content in (sources | report.compose("sim99", "")["pictures"]).items():
+        site._lay(content, folder / name)
+    site._render_plain(folder, "index.qmd", titles, "", None)
+    return (folder / "index.html").read_text("utf-8")
+
+
 def check(text):
-    """Check what holds for either rendering of the fake patient's article."""
+    """Check what holds for either rendering of the fake patient's article; its links are checked by `site.render`."""
     page = Page(text)
-    assert len(page.pictures) == 13 + 5 + 9 * len(SAMPLES + ERROR_SAMPLES)
-    for picture in page.pictures:
-        assert picture["alt"].strip()
-        head, data = picture["src"].split(",")
-        assert head == "data:image/png;base64" and base64.b64decode(data).startswith(b"\x89PNG")
-    assert [load for load in page.loads if not re.match(r"data:|#", load)] == []
-    assert not re.search(r"@import|url\(\s*['\"]?(?!data:|#|['\"]?data:)[a-z]*:?//", text)
+    embedded = [picture for picture in page.pictures if picture["src"].removeprefix("./").startswith("figures/fig-")]
+    assert len(embedded) == 14 and len(page.pictures) == len(embedded) + 4 + 9 * len(SAMPLES + ERROR_SAMPLES)
     inner = {link[1:] for link in page.links if link.startswith("#") and link != "#"}
     assert {"fig-probability", "tbl-metrics", "fig-sample13"} <= inner and inner <= page.ids
     assert not re.search(r"\?@\w", text)
     for heading in (
         "Data and participant",
+        "Reference standard",
         "Methods in short",
+        "Splits and leakage audit",
         "Results",
         "Errors",
         "Explanations",
         "Narrative",
-        "How to reproduce",
+        "The reference’s study beside ours",
+        "Model card",
+        "Datasheet of the recordings",
+        "TRIPOD\\+AI checklist",
+        "Reproducibility",
+        "References",
     ):
         assert re.search(rf"<h2[^>]*>\s*{heading}\s*</h2>", text), heading
     words = " ".join(re.sub(r"<[^>]*>", "", text).replace("&nbsp;", " ").split())
@@ -356,17 +429,16 @@ def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
     described = {"patient": "sim99", "source": "directory", "description": "A folder.", "simulated": False}
     files.write_json(patient / "acquire" / "source.json", described)
     files.write_json(patient / "explain" / "sanity.json", SANITY | {"truth": None})  # nobody knows it
-    (patient / "explain" / "truth.png").unlink()
     context = report.compose("sim99", "")
-    report.render_study(context, patient / "report")
-    for path in (report.write_reference_form(context, patient / "report"), patient / "report" / "index.qmd"):
-        assert "simulated" not in path.read_text("utf-8").lower()
+    del context["embedded"]["fig-truth"]
+    sources = article.sources(context)[1]
+    for text in (sources["report.md"], sources["index.qmd"].partition("## Model card")[0], sources["_quarto.yml"]):
+        assert "simulated" not in text.lower()
 
 
 def test_every_interval_is_printed(patient, without_quarto):
     """0.8123 with 0.7001 to 0.9002, as share, score or count; an undefined latency says why it has none."""
-    study(patient)
-    text = (patient / "report" / "index.qmd").read_text("utf-8")
+    text = source_of(patient)
     assert "| Sensitivity, samples | 81.2% | 70.0% to 90.0% |" in text and "| AUPRC | 0.812 | 0.700 to 0.900 |" in text
     assert "| Median latency (s) | undefined | none: the score is undefined |" in text
 
@@ -417,26 +489,21 @@ ABLATION = {
     "commit": "def5678",
 }
 BESIDE = {
-    "sim99/evaluate/comparison.json": (COMPARED, "Other detectors in the same folds"),
-    "sim99/evaluate/audit.json": (AUDITED, "What a leaky split would have shown"),
-    "benchmark/baselines.json": (BASELINES, "Benchmarks kept with the project"),
-    "benchmark/ablation.json": (ABLATION, "Benchmarks kept with the project"),
+    "sim99/evaluate/comparison.json": (COMPARED, "tbl-comparison"),
+    "sim99/evaluate/audit.json": (AUDITED, "tbl-audit"),
+    "benchmark/baselines.json": (BASELINES, "tbl-baselines"),
+    "benchmark/ablation.json": (ABLATION, "tbl-ablation"),
 }
-
-
-def source_of(patient):
-    study(patient)
-    return (patient / "report" / "index.qmd").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quarto, name):
     """A comparison, an audit, a benchmark: each has its section, or no word of it; each is printed as it stands."""
-    value, heading = BESIDE[name]
-    assert heading not in source_of(patient)
+    value, label = BESIDE[name]
+    assert label not in source_of(patient)
     files.write_json(patient.parent / name, value)
     text = source_of(patient)
-    assert f"## {heading}" in text
+    assert f"{{#{label}}}" in text
     for said in {
         "sim99/evaluate/comparison.json": (
             "| random forest | 0.812 (−0.100 to 0.900) | 0.812 (0.700 to 0.900) | – |",
@@ -467,10 +534,9 @@ def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quart
 def test_the_reference_study_stands_beside_its_own_patient_only(patient, without_quarto):
     """Its six figures, as its report prints them: for chb08, and for nobody else."""
     context = report.compose("sim99", "")
-    assert context["reference_study"] is None and "The reference's study beside ours" not in source_of(patient)
+    assert context["reference_study"] is None and "{#tbl-reference}" not in source_of(patient)
     context |= report._scores(METRICS, "chb08") | {"patient": "chb08"}
-    report.render_study(context, patient / "report")
-    text = (patient / "report" / "index.qmd").read_text("utf-8")
+    text = article.sources(context)[1]["index.qmd"]
     for row in (
         "| Accuracy | 96.80% | 91.00% | 96.80% |",
         "| Sensitivity | 94.68% |",
@@ -496,7 +562,7 @@ def test_many_recordings_have_pages(patient, without_quarto):
     assert "fig-pages" not in source_of(patient)
     for number in range(1, 12):
         shutil.copy(
-            patient / "evaluate" / "probability.png", patient / "evaluate" / "pages" / f"probability_{number}.png"
+            patient / "evaluate" / "confusion_matrix.png", patient / "evaluate" / "pages" / f"probability_{number}.png"
         )
     shown = re.findall(r"\]\((probability_\d+\.png)\)", source_of(patient))
     assert shown == [f"probability_{number}.png" for number in range(1, 12)]
@@ -532,8 +598,7 @@ def test_what_was_left_out_is_reported(patient, without_quarto):
     data section says which, with how many seizures, why, and how the channels were found."""
 
     def source():
-        study(patient)
-        return " ".join((patient / "report" / "index.qmd").read_text("utf-8").split())
+        return " ".join(source_of(patient).split())
 
     assert "found by name." in source() and "not in this study" not in source()
     (patient / "acquire" / "left_out.csv").write_text(
@@ -552,8 +617,7 @@ def test_the_more_frequent_class_is_named(patient, without_quarto):
     metrics["samples"] |= {"n": 100, "seizure": 80, "tp": 60, "fn": 20, "fp": 5, "tn": 15}
     metrics["events"] |= {"false_alarms": 0, "fp_per_24h": 0.0}
     files.write_json(patient / "evaluate" / "metrics.json", metrics)
-    study(patient)
-    source = " ".join((patient / "report" / "index.qmd").read_text("utf-8").split())
+    source = " ".join(source_of(patient).split())
     assert "the more frequent class, seizure, would score an accuracy of 80.00%" in source
     assert "dominated by the samples with a seizure" in source and "with no false alarm by" in source
 
@@ -565,7 +629,7 @@ def test_an_undefined_metric_says_why(patient, without_quarto):
     files.write_json(patient / "evaluate" / "metrics.json", metrics)
     text = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
     assert "| Sensitivity | undefined (no seizure sample) |\n" in text
-    assert "undefined (no seizure sample)" in study(patient)[1]
+    assert "undefined (no seizure sample)" in source_of(patient)
 
 
 def test_plain_rendering(patient, without_quarto):
@@ -574,9 +638,9 @@ def test_plain_rendering(patient, without_quarto):
     assert renderer == "pandoc"
     assert "This is the plain rendering of the study" in text and "Quarto was not found" in text
     assert "dvc repro -s -f report@sim99" in text and "https://quarto.org/docs/get-started/" in page.links
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 3  # all ours: what they do is not needed to read
     assert re.search(r"Figure\s1:\s+</span>The probability of seizure over time", text.replace("&nbsp;", "\xa0"))
-    assert str(Path.home()) not in text and str(report.TEMPLATES.parents[1]) not in text
+    assert str(Path.home()) not in text and str(article.TEMPLATES.parents[1]) not in text
 
 
 @pytest.mark.skipif(not shutil.which("quarto"), reason="no quarto on PATH")
@@ -589,28 +653,73 @@ def test_quarto_rendering(patient):
     assert study(patient)[1] == text
 
 
-def test_every_figure_is_spoken_of(patient, without_quarto):
+class Main(HTMLParser):
+    """What a page's main part has for its reader: headings, pictures, labelled figures and tables, numbers."""
+
+    HIDDEN = ("script", "style", "button", "nav", "summary")
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.open, self.headings, self.pictures, self.labels, self.words = path, [], [], [], set(), []
+        self.feed(path.read_text("utf-8"))
+        self.headings = [" ".join(heading.split()) for heading in self.headings if heading != "Abstract"]
+        self.numbers = Counter(re.findall(r"\d[\d.,]*", " ".join(self.words)))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "img" and "main" in self.open:
+            self.pictures.append((self.path.parent / attributes["src"]).read_bytes())
+        if tag in VOID:
+            return
+        self.open.append(tag)
+        if "main" not in self.open:
+            return
+        if re.fullmatch(r"(?:fig|tbl)-[a-z\d]+(?:-[a-z]+)?", attributes.get("id") or ""):
+            self.labels.add(attributes["id"])
+        self.headings += [""] * bool(re.fullmatch(r"h[1-6]", tag))
+
+    def handle_endtag(self, tag):
+        while tag not in VOID and self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "main" in self.open and not set(self.HIDDEN) & set(self.open):
+            self.words.append(data)
+            if any(re.fullmatch(r"h[1-6]", tag) for tag in self.open):
+                self.headings[-1] += data
+
+
+@pytest.mark.skipif(not shutil.which("quarto"), reason="no quarto on PATH")
+def test_both_renderings_say_the_same(patient, monkeypatch):
+    """Page by page: the same headings, pictures, labelled figures and tables, and numbers, each as often."""
     study(patient)
-    source = (patient / "report" / "index.qmd").read_text("utf-8")
+    (patient / "report").rename(patient / "full")
+    monkeypatch.setattr(site, "quarto_version", lambda: None)
+    study(patient)
+    names = [path.relative_to(patient / "report") for path in sorted((patient / "report").rglob("*.html"))]
+    assert len(names) == 9
+    for name in names:
+        plain, full = Main(patient / "report" / name), Main(patient / "full" / name)
+        assert plain.headings == full.headings, name
+        assert sorted(plain.pictures) == sorted(full.pictures) and plain.labels == full.labels, name
+        assert plain.numbers == full.numbers, (name, plain.numbers - full.numbers, full.numbers - plain.numbers)
+
+
+def test_every_figure_is_spoken_of(patient, without_quarto):
+    source = source_of(patient)
     labels = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", source))
-    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 32
+    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 35
 
 
 def test_the_same_bytes_twice(patient, without_quarto):
-    study(patient)
-    once = {path.name: path.read_bytes() for path in (patient / "report").iterdir()}
-    study(patient)
-    assert {path.name: path.read_bytes() for path in (patient / "report").iterdir()} == once
+    def written():
+        study(patient)
+        return {path: path.read_bytes() for path in (patient / "report").rglob("*") if path.is_file()}
+
+    assert written() == written()
 
 
-def test_the_source_and_its_pictures_stay(patient, without_quarto):
-    study(patient)
-    source = (patient / "report" / "index.qmd").read_text("utf-8")
-    for name in re.findall(r"\]\((\w+\.png)\)", source):
-        assert (patient / "report" / name).exists()
-
-
-@pytest.mark.parametrize(("stage", "name"), [("evaluate", "probability.png"), ("explain", "sample13_ig_t1.png")])
+@pytest.mark.parametrize(("stage", "name"), [("evaluate", "confusion_matrix.png"), ("explain", "sample13_ig_t1.png")])
 def test_a_missing_figure_names_its_stage(patient, stage, name):
     (patient / stage / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{stage}.{name} is not there: .*`dvc repro {stage}@sim99`"):
@@ -667,13 +776,15 @@ def assert_harmless(text):
     assert "alert(" in text and "alert(" not in "".join(re.findall(r"<script\b.*?</script>", text, re.S))
     assert not any("example.org" in (picture["src"] or "") for picture in page.pictures)
     assert not any(link.startswith("javascript:x") for link in page.links)
-    assert re.search(r"<title>\s*A title\s*</title>", text) and "onclick" not in page.keys
+    assert (
+        re.search(r"<title>\s*A title( – Patient sim99, simulated)?\s*</title>", text) and not {"x", "y"} & page.clicks
+    )
     assert "&lt;script&gt;alert(1)" in text and "@fig-nowhere" in text and "include /etc/hostname" in text
 
 
 def test_a_narrative_is_text(patient, without_quarto):
     (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL, "utf-8")
-    text = study(patient)[1]
+    text = article_of(patient)
     check(text)
     assert_harmless(text)
     assert "<h3" in text and "<strong>accuracy</strong>" in text and "<li>" in text
@@ -706,9 +817,6 @@ def test_harmless_keeps_what_is_escaped_and_lowers_headings():
     assert proofs.harmless("## A\n\n- **b** \\< c < d\n---") == "### A\n\n- **b** \\< c \\< d\n\\---"
     assert proofs.harmless("https://a www.b w.c") == r"https\://a www\.b w.c"
     assert proofs.harmless("`a-b/1.0` `{{< x >}}` `y`{=html}") == r"`a-b/1.0` \`\{\{\< x \>\}\}\` `y`\{\=html\}"
-
-
-VOID = ("img", "meta", "link", "br", "hr", "col", "input")
 
 
 class Told(HTMLParser):
@@ -752,7 +860,7 @@ def told(patient, rows=ROWS, narrative=NARRATIVE, **card):
     (patient / "narrate" / "narrative.md").write_text(narrative + "\n", "utf-8")
     (patient / "narrate" / "claims.csv").write_text(claims_table(rows), "utf-8")
     files.write_json(patient / "narrate" / "model.json", CARD | card)
-    text = study(patient)[1]
+    text = article_of(patient)
     return Told(text), text
 
 
@@ -792,8 +900,8 @@ def test_only_anchors_of_the_page_are_linked(patient):
     """No comparison, no audit: their facts are linked to their files alone. Every anchor is one of the article's."""
     assert proofs.seen("audit.gap.f1", {"fig-confusion"}) == () and proofs.seen("nothing", {"fig-confusion"}) == ()
     assert proofs.seen("audit.gap.f1", {"tbl-audit"}) == ("tbl-audit",)
-    article = (report.TEMPLATES / "index.qmd.j2").read_text("utf-8")
-    possible = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", article)) | {"fig-sample\\1"}
+    text = "".join(path.read_text("utf-8") for path in sorted(article.TEMPLATES.rglob("*.j2")))
+    possible = set(re.findall(r'(?:\{#|embed\(")((?:fig|tbl)-[\w-]+)', text)) | {"fig-sample\\1"}
     assert {place for places in proofs.SEEN.values() for place in places.split()} <= possible
     row = {"sentence": "x", "facts": "accuracy", "verdict": "proven", "wording": "grammar"}
     assert "@" not in proofs.narrated("x", [row], KNOWN, set()) and "@tbl" in proofs.narrated(
@@ -896,7 +1004,7 @@ def test_signs_that_hold_places_are_no_sentences(patient, without_quarto):
 
 
 def test_facts_are_shown_without_scripts_and_not_in_print():
-    style = (report.TEMPLATES / "claims.css").read_text("utf-8")
+    style = (article.TEMPLATES / "claims.css").read_text("utf-8")
     for shown in (".claim:hover > .claim-facts", ".claim:focus > .claim-facts", ".claim:focus-within > .claim-facts"):
         assert shown in style
     assert re.search(r"@media print \{\s*\.claim-facts \{ display: none; \}", style)
@@ -925,25 +1033,31 @@ def test_a_failing_quarto_is_quoted(patient, tmp_path, monkeypatch):
 
 
 def test_a_reference_that_leads_nowhere_is_an_error_in_quarto(patient, tmp_path, monkeypatch):
-    script = '[ "$1" = --version ] && echo 1.7.1 && exit 0; echo "<p>?@fig-lost</p>" > index.html'
+    script = '[ "$1" = --version ] && echo 1.7.1 && exit 0; mkdir _site; echo "<p>?@fig-lost</p>" > _site/index.html'
     fake_quarto(tmp_path, monkeypatch, script)
-    with pytest.raises(RuntimeError, match=r"index.qmd lead nowhere: \?@fig-lost"):
+    with pytest.raises(ValueError, match=r"index.html: the cross-reference \?@fig-lost leads nowhere"):
         study(patient)
 
 
 @pytest.mark.parametrize(
     ("was", "becomes", "message"),
     [
-        ("@fig-traces", "@fig-lost", "@fig-lost leads nowhere"),
-        ("{#fig-traces", "{#fig-timeline", "two blocks are called fig-timeline"),
-        ("traces.png", "lost.png", "lost.png"),
+        ("@fig-probability", "@fig-lost", "@fig-lost leads nowhere"),
+        ("{#tbl-metrics", "{#tbl-folds", "two blocks are called tbl-folds"),
+        ('"figures/%s.png"', '"figures/%s.jpg"', "fig-probability.jpg leads to no file"),
+        ("(report.html)", "(form.html)", "form.html leads to no file"),
+        ("(#sec-limits)", "(#sec-bounds)", "#sec-bounds leads to no place"),
+        ('{fig-alt="', '{alt="', "has no alt text"),
     ],
 )
 def test_a_broken_article_is_an_error_in_pandoc(patient, without_quarto, tmp_path, monkeypatch, was, becomes, message):
     broken = tmp_path / "templates"
-    shutil.copytree(report.TEMPLATES, broken)
-    path = broken / "index.qmd.j2"
-    path.write_text(path.read_text("utf-8").replace(was, becomes), "utf-8")
-    monkeypatch.setattr(report, "TEMPLATES", broken)
-    with pytest.raises(RuntimeError, match=f"pandoc failed(.|\n)*{message}"):
+    shutil.copytree(article.TEMPLATES, broken)
+    found = [path for path in broken.rglob("*.j2") if was in path.read_text("utf-8")]
+    assert found
+    for path in found:
+        path.write_text(path.read_text("utf-8").replace(was, becomes), "utf-8")
+    monkeypatch.setattr(article, "TEMPLATES", broken)
+    with pytest.raises((RuntimeError, ValueError), match=message):
         study(patient)
+    assert not (patient / "report").exists()

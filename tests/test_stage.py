@@ -26,6 +26,7 @@ def project(tmp_path, monkeypatch):
     for name in ("notebooks", "params"):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -364,3 +365,16 @@ def test_nothing_is_swept_in_a_folder_of_the_users(project, monkeypatch):
     monkeypatch.setattr(stage.papermill, "execute_notebook", execute)
     stage.run("acquire", "mine")
     assert mine.exists()
+
+
+def test_a_copy_with_another_s_helpers_is_refused(project, tmp_path, monkeypatch):
+    """A folder with a dvc.yaml of its own that is not the helpers' project: what a stage makes would go there."""
+    (tmp_path / "dvc.yaml").touch()
+    with pytest.raises(ValueError, match="There is no patient 'nobody'"):
+        stage.run("train", "nobody")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "dvc.yaml").touch()
+    monkeypatch.chdir(copy)
+    with pytest.raises(ValueError, match="copy is a copy of the project, whose helpers are those of .*--temp"):
+        stage.run("train", "sim08")

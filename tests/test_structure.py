@@ -2,11 +2,12 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT, imported, needed_helpers, notebook_code
+from conftest import ROOT, imported, needed_by, needed_helpers, notebook_code
 
 from helpers import files, patients, report, stage
 
@@ -15,7 +16,7 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stag
 
 def test_one_name_in_five_places():
     """Notebook = stage = params file = output folder = executed notebook, in the order of the flow."""
-    assert tuple(PIPELINE) == stage.STAGES
+    assert tuple(PIPELINE) == (*stage.STAGES, "overview")
     for number, name in enumerate(stage.STAGES, start=1):
         source = ROOT / "notebooks" / f"{number:02d}_{name}.ipynb"
         assert stage.notebook(name) == source and source.exists()
@@ -24,9 +25,9 @@ def test_one_name_in_five_places():
         assert entry["matrix"] == {"patient": "${patients}"}
         assert source.relative_to(ROOT).as_posix() in entry["deps"]
         assert f"params/{name}.yaml" in [key for item in entry["params"] for key in item]
-        outs = paths(entry["outs"]) + paths(entry.get("metrics", []))
+        outs = [path for kind in ("outs", "metrics", "plots") for path in paths(entry.get(kind, []))]
         assert f"output/${{item.patient}}/notebooks/{source.name}" in outs
-        others = [out for out in outs if not out.endswith(source.name)]
+        others = [out for out in outs if not out.endswith(source.name) and not out.startswith("output/studies/")]
         assert others and all(out.startswith(f"output/${{item.patient}}/{name}") for out in others)
     on_disk = sorted(path.name for path in (ROOT / "notebooks").glob("0*.ipynb"))
     assert on_disk == [stage.notebook(name).name for name in stage.STAGES]
@@ -50,6 +51,17 @@ def test_dependencies_are_what_the_notebook_imports(name):
     """A stage depends on the helpers that its notebook imports, directly or not, and on no other."""
     declared = [dep for dep in PIPELINE[name]["deps"] if dep.startswith("src/helpers/") and dep.endswith(".py")]
     assert sorted(declared) == [f"src/helpers/{module}.py" for module in needed_helpers(stage.notebook(name))]
+
+
+def test_the_overview_is_no_verb():
+    """It runs once for all patients, on what each report leaves for it, and depends on the helpers that it imports."""
+    entry = PIPELINE["overview"]
+    assert (
+        "matrix" not in entry and entry["cmd"] == "python -m helpers.overview" and entry["outs"] == ["output/overview"]
+    )
+    assert "output/studies/${item.patient}.json" in PIPELINE["report"]["outs"] and "output/studies" in entry["deps"]
+    declared = [Path(dep).stem for dep in entry["deps"] if dep.endswith(".py")]
+    assert sorted(declared) == needed_by("overview")
 
 
 @pytest.mark.parametrize("name", stage.STAGES)

@@ -43,7 +43,7 @@ def study(tmp_path_factory):
     ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info")
     for name in ("notebooks", "src", "params", ".dvc"):
         shutil.copytree(ROOT / name, root / name, ignore=ignore)
-    for name in ("dvc.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", ".dvcignore", "requirements.lock"):
         shutil.copy(ROOT / name, root / name)
     (root / "params" / "patients" / "sim08.yaml").write_text(TINY)
     (root / "params" / "study.yaml").write_text("patients: [sim08]\n")
@@ -58,7 +58,7 @@ def study(tmp_path_factory):
         **os.environ, "PYTHONPATH": str(root / "src"), "PATH": scripts + os.pathsep + os.environ["PATH"],
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    done = subprocess.run(["dvc", "repro", "report@sim08"], cwd=root, env=environment, capture_output=True, text=True)
+    done = subprocess.run(["dvc", "repro"], cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return root, environment
 
@@ -66,7 +66,8 @@ def study(tmp_path_factory):
 def test_everything_is_there(study):
     """Every stage left its files; every recording was held out once, and is inner elsewhere, each network serving two
     folds; the report lists its seven files a sample."""
-    output = study[0] / "output" / "sim08"
+    root = study[0]
+    output = root / "output" / "sim08"
     predictions = pd.read_csv(output / "train" / "predictions.csv")
     assert set(predictions["recording"]) == {f"sim08_0{number}" for number in range(1, 5)}
     assert not predictions.duplicated(["recording", "column"]).any()
@@ -88,6 +89,7 @@ def test_everything_is_there(study):
         assert all((output / "report" / name).stat().st_size > 2000 for name in sample["files"])
     assert f"| Accuracy | {metrics['accuracy']:.2%} |" in report
     assert "simulated" in (output / "report" / "index.html").read_text().lower()
+    assert '<a href="../sim08/report/index.html">sim08</a>' in (root / "output" / "overview" / "index.html").read_text()
     claims = pd.read_csv(output / "narrate" / "claims.csv")
     assert set(claims["verdict"]) == {"proven", "no claim", "fixed text"} and len(claims) > 20
 
@@ -96,7 +98,7 @@ def test_nothing_runs_a_second_time(study):
     """A second `dvc repro` finds all up to date."""
     root, environment = study
     before = (root / "dvc.lock").read_bytes()
-    done = subprocess.run(["dvc", "repro", "report@sim08"], cwd=root, env=environment, capture_output=True, text=True)
+    done = subprocess.run(["dvc", "repro"], cwd=root, env=environment, capture_output=True, text=True)
     assert "Running stage" not in done.stdout and "up to date" in done.stdout
     assert (root / "dvc.lock").read_bytes() == before
 

@@ -68,6 +68,12 @@ def write_text(path, text):
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_bytes(path, content):
+    """Write bytes, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_json(path, value):
     """Write `value` as readable JSON; NaN is refused, as JSON has none (use None and say why)."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

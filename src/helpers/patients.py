@@ -11,7 +11,7 @@ import yaml
 from helpers import files, recordings
 
 SHORT_RECORDING_S = 120.0
-RESERVED = ("models", "benchmark")
+RESERVED = ("models", "benchmark", "narratives", "overview", "runs", "studies")
 
 # The keys that a declaration must and may have, by its source.
 KEYS = {

@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import nbformat
 import papermill
@@ -133,6 +134,7 @@ def run(stage, patient):
     papermill.exceptions.PapermillExecutionError
         If a cell fails.
     """
+    _check_place()
     patients.load(patient)
     source, values = notebook(stage), parameters(stage)
     target = files.folder(patient, "notebooks") / source.name
@@ -156,6 +158,17 @@ def run(stage, patient):
             raise
         nbformat.write(canonical(book), partial)
     failed.unlink(missing_ok=True)
+
+
+def _check_place():
+    """Raise ValueError in a copy of the project whose helpers are another's: what it makes would be written there."""
+    here = Path.cwd()
+    if (here / "dvc.yaml").exists() and not here.samefile(files.ROOT):
+        raise ValueError(
+            f"{here} is a copy of the project, whose helpers are those of {files.ROOT}: its results would be written "
+            "there. `dvc exp run --temp` and `--queue` make such copies: use `dvc exp run` without them; in a copy of "
+            "your own, `make study` makes an environment that is the copy's."
+        )
 
 
 @contextmanager

@@ -50,6 +50,8 @@ local function image(picture)
 end
 
 local function reference(cite)
+  -- What is neither figure nor table is literature, and the citation processor's.
+  if not cite.citations[1].id:match("^fig%-") and not cite.citations[1].id:match("^tbl%-") then return nil end
   return pandoc.Inlines(cite.citations:map(function(citation)
     local label = labels[citation.id]
     if not label then error("the reference @" .. citation.id .. " leads nowhere") end
