@@ -193,7 +193,8 @@ def test_quarto_s_pages_work_from_a_disk(tmp_path):
     files.write_text(libraries / "quarto.js", 'import * as tabsets from "./tabsets/tabsets.js";\ntabsets.init();\n')
     files.write_text(libraries / "tabsets" / "tabsets.js", "export function init() { done = 1; }\n")
     files.write_json(tmp_path / "search.json", [{"text": "</script><script>alert(1)</script> ü"}])
-    page = '<a href="../">top</a><script src="../site_libs/quarto-html/quarto.js" type="module"></script>\n'
+    page = '<script src="quarto-search.js"></script><a href="../">top</a>'
+    page += '<script src="../site_libs/quarto-html/quarto.js" type="module"></script>\n'
     page += '<script src="../site_libs/quarto-html/tabsets/tabsets.js" type="module"></script>\n</body>'
     files.write_text(tmp_path / "notebooks" / "a.html", page)
     offline.complete(tmp_path)

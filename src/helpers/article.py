@@ -13,7 +13,16 @@ from helpers.tables import SCORES
 
 TEMPLATES = Path(__file__).parent / "templates"
 # What lies in a site as it is in the templates.
-KEPT = ("claims.css", "widgets.css", "study.scss", "page.js", "probability.js", "references.bib")
+KEPT = (
+    "claims.css",
+    "widgets.css",
+    "study.scss",
+    "light.scss",
+    "dark.scss",
+    "page.js",
+    "probability.js",
+    "references.bib",
+)
 REPORT = "07_report"  # makes the site, so it is shown as it is written
 # What the pictures of the reference's form show, for who does not see them.
 FORM_ALTS = {

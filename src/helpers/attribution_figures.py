@@ -156,14 +156,14 @@ def channel_pictures(sample, signal, attribution, axis, seizures, simulated, fai
     """
     title = f"Integrated Gradients by channel{_failing(failed['ig'])}\n{_title(sample, simulated)}"
     yield f"{_name(sample)}_channels.png", channel_maps(attribution.sum(axis=2), title)
-    parts = np.concatenate([_in_parts(step, axis["window_s"] / 2 / axis["hop_s"]) for step in attribution], axis=1)
+    parts = np.concatenate([in_parts(step, axis["window_s"] / 2 / axis["hop_s"]) for step in attribution], axis=1)
     yield (
         f"{_name(sample)}_traces.png",
         shaded_traces(signal, axis["sampling_hz"], sample.start_s, parts, seizures, title),
     )
 
 
-def _in_parts(values, columns):
+def in_parts(values, columns):
     """Return [C, T] with each column at the sum of its part of so many `columns`, finer being noise.
 
     What fills no part belongs to the last one.

@@ -39,7 +39,7 @@ def complete(site):
         up = "../" * (len(path.relative_to(site).parts) - 1)
         page = path.read_text(encoding="utf-8")
         page = re.sub(r'href="((?:\.\./)+|\./)"', r'href="\1index.html"', page)
-        if index.exists():
+        if index.exists() and "quarto-search.js" in page:
             page = page.replace("</body>", LOADER.format(up=up, name=SEARCH), 1)
         if joined:
             page = page.replace('quarto-html/quarto.js" type="module"', 'quarto-html/quarto.js" defer')

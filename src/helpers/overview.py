@@ -78,7 +78,8 @@ def figure(found):
             ends = [score[end] if score[end] is not None else score["value"] for end in ("low", "high")]
             axis.plot(ends, [row, row], color="#444444", lw=2, solid_capstyle="butt")
             axis.plot(score["value"], row, "o", color="#1f4e9c", mfc="white" if one["simulated"] else "#1f4e9c", ms=6)
-        axis.set(xlabel=label, ylim=(len(found) - 0.5, -0.5))
+        axis.set(ylim=(len(found) - 0.5, -0.5))
+        axis.set_xlabel(label, fontsize=9)
         axis.set_yticks(range(len(found)), [one["patient"] for one in found])
         axis.set_xlim(*((-0.02, 1.02) if share else (0, None)))
         axis.grid(axis="x", alpha=0.3)
@@ -91,7 +92,7 @@ def write(patients, folder):
     found, others = gather(patients)
     sources = {
         "_quarto.yml": article.fill("_overview.yml.j2", {}),
-        **article.kept("claims.css", "widgets.css", "study.scss", "page.js"),
+        **article.kept("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "page.js"),
     }
     context = {
         "title": TITLE,

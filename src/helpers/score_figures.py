@@ -55,17 +55,17 @@ def probability(decisions, seizures, durations_s):
     unit, name_of_unit = (60, "min") if longest > LONG_S else (1, "s")
     figure, axes = begin(9, 1.3 + 0.9 * len(names), len(names), 1, sharex=True, sharey=True, squeeze=False)
     for axis, name in zip(axes[:, 0], names, strict=True):
-        _course(axis, decisions, seizures, name, unit)
+        draw_course(axis, decisions, seizures, name, unit)
         axis.axvspan(durations_s[name] / unit, longest / unit, color="#e8e8e8", lw=0)
         axis.set_xlim(0, longest / unit)
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
     axes[-1, 0].set_xlabel(f"time in the recording ({name_of_unit})")
-    figure.legend(handles=_course_keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(handles=course_keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     seaborn.despine(figure)
     return figure
 
 
-def _course(axis, decisions, seizures, name, unit):
+def draw_course(axis, decisions, seizures, name, unit):
     """Draw one recording's probabilities over time in units of `unit` seconds."""
     part = decisions[decisions["recording"] == name].sort_values("end_s")
     for seizure in seizures[seizures["recording"] == name].itertuples():
@@ -101,7 +101,8 @@ def _log_odds_axis(axis, side, top):
     side.set_ticks([], minor=True)
 
 
-def _course_keys():
+def course_keys():
+    """Return the keys of what `draw_course` draws, for a legend."""
     return [
         Patch(fc=(SEIZURE, 0.22), ec=(SEIZURE, 0.8), hatch="////", label="annotated seizure"),
         Patch(fc=DECISION, label="alarm"),
@@ -396,12 +397,12 @@ def mistake(signal, sampling_hz, start_s, decisions, seizures, recording, title)
     part = decisions[decisions["recording"] == recording]
     _alarm_bars(top, part, 1, (0.97, 0.02))
     top.set_title(title, loc="left")
-    _course(bottom, decisions, seizures, recording, 1)
+    draw_course(bottom, decisions, seizures, recording, 1)
     bottom.axvspan(start_s, end_s, fc="none", ec="black", lw=1.4)
     middle = ((start_s + end_s) / 2, 1.02)
     bottom.annotate("EEG above", middle, xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=9)
     bottom.set_xlim(max(0, start_s - AROUND_S), min(part["end_s"].max(), end_s + AROUND_S))
     bottom.set(xlabel="time in the recording (s)", ylabel="probability")
-    figure.legend(handles=_course_keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(handles=course_keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     seaborn.despine(figure)
     return figure

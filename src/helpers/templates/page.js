@@ -187,6 +187,9 @@ function start() {
     reachable(table.parentElement, table.caption ? table.caption.textContent.slice(0, 60) : "Table");
   }
   for (const text of document.querySelectorAll("pre")) reachable(text, "Text");
+  for (const toggle of document.querySelectorAll(".quarto-color-scheme-toggle:not([aria-label])")) {
+    toggle.setAttribute("aria-label", "Light or dark");  // Quarto's own has a picture alone
+  }
   if (!plain) return;
   const contents = document.querySelector("nav.contents > details");
   if (contents && matchMedia("(max-width: 64rem)").matches) contents.open = false;  // a phone's first screen is for the text
