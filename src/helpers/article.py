@@ -19,6 +19,7 @@ KEPT = (
     "study.scss",
     "light.scss",
     "dark.scss",
+    "widths.lua",
     "page.js",
     "probability.js",
     "references.bib",

@@ -92,7 +92,7 @@ def write(patients, folder):
     found, others = gather(patients)
     sources = {
         "_quarto.yml": article.fill("_overview.yml.j2", {}),
-        **article.kept("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "page.js"),
+        **article.kept("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "widths.lua", "page.js"),
     }
     context = {
         "title": TITLE,

@@ -107,7 +107,7 @@ def _render_plain(site, page, pages, banner, overview):
             for other, name in pages.items()
         ],
     }
-    filters = (["notebook.lua"] if notebook else []) + ["plain.lua"]
+    filters = (["notebook.lua"] if notebook else []) + ["widths.lua", "plain.lua"]
     options = {
         "from": ("ipynb+smart" if notebook else "markdown") + RAW,
         "to": "html5",

@@ -36,8 +36,6 @@ local function block(div)
   elseif kind == "tbl" then
     local long = caption(div, kind)
     div.content[1].caption = long
-    -- As wide as its text: a long source line would make every column equally wide.
-    div.content[1].colspecs = div.content[1].colspecs:map(function(spec) return {spec[1]} end)
     return div
   end
 end
