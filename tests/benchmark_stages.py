@@ -5,6 +5,7 @@ are the same bytes. Seconds are wall time; memory is the most that the stage's p
 only that is measured again which a run takes that finds nothing to do.
 """
 
+import subprocess
 import sys
 import time
 from datetime import date
