@@ -77,7 +77,15 @@ def figure(found):
                 continue
             ends = [score[end] if score[end] is not None else score["value"] for end in ("low", "high")]
             axis.plot(ends, [row, row], color="#444444", lw=2, solid_capstyle="butt")
-            axis.plot(score["value"], row, "o", color="#1f4e9c", mfc="white" if one["simulated"] else "#1f4e9c", ms=6)
+            axis.plot(
+                score["value"],
+                row,
+                "o",
+                color="#1f4e9c",
+                mfc="white" if one["simulated"] else "#1f4e9c",
+                ms=6,
+                clip_on=False,
+            )
         axis.set(ylim=(len(found) - 0.5, -0.5))
         axis.set_xlabel(label, fontsize=9)
         axis.set_yticks(range(len(found)), [one["patient"] for one in found])
