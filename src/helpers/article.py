@@ -2,28 +2,18 @@
 
 import json
 import re
-from pathlib import Path
 
 import jinja2
 import nbformat
 
 from helpers import checklist, files, pages, proofs, site, tables
 from helpers.proofs import escape
+from helpers.site import TEMPLATES
 from helpers.tables import SCORES
 
-TEMPLATES = Path(__file__).parent / "templates"
-# What lies in a site as it is in the templates.
-KEPT = (
-    "claims.css",
-    "widgets.css",
-    "study.scss",
-    "light.scss",
-    "dark.scss",
-    "widths.lua",
-    "page.js",
-    "probability.js",
-    "references.bib",
-)
+# What a page looks like and does, in either rendering; and what a study's site has besides, as it is in the templates.
+STYLES = ("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "widths.lua", "page.js")
+KEPT = (*STYLES, "probability.js", "references.bib")
 REPORT = "07_report"  # makes the site, so it is shown as it is written
 # What the pictures of the reference's form show, for who does not see them.
 FORM_ALTS = {
@@ -72,7 +62,8 @@ def sources(context):
         found[f"notebooks/{name}.ipynb"] = nbformat.writes(pages.page(book, context["patient"]))
     context = context | {"told": told, "titles": titles, "overview": site.OVERVIEW}
     found |= {name: fill(f"{name}.j2", context) for name in ("_quarto.yml", "index.qmd")}
-    found |= {"report.md": form(context), "report.qmd": _page_of_form(form(context), context["digest"])}
+    text = form(context)
+    found |= {"report.md": text, "report.qmd": _page_of_form(text, context["digest"])}
     return titles, found | {f"figures/{label}.png": figure["png"] for label, figure in context["embedded"].items()}
 
 

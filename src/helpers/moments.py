@@ -159,7 +159,7 @@ class Study:
 
     def explained(self, sample):
         """Say whether a sample's attributions are at hand, or are still to be computed (about 0.3 s)."""
-        return sample.sample in self._row or sample.sample in self._live
+        return self.stored(sample) or sample.sample in self._live
 
     def stored(self, sample):
         """Say whether the stage explain stored a sample's attributions."""

@@ -26,7 +26,6 @@ def summary(context):
     return {
         "patient": context["patient"],
         "simulated": context["source"]["simulated"],
-        "description": context["source"]["description"],
         "recordings": len(context["recordings"]),
         "duration_s": sum(float(row["duration_s"]) for row in context["recordings"]),
         "events": metrics["events"],
@@ -43,7 +42,6 @@ def gather(patients):
 
 def rows(found):
     """Return, for each summary, its cells as printed: scores with their intervals, or why they have none."""
-    forms = {key: form for key, (_, form) in tables.INTERVALS.items()}
     return [
         {
             "patient": one["patient"],
@@ -54,13 +52,8 @@ def rows(found):
             "detected": one["events"]["detected"],
             "false_alarms": one["events"]["false_alarms"],
             **{
-                name: tables.spanned(one["intervals"][kind][name], forms[kind, name])
+                f"{kind}_{name}": tables.spanned(one["intervals"][kind][name], tables.INTERVALS[kind, name][1])
                 for kind, name in DRAWN
-                if name != "f1"
-            },
-            **{
-                f"{kind}_f1": tables.spanned(one["intervals"][kind]["f1"], forms[kind, "f1"])
-                for kind in ("samples", "events")
             },
         }
         for one in found
@@ -100,7 +93,7 @@ def write(patients, folder):
     found, others = gather(patients)
     sources = {
         "_quarto.yml": article.fill("_overview.yml.j2", {}),
-        **article.kept("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "widths.lua", "page.js"),
+        **article.kept(*article.STYLES),
     }
     context = {
         "title": TITLE,
