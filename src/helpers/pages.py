@@ -68,11 +68,17 @@ def figures(books):
             if not label.startswith("fig-") or not shown:
                 continue
             if label in found:
-                raise ValueError(f"{found[label]['notebook']} and {name} both have a figure labelled {label}.")
+                raise ValueError(
+                    f"{found[label]['notebook']} and {name} both have a figure labelled {label}. Rename one."
+                )
             if missing := [key for key in ("fig-cap", "fig-alt") if not said.get(key)]:
-                raise ValueError(f"{name}: the figure labelled {label} has no {' and no '.join(missing)}.")
+                raise ValueError(
+                    f"{name}: the figure labelled {label} has no {' and no '.join(missing)}. Add `#| {missing[0]}: …`."
+                )
             if len(shown) > 1:
-                raise ValueError(f"{name}: the cell labelled {label} shows {len(shown)} figures; wanted is one.")
+                raise ValueError(
+                    f"{name}: the cell labelled {label} shows {len(shown)} figures; wanted is one. Part it."
+                )
             png = base64.b64decode(shown[0])
             found[label] = {
                 "notebook": name,
