@@ -217,6 +217,13 @@ def mirrors(*behaviours):
             server.server_close()
 
 
+def until(condition, seconds=60):
+    """Return when a condition holds, looked at every 10 ms, or after so many seconds: then something is wrong."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def write_registry(path):
     """Write the toy database's registry."""
     path.write_text("".join(f"{PATIENT}/{name} {hashlib.sha256(body).hexdigest()}\n" for name, body in FILES.items()))
@@ -268,9 +275,7 @@ def killed_before(folder, bases):
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "NO_PROXY": "*"})
     try:
         part = folder / f"{EDF}.part"
-        deadline = time.monotonic() + 20
-        while downloads.size(part) < 100_000 and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.01)
+        until(lambda: downloads.size(part) >= 100_000 or process.poll() is not None)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

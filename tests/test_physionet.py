@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import misbehaving_server as server
 import pytest
@@ -44,7 +45,13 @@ def real_annotations():
     return ANNOTATIONS
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+SLOW = [s.name for s in SCENARIOS if s.meanwhile is server.killed_before]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one.name in SLOW else []) for one in SCENARIOS],
+)
 def test_scenario(scenario, tmp_path):
     """It ends as declared: outcome, message, where the first range began, how many bytes were sent for the file."""
     found = server.run(scenario, tmp_path / "recordings")
@@ -125,6 +132,20 @@ def test_only_https_or_this_machine(url, toy, monkeypatch):
     assert not toy.exists()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_mirror_on_this_machine_is_asked_directly(host, monkeypatch):
+    """Though HTTP_PROXY names a proxy (at which nobody answers), and NO_PROXY is not set."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        with downloads.open_session(1) as session:
+            answer = session.get(f"http://{host}:{mirror.server_port}/", timeout=10)
+        mirror.shutdown()
+    assert answer.status_code == 501  # it has no method for it
+
+
 def test_the_public_mirrors_and_loopback_are_safe():
     """https, and the three names of this machine."""
     assert all(map(downloads.is_safe, [*physionet.MIRRORS, "http://localhost:8/", "http://[::1]:8/"]))
@@ -154,17 +175,18 @@ def test_another_content_stays_until_the_right_one_is_there(toy):
 
 def test_one_failure_ends_the_others_and_keeps_what_is_finished(toy, monkeypatch):
     """A file is refused while another trickles in for a second: the message comes first, and the trickle ends."""
-    with (
-        server.mirrors({EDF: [server.status(404)], PLUS: [server.trickle]}) as (bases, _),
-        pytest.raises(RecordingError, match="No mirror gives chb02_16.edf"),
-    ):
-        try:
+    ended = threading.Event()
+
+    def trickle(handler, content, first):
+        server.trickle(handler, content, first)
+        ended.set()  # all is sent, or nobody reads any more
+
+    with server.mirrors({EDF: [server.status(404)], PLUS: [trickle]}) as (bases, _):
+        with pytest.raises(RecordingError, match="No mirror gives chb02_16.edf"):
             physionet.fetch(PATIENT, toy, bases)
-        finally:
-            time.sleep(0.05)  # the piece in hand
-            stopped_at = downloads.size(toy / f"{PLUS}.part")
-            time.sleep(0.1)
-            assert downloads.size(toy / f"{PLUS}.part") == stopped_at < len(FILES[PLUS])
+        stopped_at = downloads.size(toy / f"{PLUS}.part")
+        assert ended.wait(60)
+        assert downloads.size(toy / f"{PLUS}.part") == stopped_at < len(FILES[PLUS])
     assert (toy / "chb02-summary.txt").exists() and not (toy / PLUS).exists()
 
 
@@ -180,17 +202,17 @@ def test_one_failure_does_not_wait_for_a_mirror_that_hangs(toy, monkeypatch):
 
 
 def test_at_most_three_files_at_once(toy, monkeypatch):
-    """Ten files from a server that counts: never more than three in hand."""
-    busy, most = [], []
+    """Nine files from a server that counts, and answers when it has three in hand: never more."""
+    busy, most, three = [], [], threading.Barrier(3, timeout=20)
 
     def counted(handler, content, first):
         busy.append(1)
         most.append(len(busy))
-        time.sleep(0.02)
+        three.wait()
         busy.pop()
         server.good(handler, content, first)
 
-    names = [f"chb02_{number}.edf" for number in range(20, 30)]
+    names = [f"chb02_{number}.edf" for number in range(20, 29)]
     summary = "".join(f"File Name: {name}\nNumber of Seizures in File: 0\n" for name in names)
     monkeypatch.setattr(server, "FILES", {"chb02-summary.txt": summary.encode(), **dict.fromkeys(names, b"some EEG")})
     server.write_registry(physionet.REGISTRY)
@@ -247,21 +269,21 @@ def test_a_disk_that_refuses(code, toy, monkeypatch):
     assert len(calls) == 1 and len(log) == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_soon(toy):
-    """SIGINT while a mirror hangs and would be waited for 30 s: the process is gone within seconds, and no file bad."""
+    """SIGINT while a mirror hangs and would be waited for two hours: the process ends, and no file is bad."""
     code = f"""
-        from helpers import physionet
+        from helpers import downloads, physionet
+        downloads.TIMEOUT_S = (10, 7200)
         physionet.REGISTRY = {str(physionet.REGISTRY)!r}
         physionet.fetch({PATIENT!r}, {str(toy)!r}, BASES)
         """
     with server.mirrors({EDF: [server.stall(50_000)]}) as (bases, _):
         code = textwrap.dedent(code).replace("BASES", repr(bases))
         process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 20
-        while downloads.size(toy / f"{EDF}.part") < 50_000 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        server.until(lambda: downloads.size(toy / f"{EDF}.part") >= 50_000)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=20)[1]
+        said = process.communicate(timeout=300)[1]
     assert "KeyboardInterrupt" in said
     server.assert_no_bad_file(toy)
     assert downloads.size(toy / f"{EDF}.part") == 50_000

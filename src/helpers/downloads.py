@@ -45,6 +45,10 @@ def open_session(connections):
     # identity: a compressed answer could not be continued
     session.headers.update({"User-Agent": f"eeg-spectrogram-study/{version}", "Accept-Encoding": "identity"})
     session.hooks["response"].append(_refuse_redirect)
+    # A mirror on this machine is asked directly: HTTP_PROXY without NO_PROXY would send even that to the proxy.
+    session.proxies = dict.fromkeys((f"http://{host}" for host in LOOPBACK), "")
+    # A name and a password in ~/.netrc are for no mirror: all is public. A redirect would look there once more.
+    session.auth, session.rebuild_auth = (lambda request: request), (lambda request, response: None)
     # Broken connections are for `receive`: urllib3 would not continue where they broke.
     retry = Retry(
         total=3, connect=0, read=False, other=0, status_forcelist=BUSY, backoff_factor=BACKOFF_S,

@@ -82,6 +82,8 @@ def read_header(path):
     """
     path = Path(path)
     file = path.name
+    if path.exists() and not path.is_file():  # a pipe would never end
+        raise RecordingError(f"{path} cannot be opened (it is no file). See that it is there and readable.")
     try:
         with open(path, "rb") as opened:
             main, size = opened.read(256), os.fstat(opened.fileno()).st_size

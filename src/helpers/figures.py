@@ -1,5 +1,6 @@
 """The study's figures of signals: a function a figure; each returns it and saves nothing."""
 
+import matplotlib
 import numpy as np
 import seaborn
 from matplotlib import pyplot
@@ -21,7 +22,8 @@ STYLE = {
 
 
 def begin(width, height, rows=1, columns=1, **options):
-    """Return a new figure and its axes in the study's style."""
+    """Return a new figure and its axes in the study's style, whatever the user's own matplotlibrc says."""
+    matplotlib.rcdefaults()
     seaborn.set_theme(style="ticks", rc=STYLE)
     figure, axes = pyplot.subplots(rows, columns, figsize=(width, height), **options)
     pyplot.close(figure)  # pyplot would keep it, and a notebook show it a second time

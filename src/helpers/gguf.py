@@ -87,6 +87,8 @@ def convert(path, folder, licences=()):
         model, tokenizer = _read(path)
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
+        for weights in partial.glob("*.safetensors"):  # written for their owner alone; others share the project
+            weights.chmod((partial / "config.json").stat().st_mode)
         for licence in licences:
             shutil.copy(licence, partial / "LICENSE")
         try:
@@ -113,8 +115,9 @@ def _read(path):
         tensors = load_gguf_checkpoint(str(path), return_tensors=True, model_to_load=model)["tensors"]
         lost = model.load_state_dict(tensors, strict=False, assign=True)
     except Exception as error:  # what the libraries raise of a file that is none has no common kind
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
-            f"{path} cannot be converted: {str(error).strip().splitlines()[0]} Wanted is the GGUF of a language model "
+            f"{path} cannot be converted: {said} Wanted is the GGUF of a language model "
             f"whose architecture transformers knows (and no part of one, no adapter, no vision projector)."
         ) from error
     model.tie_weights()

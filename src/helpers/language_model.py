@@ -10,10 +10,10 @@ from pathlib import Path
 
 import huggingface_hub
 import torch
-from huggingface_hub import errors
+from huggingface_hub import constants, errors
 from tokenizers import decoders
 
-from helpers import files, gguf
+from helpers import downloads, files, gguf
 from helpers.gguf import EMBEDDED, ModelError, embedded
 
 with warnings.catch_warnings():
@@ -77,7 +77,10 @@ def _found(model):
     """Return the folder of a model, its name, and its revision (None: that of the folder's files)."""
     if model == EMBEDDED:
         return embedded(), EMBEDDED, gguf.GGUF_SHA256
-    path = files.ROOT / Path(model).expanduser()
+    try:
+        path = files.ROOT / Path(model).expanduser()
+    except RuntimeError as error:  # ~somebody, whom this machine does not know
+        raise ModelError(f"model: '{model}': {error} Write the whole path in params/narrate.yaml.") from error
     if path.is_dir() and not any(path.glob("*.safetensors")) and (packed := sorted(path.glob("*.gguf"))):
         if len(packed) > 1:
             names = ", ".join(file.name for file in packed)
@@ -101,6 +104,8 @@ def _found(model):
 
 def _fetched(repository, revision):
     """Return the folder of a Hub repository's snapshot, downloaded unless it is in Hugging Face's cache."""
+    if not downloads.is_safe(where := constants.ENDPOINT):
+        raise ModelError(f"HF_ENDPOINT is {where}: only https:// is used. Correct it, or unset it. {ELSE}")
     wanted = {"allow_patterns": WANTED, "ignore_patterns": ["*/*", "consolidated*"]}
     try:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision, **wanted))

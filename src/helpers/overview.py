@@ -1,6 +1,7 @@
 """The overview: all patients of the study on one page, beside each other: ``python -m helpers.overview``."""
 
 import io
+import re
 import sys
 
 import seaborn
@@ -34,7 +35,15 @@ def summary(context):
 
 
 def gather(patients):
-    """Return the summaries of those of `patients` whose study is finished, in their order, and the others' names."""
+    """Return the summaries of those of `patients` whose study is finished, in their order, and the others' names.
+
+    Raises
+    ------
+    ValueError
+        If one is listed, perhaps by hand, by what cannot name a patient: it would become a path and a link.
+    """
+    if wrong := [name for name in patients if not re.fullmatch(files.PATIENT, str(name))]:
+        raise ValueError(f"params/study.yaml lists {wrong[0]!r}, which cannot name a patient. Take it out.")
     paths = {patient: files.ROOT / "output" / STUDIES / f"{patient}.json" for patient in patients}
     found = [files.read_json(path) for path in paths.values() if path.exists()]
     return found, [patient for patient, path in paths.items() if not path.exists()]

@@ -4,6 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from datetime import datetime
 from os.path import commonprefix
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from helpers import annotations, edf, events, montages, summaries
 from helpers.errors import RecordingError, UnusableRecording
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
+
+FORMULA = ("=", "+", "-", "@")
 
 OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
 
@@ -170,9 +173,16 @@ def _summary_entries(folder, unlisted):
 
 
 def _check_names(entries):
-    """Raise RecordingError if two recordings share a name, or one has a name that tables take for a missing value."""
+    """Raise RecordingError if two recordings share a name, or one's is taken for something else where it is shown."""
     files = {}
     for entry in entries:
+        for shown in (entry["recording"], entry["file"]):
+            # a formula to a spreadsheet that opens our tables; mathematics to Matplotlib; a line's end to anything
+            if shown.startswith(FORMULA) or "$" in shown or not shown.isprintable():
+                raise RecordingError(
+                    f"{shown!r} begins with one of {' '.join(FORMULA)}, or holds $ or a control character: tables and "
+                    "pictures take that for something else than a name. Rename it, in its annotation too."
+                )
         name = entry["recording"]
         if name in files or name.lower() in ("na", "n/a", "nan", "null", "none"):
             other = f", as {files[name]} is" if name in files else ", which tables take for a missing value"
@@ -286,5 +296,8 @@ def _bids_entries(folder):
     for path, name in zip(paths, names, strict=True):
         table, file = _events_file(path), path.relative_to(folder).as_posix()
         read = events.read_events(table)
-        entries.append({"recording": "_".join(name[shared:]), "file": file, "annotation": table.name, **read})
+        # the clock, as CHB-MIT's summaries have it: a date says more about a person than a study needs
+        start = read["start"] and datetime.fromisoformat(read["start"]).strftime("%H:%M:%S")
+        known = {"recording": "_".join(name[shared:]), "file": file, "annotation": table.name}
+        entries.append(known | read | {"start": start})
     return entries
