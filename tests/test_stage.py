@@ -17,7 +17,7 @@ import yaml
 from conftest import CHANNELS, ROOT, write_edf
 from nbclient.exceptions import DeadKernelError
 
-from helpers import errors, files, patients, physionet, recordings, sources, stage
+from helpers import errors, files, patients, physionet, processes, recordings, sources, stage
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def project(tmp_path, monkeypatch):
     for name in ("notebooks", "params"):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(stage.provenance, "write", lambda *_: None)  # tests/test_provenance.py has it
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -257,10 +258,10 @@ def test_one_run_of_a_stage_at_a_time(tmp_path, capsys):
     order, lock = [], tmp_path / ".train.lock"
 
     def second():
-        with stage._sole(lock, "train@x"):
+        with processes.sole(lock, "train@x"):
             order.append("second")
 
-    with stage._sole(lock, "train@x"):
+    with processes.sole(lock, "train@x"):
         thread = threading.Thread(target=second)
         thread.start()
         while "still at work" not in capsys.readouterr().err:
@@ -268,9 +269,9 @@ def test_one_run_of_a_stage_at_a_time(tmp_path, capsys):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    with pytest.raises(ValueError, match="within"), stage._sole(lock, "train@x"):
+    with pytest.raises(ValueError, match="within"), processes.sole(lock, "train@x"):
         raise ValueError("within")
-    with stage._sole(lock, "train@x"):
+    with processes.sole(lock, "train@x"):
         pass
     assert "still at work" not in capsys.readouterr().err
 
@@ -324,7 +325,7 @@ def test_a_run_waits_for_its_lock_sweeps_and_forgets_an_old_failure(project, mon
 
     monkeypatch.setattr(stage.papermill, "execute_notebook", execute)
     thread = threading.Thread(target=stage.run, args=("acquire", "sim08"))
-    with stage._sole(output / ".acquire.lock", "held"):
+    with processes.sole(output / ".acquire.lock", "held"):
         thread.start()
         time.sleep(0.1)
         assert seen == []

@@ -147,7 +147,10 @@ def write(recording, path, axis, lengths=None):
 
 def _array(stack, path, dtype, shape):
     """Return a new array in the ``.npy`` at `path`, which is there, whole, once `stack` is left."""
-    return np.lib.format.open_memmap(stack.enter_context(files.whole(path)), mode="w+", dtype=dtype, shape=shape)
+    partial = stack.enter_context(files.whole(path))
+    array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
+    files.reserve(partial)
+    return array
 
 
 def _block(recording, first, last, window, hop):

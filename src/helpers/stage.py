@@ -6,20 +6,33 @@ import itertools
 import os
 import re
 import sys
+import sysconfig
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import papermill
-from filelock import FileLock, Timeout
+import psutil
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from helpers import files, patients
+from helpers import crate, errors, files, patients, processes, provenance
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# What a person or a machine has set up for itself changes no result: hashes, pictures, kernels, warnings, assertions.
+FIXED = {
+    "PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline", "JUPYTER_PREFER_ENV_PATH": "1",
+    "MNE_LOGGING_LEVEL": "INFO", "PYTHONUTF8": "1",  # Rust takes a path for UTF-8, whatever the locale
+}  # fmt: skip
+UNSET = ("PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "TRANSFORMERS_VERBOSITY")
+# Said once, when a user's first figure is drawn, or where there is no home to keep the list of fonts.
+FIRST_FIGURE = re.compile(
+    r"[^\n]*(?:Matplotlib (?:is building the font cache|created a temporary)|mkdir -p failed for path)[^\n]*(?:\n|$)"
+)
 
 STAGES = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report")
 
@@ -79,8 +92,9 @@ def parameters(stage):
 def canonical(book):
     """Take out of an executed notebook what differs between two runs of the same work.
 
-    Times, fresh cell identifiers, progress bars, the Python version and the place of the project on this machine
-    go; code, results, figures and warnings stay.
+    Times, fresh cell identifiers, progress bars, the Python version, and where on this machine things lie go: the
+    project, its packages, the user's own folder, a cell's temporary file, an object in memory. Code, results, figures
+    and warnings stay. Nothing else makes an executed notebook fit to be compared.
     """
     book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}})
     for number, cell in enumerate(book.cells):
@@ -101,23 +115,41 @@ def _canonical_outputs(outputs):
         if kind != "stream":
             for output in run:
                 output.get("metadata", {}).clear()
+                data = output.get("data", {})
+                data.update({mime: placeless(text) for mime, text in data.items() if mime.startswith("text/")})
                 found.append(output)
             continue
         run = list(run)
         for name in ("stdout", "stderr"):
             text = "".join(output.text for output in run if output.name == name)
             # tqdm rewrites its line by carriage returns; what it shows is a matter of seconds, not a result
-            text = re.sub(r"[^\n]*\r[^\n]*(\n|$)", "", text).replace(str(files.ROOT), ".")
+            text = placeless(FIRST_FIGURE.sub("", re.sub(r"[^\n]*\r[^\n]*(\n|$)", "", text)))
             if text.strip():
                 found.append(nbformat.v4.new_output("stream", name=name, text=text))
     return found
 
 
+def placeless(text):
+    """Take out of a text where on this machine things lie; the project's own files stay, seen from its folder."""
+    places = {sysconfig.get_path(name): "packages" for name in ("purelib", "platlib", "stdlib")}
+    places |= {str(files.ROOT): ".", sys.prefix: "environment", os.path.expanduser("~"): "~"}
+    for place, name in places.items():
+        if len(place) > 1:  # a user without a home has "~" or "/"
+            text = re.sub(rf"{re.escape(place)}(?![\w-])", name, text)
+    # The code of a cell has a file of its own, by the kernel's process, which a warning names.
+    text = re.sub(rf"{re.escape(tempfile.gettempdir())}/(ipykernel_\d+/\d+\.py|tmp\w{{8}})", "temporary", text)
+    return re.sub(r"\b0x[0-9a-f]{6,16}\b", "0x…", text)
+
+
 def message(error):
     """Return one message of a failed cell that a person can act on."""
     value = re.sub(r"\x1b\[[0-9;]*m", "", error.evalue).replace(str(files.ROOT) + os.sep, "")
+    value = errors.printable(value)
     # What the helpers raise on purpose says it all; another error's name is part of what it says.
     ours = error.ename in ("ValueError", "FileNotFoundError") or not hasattr(builtins, error.ename)
+    refused = re.match(r"\[Errno (\d+)\]", value)  # elsewhere than where the helpers write files whole
+    if refused and int(refused[1]) in files.FULL | files.BARRED:
+        value += f": {files.refusal(int(refused[1]), files.ROOT / 'output')}"
     return value if ours else f"{error.ename}: {value}"
 
 
@@ -139,12 +171,18 @@ def run(stage, patient):
     source, values = notebook(stage), parameters(stage)
     target = files.folder(patient, "notebooks") / source.name
     failed = target.with_suffix(".failed.ipynb")
-    os.environ.update(PYTHONHASHSEED="0", CUBLAS_WORKSPACE_CONFIG=":4096:8", HF_HUB_DISABLE_TELEMETRY="1")
+    os.environ.update(FIXED)
+    for name in UNSET:
+        os.environ.pop(name, None)
+    # The notebook has another folder: a relative path would lead it to other helpers than these.
+    own, paths = Path(files.__file__).parents[1], os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(own), *(os.path.abspath(path) for path in paths if path)])
     # A run whose parent was killed may still be writing: two at once would take each other's files.
     lock = files.ROOT / "output" / patient / f".{stage}.lock"
-    with _sole(lock, f"{stage}@{patient}"), files.whole(target) as partial, _short_folder() as sockets:
+    with processes.sole(lock, f"{stage}@{patient}"), files.whole(target) as partial, _short_folder() as sockets:
         # Between processes of one machine: nothing listens on the network, and Jupyter has no reason to warn of it.
         kernel = Config(KernelManager={"transport": "ipc", "ip": os.path.join(sockets, "kernel")})
+        os.environ["IPYTHONDIR"] = os.path.join(sockets, "ipython")  # not the user's, with what runs at its start
         files.sweep(target.parent, target.stem)
         files.sweep(files.ROOT / "output" / patient / stage)
         try:
@@ -156,8 +194,13 @@ def run(stage, patient):
             if partial.exists():
                 os.replace(partial, failed)
             raise
+        finally:
+            files.sweep(files.ROOT / "output" / patient / stage)  # of processes that were killed
         nbformat.write(canonical(book), partial)
     failed.unlink(missing_ok=True)
+    provenance.write(stage, patient)
+    if stage == STAGES[-1]:
+        crate.write(patient)
 
 
 def _check_place():
@@ -179,40 +222,42 @@ def _short_folder():
         yield folder
 
 
-@contextmanager
-def _sole(path, name):
-    """Hold the lock at `path`; wait, saying so, while another run holds it."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"{name}: another run of this stage is still at work; waiting until it ends.", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _former():
+    """Return how to have back what DVC took away before it ran this stage, if it had kept any."""
+    lock, name = files.ROOT / "dvc.lock", os.environ.get("DVC_STAGE", "")
+    if not name or not lock.exists() or f"\n  {name}:\n" not in lock.read_text(encoding="utf-8"):
+        return ""
+    return f"\n(what this stage had left before is in DVC's cache: `dvc checkout --force {name}` brings it back)"
 
 
 def main(stage, patient):
-    """Run a stage; end with one message if it fails."""
+    """Run a stage; end with one message if it fails or is stopped."""
     try:
-        run(stage, patient)
+        with processes.stoppable():
+            run(stage, patient)
+        return
+    except KeyboardInterrupt:
+        said = "stopped before its end. What other stages made is as it was; the same command runs this one again."
+        print(f"\n{stage}@{patient}: {said}{_former()}", file=sys.stderr)
+        sys.exit(130)  # as every program that Ctrl-C ends
     except (ValueError, OSError) as error:
-        sys.exit(f"\nerror in {stage}@{patient}: {error}")
+        said = errors.printable(error)
     except DeadKernelError:
-        sys.exit(
-            f"\nerror in {stage}@{patient}: the notebook's process was killed, most often for lack of memory. Close "
-            "other programs, or set STUDY_WORKERS=1 so that less is done at once, and run again."
+        memory, disk = psutil.virtual_memory().available, psutil.disk_usage(str(files.ROOT)).free
+        said = (
+            "the notebook's process was killed, most often for lack of memory. Close other programs, or set "
+            f"STUDY_WORKERS=1 so that less is done at once, and run again. (Free now: {memory / 1e6:.0f} MB of memory, "
+            f"{disk / 1e6:.0f} MB of the disk.)"
         )
     except PapermillExecutionError as error:
         book = f"output/{patient}/notebooks/{notebook(stage).stem}.failed.ipynb"
-        sys.exit(
-            f"\nerror in {stage}@{patient}: {message(error)}\n(the notebook as it ran, with the traceback: {book})"
-        )
+        said = f"{message(error)}\n(the notebook as it ran, with the traceback: {book})"
+    sys.exit(f"\nerror in {stage}@{patient}: {said}{_former()}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    # DVC writes "--patient 'a b'" for ${item}, quoted for its shell, where it would write ${item.patient} as it stands.
+    words = [word for word in sys.argv[1:] if word != "--patient"]
+    if len(words) != 2:
         sys.exit("usage: python -m helpers.stage <stage> <patient>")
-    main(*sys.argv[1:])
+    main(*words)

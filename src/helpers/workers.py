@@ -1,10 +1,17 @@
 """Work mapped over recordings and folds: on this machine's cores, or on Dask's workers when a scheduler is named."""
 
 import os
+import threading
+import time
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from tqdm import tqdm
+
+
+class WorkerError(RuntimeError):
+    """A worker process that ended before its work did."""
 
 
 def count():
@@ -43,6 +50,8 @@ def mapped(function, pieces, description, unit, threads=False):
     ------
     ValueError
         If ``STUDY_WORKERS`` is no number above 0, or the Dask scheduler cannot be reached.
+    WorkerError
+        If a worker process of this machine was killed.
     """
     pieces, address = list(pieces), os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not pieces:
@@ -55,8 +64,28 @@ def mapped(function, pieces, description, unit, threads=False):
             n_jobs=-1 if address else min(count(), len(pieces)),
             prefer="threads" if threads else "processes",
             return_as="generator",
-        )(delayed(function)(*piece) for piece in pieces)
-        return list(tqdm(jobs, total=len(pieces), desc=description, unit=unit))
+        )(delayed(_attended)(os.getpid(), function, *piece) for piece in pieces)
+        try:
+            return list(tqdm(jobs, total=len(pieces), desc=description, unit=unit))
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                f"A process that worked on a {unit} ({description}) was killed, most often for lack of memory. Close "
+                "other programs, or set STUDY_WORKERS=1 so that less is done at once, and run again."
+            ) from error
+
+
+def _attended(caller, function, *piece):
+    """Return ``function(*piece)``; a process that works for `caller` ends with it, and writes nothing later."""
+    if os.getppid() == caller and "attending" not in [thread.name for thread in threading.enumerate()]:
+        threading.Thread(target=_attend, args=(caller,), name="attending", daemon=True).start()
+    return function(*piece)
+
+
+def _attend(caller):
+    """End this process once `caller`, whose child it is, is no more."""
+    while os.getppid() == caller:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _client(address):
