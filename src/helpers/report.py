@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import article, curves, files, pages, proofs, provenance, site, tables
+from helpers import article, costs, curves, files, pages, proofs, reproduction, site, tables
 from helpers.tables import SCORES, shown
 
 NOTEBOOKS = ("01_acquire", "02_preprocess", "03_train", "04_evaluate", "05_explain", "06_narrate")
@@ -70,7 +70,8 @@ def compose(patient, title):
         "books": books,
         "embedded": pages.figures(books),
         "curves": _curves(patient, metrics, read("preprocess", "axes.json")["frame_s"]),
-        "provenance": provenance.read(patient),
+        "costs": costs.read(),
+        "provenance": reproduction.read(patient),
         "digest": digest,
         "sanity": sanity,
         "narrative": read("narrate", "narrative.md").strip(),
@@ -160,7 +161,7 @@ def _pictures(patient, digest, further):
         if sample["files"] != expected:
             raise ValueError(f"digest.json lists for sample {sample['sample']} {sample['files']}, expected {expected}")
         beside = [f"sample{sample['sample']}_{picture}.png" for picture in CHANNEL_PICTURES]
-        found |= {name: files.made_by(patient, "explain", name) for name in (*expected, *beside)}
+        found |= {name: files.made_by(patient, "explain", f"samples/{name}") for name in (*expected, *beside)}
     return found
 
 

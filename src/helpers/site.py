@@ -19,6 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("plain.css", "claims.css", "widgets.css")
 SCRIPTS = {"index.qmd": ("probability-data.js", "probability.js")}  # of a page, besides page.js
 OVERVIEW = "../../overview/index.html"  # of all patients, from the top of a patient's site; made after it
+RECORD = "provenance.json"  # of what made the folder, which is no part of the site
 MEDIA = "media"  # where pandoc lays a notebook's pictures, beside its page
 
 
@@ -156,5 +157,5 @@ def _replace(folder, site):
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
-        elif path.is_file() and path.relative_to(folder) not in new:
+        elif path.is_file() and path.relative_to(folder) not in new and path.name != RECORD:
             path.unlink()
