@@ -322,6 +322,7 @@ def test_curves_say_the_loss_of_each_unseen_recording(world):
         assert curves.loc[(curves["epoch"] == 2) & (curves["recording"] == name), "loss"].item() == pytest.approx(loss)
 
 
+@pytest.mark.slow
 def test_it_learns_what_is_plain(world, tmp_path):
     """A loud band is found in recordings never seen: held-out AUROC of nearly 1 in each fold."""
     found, powers, samples = world
@@ -334,6 +335,7 @@ def test_it_learns_what_is_plain(world, tmp_path):
         assert set(held_out["recording"]) == set(fold.held_out)
 
 
+@pytest.mark.slow
 def test_one_worker_or_two_give_the_same_bytes(world, tmp_path, monkeypatch):
     """And so does a second run; another seed does not. Networks come in the order of the splits."""
     found, powers, samples = world
@@ -459,6 +461,7 @@ def test_an_injected_leak_stops_the_study(world, name, leaked, said):
         training.out_of_fold(found, leaky, samples)
 
 
+@pytest.mark.slow
 def test_what_a_network_trained_on_it_does_not_score(world):
     """A leak by way of a wrong split: it leaves nothing to score of what it trained on, and is caught all the same."""
     found, powers, samples = world
@@ -591,6 +594,23 @@ def test_edges_are_repeated_as_torch_does():
     """The hand-written padding against torch's replication."""
     maps = torch.randn(2, 3, 5, 4)
     assert torch.equal(network.repeat_edges(maps), torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate"))
+
+
+def test_learning_curves_rest_on_all_seizures_and_few_others():
+    """Of 2 seizure samples and 11 others, at most 3 of which count: both, and the first, middle and last of the others;
+    where there are no more than that, or no seizure, all of those that are there."""
+    samples = pd.DataFrame({"label": [0] * 5 + [1, 1] + [0] * 6})
+    assert training.thinned(samples, 3).index.tolist() == [0, 5, 6, 7, 12]
+    assert training.thinned(samples, 11).index.tolist() == list(range(13))
+    assert training.thinned(samples[:5], 1000).index.tolist() == [0, 1, 2, 3, 4]
+    assert training.thinned(samples[5:7], 3).index.tolist() == [5, 6]
+
+
+def test_repeatable_training_fills_no_memory_for_nothing():
+    """Deterministic kernels, one thread, and no filling of memory that is written anyway."""
+    training.make_repeatable()
+    assert torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 1
+    assert torch.utils.deterministic.fill_uninitialized_memory is False
 
 
 @pytest.mark.parametrize(

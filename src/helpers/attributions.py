@@ -182,8 +182,7 @@ def by_parts(function, folder, weights, members, table, frame_columns):
 
 
 def _of_part(function, folder, weights, names, part, frame_columns):
-    torch.set_num_threads(1)  # parts run beside each other; and one thread gives the same bytes on any machine
-    torch.use_deterministic_algorithms(True)
+    training.make_repeatable()
     powers = spectrograms.opened(folder, part["recording"].unique())
     return function(networks.load_ensemble(weights, names), training.slices(powers, part, frame_columns), part)
 

@@ -2,13 +2,14 @@
 
 import difflib
 import hashlib
+import math
 import re
 import sys
 from pathlib import Path
 
 import yaml
 
-from helpers import files, recordings
+from helpers import errors, files
 
 SHORT_RECORDING_S = 120.0
 RESERVED = ("models", "benchmark", "narratives", "overview", "runs", "studies")
@@ -68,16 +69,17 @@ def load(patient):
             + (f" Did you mean '{near[0]}'?" if near else "")
             + f" To declare one from a folder of recordings: make study PATIENT={patient} FOLDER=<path>."
         )
+    _check_name(patient)
     declaration = files.read_yaml(path)
     where = path.relative_to(files.ROOT)
-    if declaration.get("source") not in KEYS:
+    if declaration.get("source") not in [*KEYS]:  # a list, as YAML may give what cannot be looked up in a dict
         raise ValueError(f"{where}: source is {declaration.get('source')!r}; it must be one of {', '.join(KEYS)}.")
     required, optional = KEYS[declaration["source"]]
     if missing := required - set(declaration):
         raise ValueError(f"{where}: source '{declaration['source']}' also needs: {', '.join(sorted(missing))}.")
     check_keys(declaration, {"source"} | required | optional, where)
     frame_s = declaration.get("frame_s", 1.0)
-    if type(frame_s) not in (int, float) or not frame_s > 0:
+    if type(frame_s) not in (int, float) or not 0 < frame_s < math.inf:
         raise ValueError(f"{where}: frame_s is {frame_s!r}; it must be a number of seconds above 0.")
     if not isinstance(declaration.get("recordings", {}), dict):
         raise ValueError(f"{where}: recordings must be lines like 'p_01: {{duration_s: 240, seizures: [[110, 152]]}}'.")
@@ -103,6 +105,8 @@ def recordings_folder(patient):
 
 def fingerprint(folder):
     """Return the SHA-256 over the names and contents of the recordings and annotations below `folder`."""
+    from helpers import recordings  # with MNE and pandas, for which no stage should wait that only asks who is declared
+
     digest = hashlib.sha256()
     for path in recordings.contents(folder):
         digest.update(f"{path.relative_to(folder).as_posix()} {files.sha256(path)}\n".encode())
@@ -118,21 +122,17 @@ def declare(patient, folder):
         If the name cannot name a folder, belongs to a patient of another source, or `folder` holds no readable
         recordings with a summary.
     """
-    # output/ has folders of other things; 007 and no are a number and a truth value to YAML
-    if (
-        not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", patient)
-        or patient in RESERVED
-        or yaml.safe_load(patient) != patient
-    ):
-        raise ValueError(
-            f"'{patient}' cannot name a patient: use letters, digits, - and _, a letter first, and no word of "
-            f"YAML's (yes, no, null) nor {' or '.join(RESERVED)}."
-        )
+    from helpers import recordings  # as in `fingerprint`
+
+    _check_name(patient)
     if other := [name for name in declared() if name.lower() == patient.lower() and name != patient]:
         raise ValueError(f"'{patient}' differs from the declared '{other[0]}' in case only: choose another name.")
     if patient in declared() and load(patient)["source"] != "directory":
         raise ValueError(f"'{patient}' is already declared, from another source: choose another name for {folder}.")
-    folder = Path(folder).expanduser().resolve()
+    try:
+        folder = Path(folder).expanduser().resolve()
+    except RuntimeError as error:  # ~somebody, whom this machine does not know
+        raise ValueError(f"{folder}: {error} Write the folder's whole path.") from error
     table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
     frame_s = 2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0
     if patient in declared():
@@ -146,10 +146,31 @@ def declare(patient, folder):
     files.write_text(files.ROOT / "params" / "patients" / f"{patient}.yaml", text)
 
 
+def _check_name(patient):
+    """Raise ValueError if `patient` cannot name a folder, a file and a stage."""
+    # output/ has folders of other things; 007 and no are a number and a truth value to YAML
+    named = isinstance(patient, str) and re.fullmatch(files.PATIENT, patient) and patient not in RESERVED
+    if not named or yaml.safe_load(patient) != patient:
+        raise ValueError(
+            f"'{patient}' cannot name a patient: use letters, digits, - and _, a letter first, and no word of "
+            f"YAML's (yes, no, null) nor {' or '.join(RESERVED)}."
+        )
+
+
 def enrol(patient):
-    """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet."""
+    """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet.
+
+    Raises
+    ------
+    ValueError
+        If the list names what cannot be a patient: a person may have written it by hand, and DVC runs it all.
+    """
     path = files.ROOT / "params" / "study.yaml"
     listed = files.read_yaml(path).get("patients") or []
+    if not isinstance(listed, list):
+        raise ValueError("params/study.yaml: patients must be a list, a line '  - <id>' for each.")
+    for name in listed:
+        _check_name(name)
     if patient not in listed:
         files.write_text(path, STUDY + "".join(f"  - {name}\n" for name in [*listed, patient]))
 
@@ -163,7 +184,7 @@ def main(patient, folder=None):
             declare(patient, load(patient)["folder"])
         enrol(patient)
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {errors.printable(error)}")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,7 @@ def run(seed, folder, table, frame_columns, settings):
         The test samples: ``seed``, ``recording``, ``start_s``, ``end_s``, ``label``, ``p_seizure``, ``shared_eeg`` (1
         if any second of it is in a training sample).
     """
-    torch.set_num_threads(1)  # as in `training.train_split`
-    torch.use_deterministic_algorithms(True)
+    training.make_repeatable()
     torch.manual_seed(seed)
     drawn = audit.draw(table, seed)
     train, test = train_test_split(drawn, test_size=TEST_SHARE, stratify=drawn["label"], random_state=seed)

@@ -15,6 +15,7 @@ from helpers.spectrograms import EARLIER, opened
 
 STATISTICS_COLUMNS = 2048  # columns summed at a time: an hour as float64 would take a quarter of a gigabyte
 QUIETEST_DB, LOUDEST_DB = -10.0, 0.0  # of other EEG mixed into a triptych
+CURVE_SAMPLES = 120  # non-seizure samples of an unseen recording that its learning curve rests on, at most
 
 
 @dataclass
@@ -164,10 +165,17 @@ def train_split(split, spectrograms, overlapping, samples, frame_columns, settin
 
 def seeded(split, seed):
     """Make what follows the same on each run, and return NumPy's generator for one network."""
-    torch.set_num_threads(1)  # networks train beside each other; and one thread gives the same bytes on any machine
-    torch.use_deterministic_algorithms(True)
+    make_repeatable()
     torch.manual_seed(split.seed(seed))
     return np.random.default_rng([seed, *split.without])
+
+
+def make_repeatable():
+    """Have torch give the same bytes on each run of this process, however many others run beside it."""
+    torch.set_num_threads(1)  # networks run beside each other; and sums over threads depend on their number
+    torch.use_deterministic_algorithms(True)
+    # It would also fill new memory, for kernels that read what nobody wrote: none of ours does, and it costs a tenth.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def prepared(spectrograms, pooled, names, settings):
@@ -199,10 +207,10 @@ def fit(network, pooled, train, unseen, frame_columns, settings, generator):
     -------
     pandas.DataFrame
         ``epoch``, ``train_loss`` (of the mixed and changed triptychs), ``recording``, ``loss`` (of an unseen recording,
-        with the two classes weighted alike): a row an epoch and unseen recording.
+        `thinned`, with the two classes weighted alike): a row an epoch and unseen recording.
     """
     rows, total, count = [], {}, 0
-    groups = {name: part for name, part in unseen.groupby("recording", sort=False)}
+    groups = {name: thinned(part, CURVE_SAMPLES) for name, part in unseen.groupby("recording", sort=False)}
     for epoch, train_loss in learning(network, pooled, train, frame_columns, settings, generator):
         for name, part in groups.items():
             score = predict(network, pooled, part, frame_columns)
@@ -214,6 +222,15 @@ def fit(network, pooled, train, unseen, frame_columns, settings, generator):
     network.load_state_dict({name: value / count for name, value in total.items()})
     network.eval()
     return pd.DataFrame(rows, columns=["epoch", "train_loss", "recording", "loss"])
+
+
+def thinned(samples, most):
+    """Return all seizure samples and at most `most` others, evenly spaced: scoring hours of EEG in each epoch would
+    cost more than the training, and their mean loss says no more."""
+    others = np.flatnonzero(samples["label"] == 0)
+    kept = (samples["label"] == 1).to_numpy(copy=True)
+    kept[others[np.linspace(0, len(others) - 1, min(most, len(others))).round().astype(int)]] = True
+    return samples[kept]
 
 
 def is_averaged(epoch, settings):

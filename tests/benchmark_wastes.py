@@ -1,0 +1,115 @@
+"""What was wasted and is no longer: ``python tests/benchmark_wastes.py`` writes ``output/benchmark/wastes.json``.
+
+The code of the last commit before they were taken out, and that of today, do the same work on the study of sim08,
+studied before, in turn, five times each; the medians of their CPU seconds are told.
+"""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+from benchmark_costs import measured_at
+from conftest import ROOT
+
+from helpers import files, stage
+
+TARGET = ROOT / "output" / "benchmark" / "wastes.json"
+BEFORE = "263bfd2"
+ROUNDS = 5
+
+# Both print the CPU seconds of what counts.
+START = "import time; begun = time.process_time(); import helpers.stage; print(time.process_time() - begun)"
+TRAIN = """
+import sys, time, pathlib
+import pandas as pd
+from helpers import files, folds, spectrograms, training
+
+study, copies, epochs = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+axis = files.read_json(study / "preprocess" / "axes.json")
+seizures = pd.read_csv(study / "acquire" / "seizures.csv", dtype={"recording": str})
+names = sorted(path.stem for path in (study / "preprocess" / "spectrograms").glob("*.npy"))
+opened = spectrograms.opened(study / "preprocess" / "spectrograms", names)
+powers = {f"{name}{'+' * number}": power for number in range(copies) for name, power in opened.items()}
+columns = {name: power.shape[2] for name, power in powers.items()}
+samples = spectrograms.all_triptychs(axis, columns, seizures, axis["frame_s"])
+settings = {**files.read_yaml(files.ROOT / "params" / "train.yaml"), "epochs": epochs}
+overlapping = spectrograms.all_triptychs(axis, columns, seizures, settings["step_s"])
+planned = folds.leave_one_recording_out(list(powers), set(seizures["recording"]), settings["members"])
+split = folds.splits(planned)[0]
+begun = time.process_time()
+training.train_split(split, powers, overlapping, samples, axis["frame_columns"], settings)
+print(time.process_time() - begun)
+"""
+HOURS = 43  # copies of sim08's 28 minutes that make 20 hours
+
+WASTES = {
+    "scored": {
+        "what": "Hours of EEG scored after each epoch, for learning curves that few samples draw as well",
+        "where": "training.fit", "code": TRAIN, "words": (HOURS, 2),
+        "how": "one network, two epochs, 20 hours of EEG (sim08's recordings again and again)",
+    },
+    "memory": {
+        "what": "Each tensor's memory handed back to the system, cleared by it anew, and filled by torch",
+        "where": "stage.FIXED, training.make_repeatable", "code": TRAIN, "words": (1, 20),
+        "how": "one network of sim08, all its epochs",
+    },
+    "start": {
+        "what": "At each stage's start a grammar of web addresses compiled, pandas and MNE imported, for nothing",
+        "where": "helpers, patients", "code": START, "words": (),
+        "how": "the start of python -m helpers.stage, before the notebook's process is asked for",
+    },
+}  # fmt: skip
+
+
+def former(folder):
+    """Lay the project of the commit `BEFORE` into `folder`."""
+    packed = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def cpu_s(root, one, more):
+    """Return the CPU seconds that a waste's code prints with the helpers of the project at `root`."""
+    words = [ROOT / "output" / "sim08", *one["words"]] if one["words"] else []
+    environment = {**os.environ, "PYTHONPATH": str(root / "src"), **more}
+    command = [sys.executable, "-c", one["code"], *map(str, words)]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{root}: {done.stderr[-2000:]}\nRun `make study` first.")
+    return float(done.stdout.split()[-1])
+
+
+def main():
+    now, found = measured_at(), {name: ([], []) for name in WASTES}
+    with tempfile.TemporaryDirectory() as folder:
+        former(folder)
+        for number in range(1, ROUNDS + 1):
+            for name, one in WASTES.items():
+                for values, root, more in zip(found[name], (Path(folder), ROOT), ({}, stage.FIXED), strict=True):
+                    values.append(round(cpu_s(root, one, more), 2))
+                print(f"round {number} of {ROUNDS}: {name}: {found[name][0][-1]} → {found[name][1][-1]}", flush=True)
+    files.write_json(
+        TARGET,
+        {
+            **now,
+            "rounds": ROUNDS,
+            "wastes": [
+                {
+                    **{key: one[key] for key in ("what", "where", "how")},
+                    "unit": "CPU s",
+                    "before": {"value": round(median(found[name][0]), 2), "runs": found[name][0], "commit": BEFORE},
+                    "after": {"value": round(median(found[name][1]), 2), "runs": found[name][1], **now},
+                }
+                for name, one in WASTES.items()
+            ],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
