@@ -54,8 +54,8 @@ def side_by_side(name):
         target = Path(folder) / "power.npy"
         ways = {
             "ours": (5, filterbank.write_checked, path, digest, target, AXIS),
-            "reference": (3, reference_way, path),
-            "mne": (3, mne_way, path),
+            "reference": (5, reference_way, path),
+            "mne": (5, mne_way, path),
             "bare_hour": (5, bare, padded, scipy.fft.rfft, padded.shape[1]),
             "bare_blocks": (5, bare, padded, scipy.fft.rfft, filterbank.BLOCK_COLUMNS),
             "bare_numpy_blocks": (5, bare, padded, np.fft.rfft, filterbank.BLOCK_COLUMNS),

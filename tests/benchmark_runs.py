@@ -25,9 +25,9 @@ from benchmark_projects import (
     role,
     run_stage,
 )
-from conftest import ROOT
+from conftest import ROOT, TINY
 from distributed import get_task_stream
-from test_study import TINY, digests
+from test_study import digests
 
 from helpers import files
 

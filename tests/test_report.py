@@ -197,7 +197,9 @@ def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
     wanted = {stage: list(names) for stage, names in report.PICTURES.items()}
     wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
     shown = [f"{name}.png" for name in report.CHANNEL_PICTURES]
-    wanted["explain"] += [f"sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in (*SEVEN, *shown)]
+    wanted["explain"] += [
+        f"samples/sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in (*SEVEN, *shown)
+    ]
     for stage, names in wanted.items():
         for number, name in enumerate(names):
             figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
@@ -421,8 +423,8 @@ def test_pictures_lie_beside_the_report(patient):
     named = set(re.findall(r"[\w]+\.png", text))
     assert len(named) == 3 + 7 * len(SAMPLES)
     for name in named:
-        stage = "evaluate" if name.startswith("confusion") else "explain"
-        assert (path.parent / name).read_bytes() == (patient / stage / name).read_bytes()
+        place = {"confusion_matrix.png": "evaluate"}.get(name, "explain/samples" if "sample" in name else "explain")
+        assert (path.parent / name).read_bytes() == (patient / place / name).read_bytes()
 
 
 def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
@@ -719,7 +721,9 @@ def test_the_same_bytes_twice(patient, without_quarto):
     assert written() == written()
 
 
-@pytest.mark.parametrize(("stage", "name"), [("evaluate", "confusion_matrix.png"), ("explain", "sample13_ig_t1.png")])
+@pytest.mark.parametrize(
+    ("stage", "name"), [("evaluate", "confusion_matrix.png"), ("explain", "samples/sample13_ig_t1.png")]
+)
 def test_a_missing_figure_names_its_stage(patient, stage, name):
     (patient / stage / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{stage}.{name} is not there: .*`dvc repro {stage}@sim99`"):

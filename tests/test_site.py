@@ -5,12 +5,10 @@ import shutil
 import subprocess
 
 import nbformat
-import pandas as pd
 import pytest
-from conftest import ROOT
 from test_report import METRICS, SURE, UNSURE
 
-from helpers import files, links, offline, overview, pages, provenance, site
+from helpers import files, links, offline, overview, pages, site
 
 GOOD = '<h1 id="a b">A</h1><img src="p.png" alt="A line."><a href="b.html#here">b</a> <a href="#a%20b">up</a>'
 OTHER = '<p id="here">B</p><a href="https://example.org">clicked</a><a href="../metrics.json">file</a>'
@@ -276,62 +274,3 @@ def test_the_overview_s_picture_has_each_patient_s_interval():
     for row in (0, 1):
         assert list(axes[0].lines[2 * row].get_xdata()) == [SURE["low"], SURE["high"]]
         assert list(axes[0].lines[2 * row + 1].get_data()) == [[SURE["value"]], [row]]
-
-
-def test_what_a_study_was_made_with():
-    """Each stage in order, with what it reads; every version; the lock's hash; a commit where there is git."""
-    made = provenance.read("sim08")
-    stages = {row["stage"]: row for row in made["stages"]}
-    assert list(stages) == ["acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report"]
-    assert stages["acquire"]["reads"] == [] and stages["train"]["reads"] == ["acquire", "preprocess"]
-    assert stages["explain"]["notebook"] == "05_explain" and "params/train.yaml" in stages["train"]["parameters"]
-    assert made["lock"] == files.sha256(ROOT / "requirements.lock")
-    pinned = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line)
-    assert {name: made["versions"][name].split("+")[0] for name in provenance.PACKAGES} == {
-        name: pinned[name] for name in provenance.PACKAGES
-    }
-
-
-def test_the_commit_is_the_last_that_changed_what_a_study_is_made_of(tmp_path, monkeypatch):
-    """Not one that changed another patient or the prose; a change that is not committed is told; no git, no commit."""
-    monkeypatch.setattr(files, "ROOT", tmp_path)
-    assert provenance._commit("a") == (None, False)
-    if not shutil.which("git"):
-        pytest.skip("needs git")
-
-    def git(*arguments):
-        done = subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def commit(name):
-        files.write_text(tmp_path / name, name)
-        git("add", "-A")
-        git("commit", "-q", "-m", name)
-        return git("rev-parse", "HEAD")
-
-    git("init", "-q", "-b", "main")
-    first = commit("src/helpers/a.py")
-    assert provenance._commit("a") == (first, False)
-    for name in ("README.md", "params/patients/b.yaml", "params/study.yaml"):
-        commit(name)
-    assert provenance._commit("a") == (first, False)
-    files.write_text(tmp_path / "src" / "helpers" / "a.py", "changed")
-    assert provenance._commit("a") == (first, True)
-
-
-def test_what_stages_took_is_shown_where_it_was_measured(tmp_path, monkeypatch):
-    for name in ("dvc.yaml", "requirements.lock"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    monkeypatch.setattr(files, "ROOT", tmp_path)
-    assert provenance.read("a")["measured"] is None
-    took = {"stages": {"train": {"seconds": 200.5, "memory_mb": 900.0, "size_mb": 3.2}}}
-    files.write_json(tmp_path / "output" / "benchmark" / "stages.json", took)
-    rows = pd.DataFrame(provenance.read("a")["stages"]).set_index("stage")
-    assert rows.loc["train", ["seconds", "memory_mb", "size_mb"]].tolist() == [200.5, 900.0, 3.2]
-    assert rows.loc["report", "seconds"] is None or pd.isna(rows.loc["report", "seconds"])

@@ -54,14 +54,16 @@ def sources(context):
     """
     _check_figures(context)
     told = proofs.narrated(context["narrative"], context["claims"], context["facts"], _anchors(context))
-    titles = {"index.qmd": "The study", "report.qmd": "In the reference's form"}
+    titles = {"index.qmd": "The study", "report.qmd": "In the reference's form", "benchmarks.qmd": "Benchmarks"}
     found = {"probability-data.js": context["curves"], **kept(*KEPT)}
     own = nbformat.read(files.ROOT / "notebooks" / f"{REPORT}.ipynb", as_version=4)
     for name, book in {**context["books"], REPORT: own}.items():
         titles[f"notebooks/{name}.ipynb"] = pages.title(book)
         found[f"notebooks/{name}.ipynb"] = nbformat.writes(pages.page(book, context["patient"]))
     context = context | {"told": told, "titles": titles, "overview": site.OVERVIEW}
-    found |= {name: fill(f"{name}.j2", context) for name in ("_quarto.yml", "index.qmd")}
+    found |= {name: fill(f"{name}.j2", context) for name in ("_quarto.yml", "index.qmd", "benchmarks.qmd")}
+    if context["costs"]["picture"]:
+        found["figures/growth.png"] = context["costs"]["picture"]
     text = form(context)
     found |= {"report.md": text, "report.qmd": _page_of_form(text, context["digest"])}
     return titles, found | {f"figures/{label}.png": figure["png"] for label, figure in context["embedded"].items()}
@@ -123,7 +125,15 @@ def fill(template, context):
         comment_end_string="##}",
     )
     # Jinja's own float filter makes 0.0 of what is no number; Python's raises.
-    world.filters.update(md=escape, quoted=_quoted, tame=proofs.tame, power=_power, float=float, spanned=tables.spanned)
+    world.filters.update(
+        md=escape,
+        quoted=_quoted,
+        tame=proofs.tame,
+        power=_power,
+        float=float,
+        spanned=tables.spanned,
+        spread=tables.spread,
+    )
     labels = {
         "labels": SCORES,
         "checklist": checklist.ITEMS,

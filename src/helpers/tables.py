@@ -113,6 +113,17 @@ def spanned(score, form="{:.3f}"):
     return f"{_signed(value, form)} ({_signed(score['low'], form)} to {_signed(score['high'], form)})"
 
 
+def spread(values, places=1):
+    """Return the median of values with their range, as printed, in one piece.
+
+    >>> spread([3, 1, 2])
+    '2.0\xa0(1.0\xa0to\xa03.0)'
+    """
+    ordered = sorted(values)
+    half = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    return f"{half:.{places}f}\xa0({ordered[0]:.{places}f}\xa0to\xa0{ordered[-1]:.{places}f})"
+
+
 def baselines(found):
     """Return the rows of ``output/benchmark/baselines.json`` as a list of dicts of printed cells.
 
