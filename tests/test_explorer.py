@@ -340,6 +340,7 @@ VIEWS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_picture_keeps_nothing_of_the_one_before(study):
     """Its parts are made once and used again: whatever was shown before, the same view gives the same bytes."""
     alone = [Page(study).picture(view) for view in VIEWS]
@@ -479,8 +480,7 @@ def test_moves_in_a_row_compute_only_where_they_end(here, monkeypatch):
             explore.go("a", moment_s)
         at_once = explore.image.value
         assert "being computed" in explore.words.value
-        await asyncio.sleep(0.1)
-        await asyncio.wait_for(explore._waiting, 30) if explore._waiting else None
+        await asyncio.wait_for(explore._waiting, 60)
         return explore, at_once
 
     explore, at_once = asyncio.run(moves())
@@ -521,6 +521,7 @@ def test_no_patient_and_no_such_patient(own):
     assert "no patient" in said and "tony" in said and "there are: tiny" in said
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_without_a_browser_and_writes_nothing(own, monkeypatch):
     """From top to bottom, as a person would run it, on the tiny patient."""
     shutil.copytree(ROOT / "src", own / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))

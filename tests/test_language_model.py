@@ -162,6 +162,7 @@ def test_cache_after_a_choice_is_that_of_the_chosen_branch(model):
             torch.testing.assert_close(writer.following(), wanted, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_likeliest_wording_is_taken_not_the_likeliest_beginning(model):
     words, differ = ["abab", "cd", "xyzxyz"], 0
     branches = [model.tokenizer(word)["input_ids"] for word in words]
@@ -241,6 +242,7 @@ def test_free_prose_costs_a_pass_a_token(model, monkeypatch):
     assert len(passes) <= len(text) and all(shape == (1, 1) for shape in passes[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sliding window", "recurrent"])
 def test_a_cache_that_forgets_is_continued_rightly(tmp_path, kind):
     """A window shorter than the text, or a state that no token can be taken out of: as if all were read anew."""
@@ -608,6 +610,20 @@ def hub(tmp_path_factory):
     server.shutdown()
 
 
+PIECES = ["a", "/", "@", "..", ".gguf", "~", "\0", " "]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.text(max_size=20)
+    | st.lists(st.sampled_from(["a", "/", "@", "..", ".gguf", "~", "\0", " "]), max_size=8).map("".join)
+)
+def test_any_name_that_is_no_model_is_refused(name):
+    """With a message, whatever stands in params/narrate.yaml."""
+    with pytest.raises(language_model.ModelError):
+        language_model.load(name)
+
+
 def load_from(server, models, cache, **settings):
     """Return what a process says that loads each of `models` from the server: the Hub's address is read at import."""
     code = (
@@ -618,39 +634,38 @@ def load_from(server, models, cache, **settings):
         "    except language_model.ModelError as error:\n        print(error)"
     )
     environment = os.environ | {"HF_HOME": str(cache), "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}"}
-    environment |= {"NO_PROXY": "*", "PYTHONPATH": str(files.ROOT / "src"), "PYTHONIOENCODING": "utf-8"} | settings
+    environment |= {
+        "HF_HUB_OFFLINE": "0",
+        "NO_PROXY": "*",
+        "PYTHONPATH": str(files.ROOT / "src"),
+        "PYTHONIOENCODING": "utf-8",
+    } | settings
     run = subprocess.run([sys.executable, "-c", code, *models], env=environment, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
     return run.stdout.strip().splitlines()
 
 
-def test_a_hub_model_is_fetched_with_its_commit_and_found_again_offline(hub, tmp_path):
+ONLINE = {
+    "good/model": None,
+    "good/model@v1": None,
+    "gated/model": "'gated/model' is gated: ask for access at .*, then log in with `hf auth login`",
+    "no/model": "'no/model' is not on the Hub, or is private: correct the name",
+    "good/model@v9": "'good/model' has no revision 'v9': name a commit, tag or branch",
+    "broken/model": "is not in the cache, and the Hub is out of reach",
+}  # None: it is loaded
+OFFLINE = {f"good/model@{Hub.commit}": None, "no/model": "is not in the cache, and HF_HUB_OFFLINE is set: unset it"}
+CUT = {f"good/model@{Hub.commit}": None, "no/model": "is not in the cache, and the Hub is out of reach"}
+
+
+def test_a_hub_model_is_fetched_with_its_commit_and_found_again(hub, tmp_path):
+    """With the Hub there, then offline or cut off from it: the same model of the same commit, or what to do instead."""
     here = language_model.load(str(hub.folder))
     wanted = f"good/model {Hub.commit} {decoding.decode(here, 'Write.', REGEX, 3, 1.0).text}"
-    assert load_from(hub, ["good/model", "good/model@v1"], tmp_path) == [wanted, wanted]
-    assert load_from(hub, [f"good/model@{Hub.commit}"], tmp_path, HF_HUB_OFFLINE="1") == [wanted]
+    cut = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    for wished, own in ((ONLINE, {}), (OFFLINE, {"HF_HUB_OFFLINE": "1"}), (CUT, cut)):
+        for found, message in zip(load_from(hub, wished, tmp_path, **own), wished.values(), strict=True):
+            assert re.search(message, found) if message else found == wanted
     assert not [path for path in hub.asked if path.endswith((".bin", ".py"))]
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        (
-            {},
-            {
-                "gated/model": "'gated/model' is gated: ask for access at .*, then log in with `hf auth login`",
-                "no/model": "'no/model' is not on the Hub, or is private: correct the name",
-                "good/model@v9": "'good/model' has no revision 'v9': name a commit, tag or branch",
-                "broken/model": "is not in the cache, and the Hub is out of reach",
-            },
-        ),
-        ({"HF_HUB_OFFLINE": "1"}, {"good/model": "is not in the cache, and HF_HUB_OFFLINE is set: unset it"}),
-        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, {"good/model": "is not in the cache, and the Hub is out of reach"}),
-    ],
-)
-def test_a_hub_model_that_cannot_be_had_says_what_to_do(hub, tmp_path, settings, said):
-    for found, message in zip(load_from(hub, list(said), tmp_path, **settings), said.values(), strict=True):
-        assert re.search(message, found)
 
 
 def test_revision_follows_the_weights(tmp_path):
@@ -659,6 +674,7 @@ def test_revision_follows_the_weights(tmp_path):
     assert first != language_model.load(str(tiny(tmp_path / "c", seed=1))).revision
 
 
+@pytest.mark.slow
 def test_embedded_model_writes_the_same_on_one_and_two_threads():
     here = embedded_or_skip()
     assert "Apache License" in here.licence and here.revision == gguf.GGUF_SHA256

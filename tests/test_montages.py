@@ -4,6 +4,8 @@ from collections import Counter
 
 import pytest
 from conftest import SHARED
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers import montages, summaries
 from helpers.errors import UnusableRecording
@@ -147,3 +149,43 @@ def test_no_labels():
     """An empty recording lacks all 18."""
     with pytest.raises(UnusableRecording, match="lacks FP1-F7, .*, CZ-PZ of the 18"):
         montages.find([], "a.edf")
+
+
+OTHERS = st.sampled_from(
+    ["-", ".", "ECG", "VNS", "LOC-ROC", "EKG1-CHIN", "X1-X2", "C3", "", "EDF Annotations", "A1-A2"]
+)
+
+
+@given(st.lists(st.booleans(), min_size=18, max_size=18), st.lists(OTHERS, max_size=8), st.randoms())
+def test_channels_in_any_order_and_direction_among_others(turned, others, chance):
+    """18 channels, some recorded the other way round, among labels of other things: each is found where it is."""
+    named = [
+        "-".join(reversed(name.split("-")) if turn else name.split("-"))
+        for name, turn in zip(montages.DOUBLE_BANANA, turned, strict=True)
+    ]
+    labels = [*named, *others]
+    chance.shuffle(labels)
+    places = [labels.index(name) for name in named]
+    wanted = [(None, place) if turn else (place, None) for turn, place in zip(turned, places, strict=True)]
+    assert montages.find(labels, "a.edf") == wanted
+
+
+WRITTEN = st.sampled_from([*ELECTRODES, "T3", "01", "REF", "A1", "EEG", "POL ", "", "0", "-", "ß", "\0"])
+
+
+@given(st.lists(st.lists(WRITTEN, max_size=4).map("-".join) | st.text(max_size=6), max_size=30))
+def test_any_labels(labels):
+    """Found or refused, whatever labels say; what is found are the electrodes of the channel, against the same."""
+    for given_labels in (labels, [*labels, *(f"{name}-{labels[0] if labels else 'REF'}" for name in ELECTRODES)]):
+        try:
+            found = montages.find(given_labels, "a.edf")
+        except UnusableRecording as error:
+            assert "a.edf lacks" in str(error)
+            continue
+        for (plus, minus), (first, second) in zip(found, montages.PAIRS, strict=True):
+            if plus is None or minus is None:
+                names = {first, second}
+                assert set(montages._parts(given_labels[minus if plus is None else plus])) == names
+            else:
+                one, other = (montages._parts(given_labels[index]) for index in (plus, minus))
+                assert (one[0], other[0]) == (first, second) and one[1] == other[1] is not None

@@ -1,8 +1,8 @@
 """Models that read pictures: tiny random ones of several architectures, saved and loaded like any other."""
 
+import contextlib
 import re
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -166,6 +166,7 @@ def test_the_picture_reaches_the_model(model, pictures):
     assert min(np.abs(np.subtract(scores[0], other)).max() for other in (scores[1], none)) > 1e-3
 
 
+@pytest.mark.slow
 def test_what_follows_a_picture_is_as_if_all_were_read_at_once(model, pictures):
     """The cache and the positions after pictures, through two choices and forced tokens between."""
     inputs = dict(decoding._inputs(model, "Describe.", pictures))
@@ -194,21 +195,62 @@ def continued(inputs, tokens):
     return longer
 
 
+class Turns:
+    """Let threads run the model by turns: after each pass another's comes, if there is one that does not wait."""
+
+    def __init__(self, lock):
+        self.lock, self.changed, self.last = lock, threading.Condition(), None
+        self.running, self.blocked = set(), set()
+
+    def let_another(self):
+        me = threading.get_ident()
+        with self.changed:
+            self.last = me
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.last != me or not self.running - self.blocked - {me}, timeout=60)
+
+    @contextlib.contextmanager
+    def taking_part(self):
+        with self._among(self.running):
+            yield
+
+    def __enter__(self):
+        with self._among(self.blocked):
+            self.lock.acquire()
+
+    def __exit__(self, *_):
+        self.lock.release()
+
+    @contextlib.contextmanager
+    def _among(self, threads):
+        with self.changed:
+            threads.add(threading.get_ident())
+            self.changed.notify_all()
+        try:
+            yield
+        finally:
+            with self.changed:
+                threads.discard(threading.get_ident())
+                self.changed.notify_all()
+
+
 def test_sections_written_at_once_are_those_written_one_by_one(model, pictures, monkeypatch):
     """Some models keep the place of the pictures in themselves, where another thread's prompt could change it."""
     shown = [[], pictures[:1], pictures, pictures[::-1]]
     alone = [decoding.decode(model, "Describe.", REGEX, 1, 1.0, each) for each in shown]
-    found, forward = {}, type(model.model).forward
+    found, turns, forward = {}, Turns(decoding._PLACING), type(model.model).forward
+    monkeypatch.setattr(decoding, "_PLACING", turns)
 
-    def slow(*args, **inputs):
+    def by_turns(*args, **inputs):
         out = forward(*args, **inputs)
-        time.sleep(0.01)  # long enough for another thread's prompt to come between
+        turns.let_another()
         return out
 
-    monkeypatch.setattr(type(model.model), "forward", slow)
+    monkeypatch.setattr(type(model.model), "forward", by_turns)
 
     def write(number):
-        found[number] = [decoding.decode(model, "Describe.", REGEX, 1, 1.0, shown[number]) for _ in range(3)]
+        with turns.taking_part():
+            found[number] = [decoding.decode(model, "Describe.", REGEX, 1, 1.0, shown[number]) for _ in range(3)]
 
     with decoding.steady():
         threads = [threading.Thread(target=write, args=(number,)) for number in range(len(shown))]

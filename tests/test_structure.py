@@ -1,7 +1,6 @@
 """One name in five places, parameters that exist, dependencies that are true, a README whose commands work."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -9,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT, imported, needed_by, needed_helpers, notebook_code
 
-from helpers import files, patients, report, stage
+from helpers import files, patients, provenance, report, stage
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
@@ -21,13 +20,18 @@ def test_one_name_in_five_places():
         source = ROOT / "notebooks" / f"{number:02d}_{name}.ipynb"
         assert stage.notebook(name) == source and source.exists()
         entry = PIPELINE[name]
-        assert entry["cmd"] == f"python -m helpers.stage {name} ${{item.patient}}"
+        assert entry["cmd"] == f"python -m helpers.stage {name} ${{item}}"
         assert entry["matrix"] == {"patient": "${patients}"}
         assert source.relative_to(ROOT).as_posix() in entry["deps"]
         assert f"params/{name}.yaml" in [key for item in entry["params"] for key in item]
         outs = [path for kind in ("outs", "metrics", "plots") for path in paths(entry.get(kind, []))]
         assert f"output/${{item.patient}}/notebooks/{source.name}" in outs
-        others = [out for out in outs if not out.endswith(source.name) and not out.startswith("output/studies/")]
+        whole = [f"output/${{item.patient}}/{last}" for last in provenance.LAST] if name == "report" else []
+        others = [
+            out
+            for out in outs
+            if not out.endswith(source.name) and not out.startswith("output/studies/") and out not in whole
+        ]
         assert others and all(out.startswith(f"output/${{item.patient}}/{name}") for out in others)
     on_disk = sorted(path.name for path in (ROOT / "notebooks").glob("0*.ipynb"))
     assert on_disk == [stage.notebook(name).name for name in stage.STAGES]
@@ -48,9 +52,11 @@ def test_parameters_are_declared_alike(name):
 
 @pytest.mark.parametrize("name", stage.STAGES)
 def test_dependencies_are_what_the_notebook_imports(name):
-    """A stage depends on the helpers that its notebook imports, directly or not, and on no other."""
+    """A stage depends on the helpers that its notebook imports, directly or not, and on no other; the report besides on
+    those that make the crate, after its notebook."""
     declared = [dep for dep in PIPELINE[name]["deps"] if dep.startswith("src/helpers/") and dep.endswith(".py")]
-    assert sorted(declared) == [f"src/helpers/{module}.py" for module in needed_helpers(stage.notebook(name))]
+    needed = set(needed_helpers(stage.notebook(name))) | set(needed_by("crate") if name == "report" else [])
+    assert sorted(declared) == [f"src/helpers/{module}.py" for module in sorted(needed)]
 
 
 def test_the_overview_is_no_verb():
@@ -176,20 +182,3 @@ def test_no_machine_path():
     for path in [*ROOT.glob("*"), *(ROOT / "src").rglob("*"), *(ROOT / "params").glob("*")]:
         if path.is_file() and path.suffix in {".py", ".yaml", ".yml", ".md", ".toml", ".j2", ""}:
             assert not re.search(r"(?<![\w.])/(home|root|work|Users)/", path.read_text(encoding="utf-8")), path
-
-
-def test_conda_environment_names_what_pyproject_names():
-    """environment.yml and pyproject.toml list the same packages; and the lock pins each of them."""
-    rename = {"pytorch": "torch"}
-    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
-    flat = [item for item in conda if isinstance(item, str)] + [
-        i for item in conda if isinstance(item, dict) for i in item["pip"]
-    ]
-    listed = {rename.get(item.split()[0], item.split()[0]) for item in flat} - {"python", "pip", "quarto", "--editable"}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = {re.match(r"[\w-]+", item)[0] for item in project["dependencies"]}
-    assert listed == needed
-    locked = {
-        line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "requirements.lock").read_text().splitlines()
-    }
-    assert needed <= locked, needed - locked

@@ -8,13 +8,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, notebook_code
+from conftest import ROOT, copy_study, environment, notebook_code
 from sklearn import metrics
 
 from helpers import files, ranking, stage, views
@@ -30,17 +29,6 @@ TABLE = (  # the README's command, until it has one
     f"dvc exp show --only-changed --hide-workspace --precision 3 --keep '.*\\b({KEEP})' "
     f"--drop 'Created|.*\\b({DROP})$|(src|notebooks|output)/[^:]*$' --csv"
 )
-
-TINY = """\
-source: simulate
-seed: 8
-frame_s: 2.0
-recordings:
-  sim08_01: {duration_s: 36, seizures: [[14, 28]]}
-  sim08_02: {duration_s: 36, seizures: [[12, 28]]}
-  sim08_03: {duration_s: 36, seizures: [[16, 32]]}
-"""
-SHORT = {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1}
 
 
 def made_up(n=30_000, seed=0):
@@ -184,28 +172,28 @@ def test_readme_experiments_come_from_the_runs():
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of the project as a Git repository, whose sim08 lasts two minutes, evaluated by DVC and committed."""
-    root = tmp_path_factory.mktemp("views") / "project"
-    ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info")
-    for name in ("notebooks", "src", "params", ".dvc"):
-        shutil.copytree(ROOT / name, root / name, ignore=ignore)
-    for name in (".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, root / name)
+def project(made_study, tmp_path_factory):
+    """A copy of the study as a Git repository, evaluated by DVC and committed, without what comes after."""
+    root = copy_study(made_study, tmp_path_factory.mktemp("views") / "project")
+    shutil.copy(ROOT / ".gitignore", root / ".gitignore")
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     stages = {name: pipeline["stages"][name] for name in stage.STAGES[:4]}  # test_study.py has them all
     (root / "dvc.yaml").write_text(yaml.safe_dump(pipeline | {"stages": stages}, sort_keys=False), encoding="utf-8")
     (root / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
-    (root / "params" / "patients" / "sim08.yaml").write_text(TINY)
-    (root / "params" / "study.yaml").write_text("patients: [sim08]\n")
-    training = root / "params" / "train.yaml"
-    for name, value in SHORT.items():
-        training.write_text(re.sub(rf"^{name}: \d+", f"{name}: {value}", training.read_text(), flags=re.M))
+    kept = {f"output/sim08/{name}" for name in ("recordings", "notebooks", *stage.STAGES[:4])}
+    for path in [*(root / "output").glob("*"), *(root / "output" / "sim08").glob("*")]:
+        name = path.relative_to(root).as_posix()
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif name != "output/sim08" and name not in kept:
+            shutil.rmtree(path)
+    for name in stage.STAGES[4:]:
+        (root / "output" / "sim08" / "notebooks" / stage.notebook(name).name).unlink()
     run = runner(root)
     run("git init --quiet -b main")
     run("git config user.name tester")
     run("git config user.email tester@example.org")
-    run("dvc repro evaluate@sim08")
+    assert not running(run("dvc repro evaluate@sim08"))
     run("git add --all")
     run("git commit --quiet -m study")
     return root
@@ -213,15 +201,10 @@ def project(tmp_path_factory):
 
 def runner(root):
     """Return a function that runs a command in `root` by its own helpers and returns what it printed."""
-    scripts = os.path.dirname(sys.executable)
-    # absolute, for the notebooks' kernels run in another folder than the stages
-    environment = os.environ | {
-        "PYTHONPATH": str(root / "src"), "PATH": scripts + os.pathsep + os.environ["PATH"],
-        "PYTHONDONTWRITEBYTECODE": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
-    }  # fmt: skip
+    variables = environment(root) | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
     def run(command):
-        done = subprocess.run(shlex.split(command), cwd=root, env=environment, capture_output=True, text=True)
+        done = subprocess.run(shlex.split(command), cwd=root, env=variables, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
         return done.stdout
 

@@ -31,7 +31,7 @@ def cluster(tmp_path_factory):
         yield started
 
 
-@pytest.fixture(params=["1", "2", "dask"])
+@pytest.fixture(params=["1", "2", pytest.param("dask", marks=pytest.mark.slow)])
 def at_work(request, monkeypatch):
     """One worker, two, or the Dask cluster."""
     if request.param == "dask":
