@@ -1,6 +1,7 @@
 """The site: the article, the report in the reference's form and the notebooks as pages, by Quarto or by pandoc."""
 
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -94,6 +95,11 @@ def run(command, folder=None):
     return done.stdout
 
 
+def _in_utf8(path):
+    """Return a path as it is read from a file in UTF-8; under another locale Python's own text has other characters."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
 def _render_plain(site, page, pages, banner, overview):
     """Render one page by pandoc. A warning is a failure: of a picture that is missing pandoc only warns."""
     source, up = Path(page), "../" * page.count("/")
@@ -114,8 +120,8 @@ def _render_plain(site, page, pages, banner, overview):
         "to": "html5",
         "input-files": [source.name],
         "output-file": source.with_suffix(".html").name,
-        "template": str(TEMPLATES / "plain.html"),
-        "filters": [*(str(TEMPLATES / name) for name in filters), "citeproc"],
+        "template": _in_utf8(TEMPLATES / "plain.html"),
+        "filters": [*(_in_utf8(TEMPLATES / name) for name in filters), "citeproc"],
         "html-math-method": {"method": "mathml"},
         "metadata": {"title": pages[page], "lang": "en"} if notebook else {},
         **({"extract-media": MEDIA} if notebook else {}),
