@@ -47,6 +47,7 @@ def measured(command, root=ROOT, environment=None, said=None):
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    others = psutil.Process().children()  # that were there before
     before, start, peak = _cpu_of_children(), time.perf_counter(), 0
     with open(said, "w") if said else nullcontext() as log:
         process = psutil.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
@@ -59,7 +60,7 @@ def measured(command, root=ROOT, environment=None, said=None):
             for left in psutil.Process().children(recursive=True) if process.poll() is None else ():
                 left.kill()
     seconds = time.perf_counter() - start
-    psutil.wait_procs(psutil.Process().children(), timeout=30)
+    psutil.wait_procs([one for one in psutil.Process().children() if one not in others], timeout=30)
     if process.returncode:
         last = said.read_text(errors="replace")[-2000:] if said else "run `make study` first"
         raise SystemExit(f"{' '.join(map(str, command))} failed: {last}")

@@ -732,6 +732,7 @@ def test_seizures_files_come_back(scratch, gaps, rate):
         assert seizures_of(scratch, mit(pairs, rate)) == [tuple(round(s / rate, 6) for s in pair) for pair in pairs]
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.lists(MUTATIONS, min_size=1, max_size=3))
 def test_fuzzed_events(scratch, mutations):

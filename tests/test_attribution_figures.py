@@ -85,6 +85,7 @@ def test_seven_pictures_of_a_sample_in_order(drawn):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_titles_say_which_sample_and_what_was_decided(drawn):
     """A seizure missed; in short where a step is alone. That it is simulated only if it is; of no test that failed."""
     decided = ": true seizure, predicted non-seizure, p_seizure 0.125"
@@ -207,6 +208,7 @@ def dots(axis):
     return np.column_stack([found.get_xdata(), found.get_ydata()])
 
 
+@pytest.mark.slow
 def test_channels_stand_at_the_middle_of_their_electrodes():
     """Nose up: electrodes with odd numbers are on the left, even ones on the right at the same places, z in the middle;
     each chain goes from front to back, the outer ones farther out; all inside the head. FP1-F7 less F7-T7 plus T7-P7

@@ -152,6 +152,7 @@ def test_signal_networks_learn_what_is_plain(name):
     assert one.equals(again) and one[~rows].equals(other[~rows]) and not one[rows].equals(other[rows])
 
 
+@pytest.mark.slow
 def test_efficientnet():
     """EfficientNet-B0 has 4,007,548 weights, the LSTM of 256 behind it 4·256·(1280 + 256 + 2), its last layer 257. As
     built its signal reaches the first layer's gradient. Two short runs give the same bytes, another seed does not."""

@@ -52,6 +52,7 @@ def auroc(table):
     return (positive[:, None] > negative[None]).mean()
 
 
+@pytest.mark.slow
 def test_they_go_the_network_s_way(world, tmp_path):
     """From `train_all` through the same two functions as the network: what is plain is found in recordings never seen,
     each sample is decided once, and alarms are where the seizures are."""

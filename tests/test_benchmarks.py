@@ -21,16 +21,19 @@ LARGE = "import time; x = bytes([1]) * 300_000_000; time.sleep(4)"
 STARTS = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {LARGE!r}])"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, what outlives its parent is not seen")
 def test_the_cpu_of_an_orphan_counts():
     """A process that goes on after the command that started it has ended is waited for, and its CPU time counts."""
     assert measured([sys.executable, "-c", ORPHAN])["cpu_s"] > 0.6
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_child_counts():
     assert 300 < measured([sys.executable, "-c", STARTS])["memory_mb"] < 400
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_says_why(tmp_path):
     with pytest.raises(SystemExit, match="no such thing"):
         measured([sys.executable, "-c", "raise SystemExit('no such thing')"], said=tmp_path / "said.txt")

@@ -46,6 +46,7 @@ def test_true_sentences_in_other_words_are_accepted(name, count, share):
     assert sum(map(accepted, told)) >= share * len(told)
 
 
+@pytest.mark.slow
 def test_no_number_can_be_exchanged():
     """In a true sentence each number is read: another one of the facts, of as many decimals, makes it false."""
     measures = FACTS["values"].values()
@@ -89,6 +90,7 @@ def test_signs_that_no_narrative_needs_are_refused(sign):
             claims.check(lie, FACTS)
 
 
+@pytest.mark.slow
 def test_each_meaning_of_the_lexicon_is_reached():
     """A meaning that no sentence ever reaches is dead: earlier ones take all that it would be said by."""
     met = set()

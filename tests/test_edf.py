@@ -486,6 +486,7 @@ def intact(name, path):
 FUZZ = settings(max_examples=EXAMPLES, derandomize=True, deadline=None)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(case=mutated())
 def test_mutated_files(fuzzed, case):

@@ -161,6 +161,7 @@ def test_what_is_imported_is_in_the_list():
     assert tests <= allowed, tests - allowed
 
 
+@pytest.mark.slow
 def test_what_is_in_the_list_is_used():
     study = imports("src/helpers/*.py") | notebook_imports()
     # transformers imports gguf, where it reads such a file

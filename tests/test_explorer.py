@@ -350,6 +350,7 @@ def test_a_picture_keeps_nothing_of_the_one_before(study):
     assert len({png for png, _ in alone}) == len(VIEWS) and not any(missing for _, missing in alone)
 
 
+@pytest.mark.slow
 def test_pictures_have_their_sizes_and_the_missing_attribution_is_told(study):
     for size, (width, height) in SIZES.items():
         png, missing = Page(study, size).picture(View("a", 4.0))
@@ -429,6 +430,7 @@ def test_what_is_strongest_is_for_the_decision(study, monkeypatch, moment_s, dec
     assert "none, none, none by Grad-CAM;" in explorer_words.strongest(study, sample, "gradcam")
 
 
+@pytest.mark.slow
 def test_controls_move_the_picture(here):
     """From the first seizure; a sample on and back, stopping at the ends; to the next of each kind."""
     explore = explorer.Explorer("tiny")
@@ -455,6 +457,7 @@ def test_controls_move_the_picture(here):
         explore.go("b", 31.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("control", "value"),
     [
@@ -470,6 +473,7 @@ def test_each_control_changes_the_picture(here, control, value):
     assert explore.image.value != before
 
 
+@pytest.mark.slow
 def test_moves_in_a_row_compute_only_where_they_end(here, monkeypatch):
     """In a notebook, an attribution that nobody stored waits until the moves have paused, and is then drawn."""
     monkeypatch.setattr(explorer, "PAUSE_S", 0.05)
@@ -488,6 +492,7 @@ def test_moves_in_a_row_compute_only_where_they_end(here, monkeypatch):
     assert explore.image.value != at_once and "computed now" in explore.words.value
 
 
+@pytest.mark.slow
 def test_an_unfinished_patient_is_said_and_shows_no_picture(own):
     out = make(own)
     make(own, "other", simulated=False)
@@ -505,6 +510,7 @@ def test_an_unfinished_patient_is_said_and_shows_no_picture(own):
     assert explore.image.layout.visibility == "visible" and explore.recording.options == ("a", "b")
 
 
+@pytest.mark.slow
 def test_a_patient_without_seizures_and_alarms(own):
     make(own, seizures=[], alarms=[], wrong=[])
     explore = explorer.Explorer()

@@ -267,6 +267,7 @@ def test_a_full_disk_while_the_notebook_is_kept(project):
         assert list((project / "output" / "sim08" / "notebooks").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["Ctrl-C", "terminated", "DVC killed", "killed"])
 def test_a_stage_that_is_stopped(project, how):
     """By Ctrl-C, by SIGTERM, with its DVC, or by SIGKILL, while a notebook's workers write: no process goes on, no half
@@ -311,6 +312,7 @@ def test_a_worker_that_was_killed(monkeypatch):
         workers.mapped(os._exit, [(9,), (9,)], "train", "fold")
 
 
+@pytest.mark.slow
 def test_a_relative_path_to_the_helpers(project):
     """`PYTHONPATH=src`, as `started` sets it: the notebook, whose folder is another, has the same helpers."""
     write_notebook(project, "from helpers import files\nraise ValueError(f'helpers of {files.ROOT}/')")
@@ -398,6 +400,7 @@ def test_the_former_result_comes_back(project, run_study):
     assert options and all(option["persist"] for option in options if not option.get("cache", True))
 
 
+@pytest.mark.slow
 def test_two_studies_at_once(project):
     """The second waits, saying so, and then finds all done; `dvc repro` beside them is told what is at work; and a lock
     that a killed run left behind holds up nobody."""

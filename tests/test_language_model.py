@@ -308,6 +308,7 @@ def test_a_template_that_refuses_says_so(tmp_path):
         decoding.decode(language_model.load(str(tmp_path)), "Hi", "a|b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_narrative_by_a_random_model_is_proven(model, seed):
     known = facts.build(generated(seed))

@@ -114,6 +114,7 @@ def permuted(folder):
     return shifted, [chain(folder, seizures) for seizures in shifted]
 
 
+@pytest.mark.slow
 def test_the_chain_finds_true_seizures(folder):
     """With the annotations as they are: an AUROC far above chance, in recordings that no network had seen."""
     table = chain(folder, SEIZURES)
@@ -139,12 +140,14 @@ def test_permuted_labels_score_as_chance_does(permuted):
         assert rates["balanced_accuracy"]["low"] < 0.5 < rates["balanced_accuracy"]["high"] < 0.6
 
 
+@pytest.mark.slow
 def test_one_study_s_own_interval_covers_chance(permuted):
     """Over the six recordings of each permutation alone: 0.5 lies in it nearly always, as so few make it too narrow."""
     found = [ranking.over_recordings(table)["auroc"] for table in permuted[1]]
     assert np.mean([score["low"] < 0.5 < score["high"] for score in found]) > 0.7
 
 
+@pytest.mark.slow
 def test_a_leak_is_seen(folder, permuted):
     """Networks that trained on what they score, and are said not to have: no check sees it, but the permutations do.
     The AUROC, which should be 0.5, is nearly 1, far above what any honest permutation reaches."""

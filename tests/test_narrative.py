@@ -28,6 +28,7 @@ def allowed(known, walks=200):
     return found
 
 
+@pytest.mark.slow
 def test_no_text_of_the_grammar_is_false_by_either_reader():
     """The second reader was written from the facts, by another hand, without a look at grammar or checker."""
     read = 0

@@ -39,6 +39,7 @@ def loaded(root, data):
         return None
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.dictionaries(KEYS, VALUES, max_size=5), SOURCES)
 def test_any_keys_and_values(root, found, source):

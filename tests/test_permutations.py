@@ -77,6 +77,7 @@ def test_labels_are_shifted_within_recordings():
     assert changed >= 3
 
 
+@pytest.mark.slow
 def test_a_good_detector_falls_to_chance():
     """AUROC far above 0.5 with the labels as they are; 0.5 on average with labels shifted."""
     table = timed(world(7, skill=2.5))

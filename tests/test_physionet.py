@@ -89,6 +89,7 @@ SEQUENCES = st.lists(st.sampled_from(BEHAVIOURS), min_size=1, max_size=5)
 PARTS = st.sampled_from([b"", FILES[EDF][:1000], b"x" * 1000, FILES[EDF] * 2])
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(first=SEQUENCES, second=st.just([server.good]) | SEQUENCES, part=PARTS)
 def test_any_sequence_of_misbehaviours(first, second, part, tmp_path_factory):

@@ -49,6 +49,7 @@ def forever(items):
         yield from items
 
 
+@pytest.mark.slow
 def test_no_lie_reaches_the_report(monkeypatch):
     """An attacker says each lie as it stands; with its digits as slots, where a slot of that value is at hand."""
     assert len(LIES) > 700

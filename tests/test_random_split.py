@@ -72,6 +72,7 @@ def test_the_epoch_is_chosen_on_the_test(monkeypatch):
     assert len(given) == 4 and kept is given[1]
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again(folder, monkeypatch):
     """One worker or two: the same tables in the order of the seeds; another seed draws, splits and trains anew."""
     runs = []
@@ -83,6 +84,7 @@ def test_the_same_bytes_again(folder, monkeypatch):
     assert runs[0][0]["p_seizure"].tolist() != runs[0][1]["p_seizure"].tolist()
 
 
+@pytest.mark.slow
 def test_a_random_split_flatters(folder):
     """Nothing can be learnt of one recording from another, and yet the random split finds nearly every seizure sample;
     by recording, the same network is far below."""

@@ -498,6 +498,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quarto, name):
     """A comparison, an audit, a benchmark: each has its section, or no word of it; each is printed as it stands."""
@@ -559,6 +560,7 @@ def test_the_reference_s_counts_give_its_figures():
         assert name == "threshold" or abs(found[name] - value) < 0.0001, name
 
 
+@pytest.mark.slow
 def test_many_recordings_have_pages(patient, without_quarto):
     """Eleven pages are shown in order, 2 before 10; without any the article does not speak of them."""
     assert "fig-pages" not in source_of(patient)
@@ -595,6 +597,7 @@ def test_the_form_says_where_thresholds_come_from(patient):
     )
 
 
+@pytest.mark.slow
 def test_what_was_left_out_is_reported(patient, without_quarto):
     """Nothing left out: no word of it. One recording with two seizures left out, and another's channels derived: the
     data section says which, with how many seizures, why, and how the channels were found."""
@@ -634,6 +637,7 @@ def test_an_undefined_metric_says_why(patient, without_quarto):
     assert "undefined (no seizure sample)" in source_of(patient)
 
 
+@pytest.mark.slow
 def test_plain_rendering(patient, without_quarto):
     renderer, text = study(patient)
     page = check(text)
@@ -713,6 +717,7 @@ def test_every_figure_is_spoken_of(patient, without_quarto):
     assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 35
 
 
+@pytest.mark.slow
 def test_the_same_bytes_twice(patient, without_quarto):
     def written():
         study(patient)
@@ -786,6 +791,7 @@ def assert_harmless(text):
     assert "&lt;script&gt;alert(1)" in text and "@fig-nowhere" in text and "include /etc/hostname" in text
 
 
+@pytest.mark.slow
 def test_a_narrative_is_text(patient, without_quarto):
     (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL, "utf-8")
     text = article_of(patient)
@@ -913,6 +919,7 @@ def test_only_anchors_of_the_page_are_linked(patient):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "plain", "said"),
     [
@@ -939,6 +946,7 @@ def test_names_of_keys_are_plain():
     assert proofs.keys("a; b and c; a") == ["a", "b", "c"] and proofs.keys("") == []
 
 
+@pytest.mark.slow
 def test_the_model_s_own_words_are_marked(patient, without_quarto):
     """By a class, a sign and words: one sentence of its own, three refused; and none where the mode is not free."""
     rows = [("Its own.", "accuracy", "proven", "model", 1), ("The grammar's.", "accuracy", "proven", "grammar", 2)]
@@ -1001,6 +1009,7 @@ def test_claims_that_do_not_fit_the_narrative_are_refused(patient, without_quart
         told(patient, rows)
 
 
+@pytest.mark.slow
 def test_signs_that_hold_places_are_no_sentences(patient, without_quarto):
     """A narrative that holds the private signs by which sentences are set apart gets none of them in its stead."""
     found, text = told(patient, narrative="\ue0000\ue001 " + NARRATIVE)
@@ -1021,6 +1030,7 @@ def fake_quarto(folder, monkeypatch, script):
     monkeypatch.setenv("PATH", str(folder), prepend=":")
 
 
+@pytest.mark.slow
 def test_an_old_quarto_is_named_in_the_banner(patient, tmp_path, monkeypatch):
     fake_quarto(tmp_path, monkeypatch, "echo 1.4.557")
     renderer, text = study(patient)
@@ -1043,6 +1053,7 @@ def test_a_reference_that_leads_nowhere_is_an_error_in_quarto(patient, tmp_path,
         study(patient)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("was", "becomes", "message"),
     [

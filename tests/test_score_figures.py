@@ -110,6 +110,7 @@ def test_reliability_points_are_the_table_s():
     assert f"bins of {wanted['count'].min()} samples" in words(left.figure)
 
 
+@pytest.mark.slow
 def test_reliability_says_what_the_temperature_did():
     table, off, on = world(), choices_of(world()), choices_of(world(), temperature=2.0, reason=None)
     brier = calibration.over_recordings(table)["brier"]["value"]

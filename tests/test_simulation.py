@@ -152,6 +152,7 @@ def test_seizure_starts_at_the_focus_and_slows_down():
     assert theta["amplitude"].max() > 20 and late.loc[late["amplitude"].idxmax(), "low_hz"] < 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CALIBRATION.exists(), reason="../shared/data, the statistics of real EEG, is not there")
 @pytest.mark.parametrize("state", ["preictal", "ictal"])
 def test_statistics_are_those_of_real_eeg(sim08, state):
@@ -167,6 +168,7 @@ def test_statistics_are_those_of_real_eeg(sim08, state):
     assert np.abs(difference).max() < 0.1, difference
 
 
+@pytest.mark.slow
 def test_sim08_is_hard_but_not_hopeless(sim08):
     """Logistic regression on log band powers, leave one recording out, ictal against all other windows."""
     _, powers, rows = sim08

@@ -45,6 +45,7 @@ def test_no_such_stage():
         stage.notebook("evalute")
 
 
+@pytest.mark.slow
 def test_a_patient_of_the_database(project, monkeypatch):
     """chb24's summary lists one recording here; that 21 more of the database's 22 are not used is said with the source.
     Without a network, it is said how to study the patient all the same."""
@@ -158,6 +159,7 @@ def small_notebook(project, name, source):
     (project / "params" / f"{name}.yaml").write_text("")
 
 
+@pytest.mark.slow
 def test_executed_notebooks_are_canonical(project):
     """Twice the same bytes: no times, paths, fresh ids or progress bars; results and warnings stay."""
     source = (

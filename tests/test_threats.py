@@ -485,6 +485,7 @@ def identified(path):
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_nothing_private_gets_out(tmp_path):
     """Person, birth and dates in EDF headers, where the folder lies, and the secrets of the environment: in no result,
     nor in the notebooks, as the two stages that read recordings leave them."""
