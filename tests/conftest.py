@@ -41,7 +41,7 @@ SHORT = {  # what takes long, and says nothing on so little EEG
     "explain": {"ig_steps": 8, "tested": 4},
 }
 FIRST = ("test_study.py", "test_explorer.py", "test_sanity.py")  # what takes longest, so that no worker ends late
-STARTED = {"made_study", "hub", "browser", "lab", "runs", "cluster"}  # fixtures whose tests are slow
+STARTED = {"made_study", "hub", "browser", "lab", "runs", "cluster", "permuted", "sim08"}  # tests that use one are slow
 
 NOWHERE = "http://127.0.0.1:9"
 SECRETS = {"HF_TOKEN": "hf_notforyou", "AWS_SECRET_ACCESS_KEY": "aws_notforyou"}  # of whoever runs the study

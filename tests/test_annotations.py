@@ -719,6 +719,7 @@ def count_starts(data):
     return count
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.lists(st.integers(1, 2**30), max_size=12), st.sampled_from([1, 100, 128, 256, 1000]))
 def test_seizures_files_come_back(scratch, gaps, rate):

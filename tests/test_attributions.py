@@ -431,6 +431,7 @@ def test_whole_attributions_are_those_that_are_summed(study):
     np.testing.assert_array_equal(whole.sum(axis=3), found["ig_channels"])
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bytes_as_one(study, monkeypatch):
     one = study.all(study.table)
     monkeypatch.setenv("STUDY_WORKERS", "2")

@@ -505,6 +505,7 @@ def test_mutated_files(fuzzed, case):
         np.testing.assert_array_equal(result[1], good)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     head=st.sampled_from([b"", b"0       ", seed("chbmit")[:256], seed("chbmit")[:3000]]), rest=st.binary(max_size=4000)

@@ -151,6 +151,7 @@ def notebook_imports():
     return set().union(*(external(notebook_code(path)) for path in (ROOT / "notebooks").glob("*.ipynb")))
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_in_the_list():
     study = names(listed("study"))
     assert notebook_imports() <= study

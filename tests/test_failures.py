@@ -182,6 +182,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     """Whatever writes the file: the message names it, the free space and what to do; nothing of it is left, what was
     there is as it was; and with room it is written."""

@@ -313,6 +313,7 @@ def test_registry_is_the_databases(real_annotations):
     assert found == official
 
 
+@pytest.mark.slow
 def test_every_listed_recording_can_be_fetched(real_annotations):
     """Each name in the 24 summaries is in the registry; what they do not list is chb24's ten."""
     for patient in CHBMIT:

@@ -534,6 +534,7 @@ def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quart
         assert said in text, said
 
 
+@pytest.mark.slow
 def test_the_reference_study_stands_beside_its_own_patient_only(patient, without_quarto):
     """Its six figures, as its report prints them: for chb08, and for nobody else."""
     context = report.compose("sim99", "")
@@ -627,6 +628,7 @@ def test_the_more_frequent_class_is_named(patient, without_quarto):
     assert "dominated by the samples with a seizure" in source and "with no false alarm by" in source
 
 
+@pytest.mark.slow
 def test_an_undefined_metric_says_why(patient, without_quarto):
     metrics = copy.deepcopy(METRICS)
     metrics["samples"]["sensitivity"] = metrics["events"]["precision"] = None
@@ -874,6 +876,7 @@ def told(patient, rows=ROWS, narrative=NARRATIVE, **card):
     return Told(text), text
 
 
+@pytest.mark.slow
 def test_each_proven_sentence_has_its_facts(patient, without_quarto):
     """Five proven sentences, each focusable and described by its facts; the same sentence twice has each its own."""
     found, text = told(patient)
@@ -894,6 +897,7 @@ def test_each_proven_sentence_has_its_facts(patient, without_quarto):
     assert "<b>" not in text
 
 
+@pytest.mark.slow
 def test_each_link_of_a_fact_leads_somewhere(patient, without_quarto):
     """Figures and tables of this page, and files beside the report's folder."""
     found, text = told(patient)
@@ -971,6 +975,7 @@ EVIL_SENTENCE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verdict", ["proven", "no claim", "fixed text"])
 def test_a_sentence_of_the_model_is_text(patient, without_quarto, verdict):
     """Links, HTML, brackets that would close a span: all shown, none followed, and the sentence keeps its facts."""

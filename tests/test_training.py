@@ -522,6 +522,7 @@ def test_an_ensemble_is_the_mean_of_its_members(tmp_path):
     assert not together.training and not any(one.training for one in together.networks)
 
 
+@pytest.mark.slow
 def test_the_ensemble_of_a_fold_scores_as_out_of_fold_does(world, tmp_path):
     """What is explained is what decided: the saved members of a fold, as one network on full spectrograms."""
     found, powers, samples = world
