@@ -14,9 +14,9 @@ import psutil
 from conftest import ROOT
 
 from helpers import files, stage
+from helpers.verification import MADE_OF
 
 STARTED = Path(__file__).with_name("benchmark_started.py")
-MADE_OF = ("notebooks", "src", "params", "dvc.yaml", "requirements.lock")  # what decides what a study takes
 EVERY_S, AT_LEAST_S = 0.25, 2.0
 IDLE = 30  # times as long as looking at memory takes; it holds the looked-at processes up
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, of Linux: a process whose parent has ended becomes this one's child

@@ -20,9 +20,6 @@ ABOUT = (
     f"folder's lines '<sha256> <path in it>', sorted by path, without {FILE}. Paths are those in the project."
 )
 LAST = ("ro-crate-metadata.json", "code")  # what the report stage leaves after all records are there
-# What a measurement of the stages depends on (`make benchmark-stages`): all but which other patients there are.
-MADE_OF = ("notebooks", "src", "params", "dvc.yaml", "requirements.lock")
-NOT_OF_ONE = (":(exclude)params/study.yaml", ":(exclude)params/patients")
 
 
 def stages(patient):
