@@ -151,13 +151,13 @@ def copy_project(root):
         shutil.copy(ROOT / name, root / name)
     (root / "params" / "patients" / "sim08.yaml").write_text(TINY)
     (root / "params" / "study.yaml").write_text("patients: [sim08]\n")
-    for name, values in SHORT.items():
-        path = root / "params" / f"{name}.yaml"
-        text = path.read_text(encoding="utf-8")
-        for key, value in values.items():
-            text, count = re.subn(rf"^{key}: \d+", f"{key}: {value}", text, flags=re.M)
-            assert count == 1, key
-        path.write_text(text, encoding="utf-8")
+    for name, values in SHORT.items():  # also the notebooks' own defaults, which a person runs them with
+        for path in (root / "params" / f"{name}.yaml", next((root / "notebooks").glob(f"*_{name}.ipynb"))):
+            text = path.read_text(encoding="utf-8")
+            for key, value in values.items():
+                text, count = re.subn(rf"^(\W*{key}: (?:int = )?)\d+", rf"\g<1>{value}", text, flags=re.M)
+                assert count == 1, key
+            path.write_text(text, encoding="utf-8")
     (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     models = ROOT / "output" / "models"  # converted once for all tests
     models.mkdir(parents=True, exist_ok=True)

@@ -58,11 +58,14 @@ def test_nothing_runs_a_second_time(study):
 
 
 def test_notebooks_run_with_their_defaults_from_anywhere_to_the_same_bytes(study, tmp_path):
-    """Opened as a student would, in another folder, top to bottom: every output file comes out byte for byte."""
+    """Opened as a student would, in another folder, top to bottom: every output file comes out byte for byte.
+
+    Three of the seven, as the others take longest, and `test_verify.py` has all of them run a second time.
+    """
     root, environment = study
     before = digests(root / "output" / "sim08")
-    for path in sorted((root / "notebooks").glob("0*.ipynb")):
-        book = nbformat.read(path, as_version=4)
+    for name in ("02_preprocess", "04_evaluate", "07_report"):
+        book = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
         client = NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
         client.execute(env=environment)
     after = digests(root / "output" / "sim08")

@@ -54,8 +54,8 @@ def advice(heard):
     """Return what to do about the errors that DVC reported; nothing, if a stage failed, as it has said so itself."""
     codes = heard.codes | {int(number) for number in re.findall(r"\[Errno (\d+)\]", heard.text)}
     for code in codes & set(files.FULL | files.BARRED):
-        places = [files.ROOT / "output", cache()]
-        place = min(places, key=lambda place: psutil.disk_usage(str(place)).free)
+        places = [place for place in (files.ROOT / "output", cache()) if place.exists()]  # a first run has no cache yet
+        place = min(places, default=files.ROOT, key=lambda place: psutil.disk_usage(str(place)).free)
         if named := re.search(rf"\[Errno {code}\].*'(/.+?)'", heard.text):  # which, for a full disk, is one of two
             place = place if code in files.FULL else Path(named[1])
         return f"DVC could not keep or fetch a result: {files.refusal(code, place)}"
