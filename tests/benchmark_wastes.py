@@ -26,15 +26,21 @@ ROUNDS = 5
 START = "import time; begun = time.process_time(); import helpers.stage; print(time.process_time() - begun)"
 TRAIN = """
 import sys, time, pathlib
+import numpy as np
 import pandas as pd
 from helpers import files, folds, spectrograms, training
 
-study, copies, epochs = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+study, hours, epochs = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 axis = files.read_json(study / "preprocess" / "axes.json")
 seizures = pd.read_csv(study / "acquire" / "seizures.csv", dtype={"recording": str})
 names = sorted(path.stem for path in (study / "preprocess" / "spectrograms").glob("*.npy"))
-opened = spectrograms.opened(study / "preprocess" / "spectrograms", names)
-powers = {f"{name}{'+' * number}": power for number in range(copies) for name, power in opened.items()}
+powers = spectrograms.opened(study / "preprocess" / "spectrograms", names)
+if hours:  # each of sim08's recordings again and again; the first seven of them begin with another one
+    turned = [names[number % len(names):] + names[:number % len(names)] for number in range(hours)]
+    laid = {f"h{number:02d}": (order * 3)[:15] for number, order in enumerate(turned)}
+    first = {order[0]: name for name, order in reversed(laid.items())}
+    seizures["recording"] = seizures["recording"].map(first)
+    powers = {name: np.concatenate([powers[one] for one in order], axis=2) for name, order in laid.items()}
 columns = {name: power.shape[2] for name, power in powers.items()}
 samples = spectrograms.all_triptychs(axis, columns, seizures, axis["frame_s"])
 settings = {**files.read_yaml(files.ROOT / "params" / "train.yaml"), "epochs": epochs}
@@ -45,17 +51,15 @@ begun = time.process_time()
 training.train_split(split, powers, overlapping, samples, axis["frame_columns"], settings)
 print(time.process_time() - begun)
 """
-HOURS = 43  # copies of sim08's 28 minutes that make 20 hours
-
 WASTES = {
     "scored": {
         "what": "Hours of EEG scored after each epoch, for learning curves that few samples draw as well",
-        "where": "training.fit", "code": TRAIN, "words": (HOURS, 2),
-        "how": "one network, two epochs, 20 hours of EEG (sim08's recordings again and again)",
+        "where": "training.fit", "code": TRAIN, "words": (20, 2),
+        "how": "one network, two epochs of its 20, 20 recordings of an hour (sim08's four minutes again and again)",
     },
     "memory": {
         "what": "Each tensor's memory handed back to the system, cleared by it anew, and filled by torch",
-        "where": "stage.FIXED, training.make_repeatable", "code": TRAIN, "words": (1, 20),
+        "where": "stage.FIXED, training.make_repeatable", "code": TRAIN, "words": (0, 20),
         "how": "one network of sim08, all its epochs",
     },
     "start": {
