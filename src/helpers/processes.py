@@ -1,5 +1,6 @@
 """The processes of a run: one run of the same work at a time, and none left behind when it ends, however it ends."""
 
+import logging
 import os
 import signal
 import sys
@@ -43,6 +44,7 @@ def stoppable():
     others, over = set(psutil.Process().children(recursive=True)), threading.Event()
 
     def stop(*_):
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # or it tells of the kernel that is ended here
         _end(others)  # at once, and before they write long tracebacks of their own
         raise KeyboardInterrupt
 
