@@ -321,3 +321,19 @@ def test_every_command_is_a_target():
 def test_rounded():
     assert rounded({"seconds": 1.236, "memory_mb": 99.7}) == {"seconds": 1.24, "memory_mb": 100}
     assert json.dumps(rounded({"memory_mb": 99.7})) == '{"memory_mb": 100}'
+
+
+def test_a_comparison_of_bytes_has_a_row_for_each_variation_and_none_for_the_plain_run():
+    """As `benchmark_bytes` writes it: the plain run is what the others are compared with."""
+    variations = {
+        "plain": {"say": "as it is", "seconds": 1, "files": 3},
+        "zone": {"say": "14 hours ahead", "seconds": 1, "files": 3, "differ": []},
+        "user": {"say": "nobody", "seconds": 1, "files": 3, "differ": ["dvc.lock"]},
+        "locale": {"say": "another", "skipped": "needs localedef"},
+    }
+    rows = peers.checks({"bytes": {"tiny": {"date": "2026-01-01", "commit": "abc", "variations": variations}}})
+    assert [(row["found"], row["met"]) for row in rows] == [
+        ("0 of 3", True),
+        ("1 of 3", False),
+        ("needs localedef", None),
+    ]
