@@ -8,11 +8,11 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
 
-import psutil
 from dvc.cli import main as dvc
 from dvc.lock import make_lock
 from dvc.repo import Repo
@@ -55,7 +55,7 @@ def advice(heard):
     codes = heard.codes | {int(number) for number in re.findall(r"\[Errno (\d+)\]", heard.text)}
     for code in codes & set(files.FULL | files.BARRED):
         places = [place for place in (files.ROOT / "output", cache()) if place.exists()]  # a first run has no cache yet
-        place = min(places, default=files.ROOT, key=lambda place: psutil.disk_usage(str(place)).free)
+        place = min(places, default=files.ROOT, key=lambda place: shutil.disk_usage(place).free)
         if named := re.search(rf"\[Errno {code}\].*'(/.+?)'", heard.text):  # which, for a full disk, is one of two
             place = place if code in files.FULL else Path(named[1])
         return f"DVC could not keep or fetch a result: {files.refusal(code, place)}"
