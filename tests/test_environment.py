@@ -19,7 +19,7 @@ from conftest import ROOT, notebook_code
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from helpers import gguf, packages
+from helpers import gguf, packages, versions
 
 KNOWN = packages_distributions()  # by module; slow to ask
 MAIN, CPU, CUDA = (ROOT / f"requirements{part}.lock" for part in ("", "-cpu", "-cuda"))
@@ -130,13 +130,9 @@ def test_the_model_is_the_one_that_is_looked_for():
 
 def external(code):
     """Return the distributions that a piece of Python imports, wherever in it."""
-    found = set()
+    found = versions.imported(code)
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.split(".")[0])
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("importorskip"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("importorskip"):
             found.add(node.args[0].value.split(".")[0])
     found -= {"helpers", *sys.stdlib_module_names, *(path.stem for path in (ROOT / "tests").glob("*.py"))}
     # the baselines' and the browser's packages are named as their modules are, and need not be installed

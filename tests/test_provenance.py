@@ -134,7 +134,7 @@ def test_versions_are_those_of_what_the_code_imports(project):
 def test_no_import_of_the_study_is_without_a_version(name):
     """Every module that a stage imports and that is here belongs to a package that is named."""
     paths = [ROOT / dep for dep in PIPELINE[name]["deps"] if re.match(r"(src|notebooks)/.+\.(py|ipynb)$", dep)]
-    imported = {one for path in paths for one in versions._imported(path)}
+    imported = {one for path in paths for one in versions.imported(versions.code(path))}
     others = {one for one in imported if find_spec(one) and "site-packages" in str(find_spec(one).origin)} - {"helpers"}
     assert {versions.PACKAGES.get(one, one) for one in others} == set(versions.read(paths)) - {"python"}
 
