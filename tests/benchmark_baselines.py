@@ -179,7 +179,7 @@ def trainer(world, method, settings):
     overlapping, samples = world["overlapping"], world["samples"]
     power = spectrograms.opened(world["folder"] / "spectrograms", names)
     if method == comparison.OURS:
-        arguments = (power, overlapping, samples, axis["frame_columns"], settings)
+        arguments = (training.taken(power), overlapping, samples, axis["frame_columns"], settings)
         return lambda split: training.train_split(split, *arguments).log_odds
     if method in baselines.CLASSIFIERS:
         lengths = spectrograms.opened(world["folder"] / "line_length", names)

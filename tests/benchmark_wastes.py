@@ -24,13 +24,13 @@ ROUNDS = 5
 
 # Both print the CPU seconds of what counts.
 START = "import time; begun = time.process_time(); import helpers.stage; print(time.process_time() - begun)"
-TRAIN = """
-import sys, time, pathlib
+STUDY = """
+import sys, tempfile, time, pathlib
 import numpy as np
 import pandas as pd
 from helpers import files, folds, spectrograms, training
 
-study, hours, epochs = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+study, hours = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 axis = files.read_json(study / "preprocess" / "axes.json")
 seizures = pd.read_csv(study / "acquire" / "seizures.csv", dtype={"recording": str})
 names = sorted(path.stem for path in (study / "preprocess" / "spectrograms").glob("*.npy"))
@@ -41,21 +41,57 @@ if hours:  # each of sim08's recordings again and again; the first seven of them
     first = {order[0]: name for name, order in reversed(laid.items())}
     seizures["recording"] = seizures["recording"].map(first)
     powers = {name: np.concatenate([powers[one] for one in order], axis=2) for name, order in laid.items()}
-columns = {name: power.shape[2] for name, power in powers.items()}
-samples = spectrograms.all_triptychs(axis, columns, seizures, axis["frame_s"])
-settings = {**files.read_yaml(files.ROOT / "params" / "train.yaml"), "epochs": epochs}
-overlapping = spectrograms.all_triptychs(axis, columns, seizures, settings["step_s"])
+settings = files.read_yaml(files.ROOT / "params" / "train.yaml")
+size, columns = axis["frame_columns"], {name: power.shape[2] for name, power in powers.items()}
 planned = folds.leave_one_recording_out(list(powers), set(seizures["recording"]), settings["members"])
-split = folds.splits(planned)[0]
+splits = folds.splits(planned)
+"""
+TRAIN = (
+    STUDY
+    + """
+settings["epochs"] = int(sys.argv[3])
+samples, overlapping = (
+    spectrograms.all_triptychs(axis, columns, seizures, step_s) for step_s in (axis["frame_s"], settings["step_s"])
+)
 begun = time.process_time()
-training.train_split(split, powers, overlapping, samples, axis["frame_columns"], settings)
+inputs = training.taken(powers) if hasattr(training, "taken") else powers
+training.train_split(splits[0], inputs, overlapping, samples, size, settings)
 print(time.process_time() - begun)
 """
+)
+# As many networks as a study trains: those that decide, one more a fold on permuted labels, and those of the audit.
+POOL = (
+    STUDY
+    + """
+trained = [split.train for split in [*splits, *splits[: len(planned)]]]
+trained += [list(powers)] * settings["audit_splits"]
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    for name, power in powers.items():
+        np.save(folder / f"{name}.npy", power)
+    begun = time.process_time()
+    if hasattr(training, "pool_all"):
+        for name in powers:  # in this process, whose time is taken
+            training._pool_to(folder, name, folder / "pooled")
+    for one in trained:
+        if hasattr(training, "pool_all"):
+            training.prepared(training.opened_inputs(folder / "pooled", list(powers)), one, settings)
+        else:
+            power = spectrograms.opened(folder, list(powers))
+            training.prepared(power, training.pooled_spectrograms(power, list(powers), size, [0]), one, settings)
+    print(time.process_time() - begun)
+"""
+)
 WASTES = {
     "scored": {
         "what": "Hours of EEG scored after each epoch, for learning curves that few samples draw as well",
         "where": "training.fit", "code": TRAIN, "words": (20, 2),
         "how": "one network, two epochs of its 20, 20 recordings of an hour (sim08's four minutes again and again)",
+    },
+    "pooled": {
+        "what": "Each recording pooled, and summed for means and deviations, by each network anew",
+        "where": "training.pool_all", "code": POOL, "words": (20,),
+        "how": "what all networks of a study are given before they train, 20 recordings of an hour, as above",
     },
     "memory": {
         "what": "Each tensor's memory handed back to the system, cleared by it anew, and filled by torch",

@@ -66,7 +66,8 @@ def labelled(seizures):
 
 def honest(planned, folder, overlapping, samples):
     """Return each network's scores for what it has not seen, as the stage train does."""
-    trained = training.train_all(planned, folder, overlapping, samples, AXIS["frame_columns"], SETTINGS)
+    pooled = training.pool_all(folder, list(DURATIONS), folder / "pooled")
+    trained = training.train_all(planned, pooled, overlapping, samples, AXIS["frame_columns"], SETTINGS)
     return [(result.split, result.log_odds) for result in trained]
 
 
@@ -74,13 +75,13 @@ def cheating(planned, folder, overlapping, samples):
     """Return scores of networks that were trained on all recordings, said to be those of networks that were not."""
     torch.set_num_threads(1)  # as in training: more only get in each other's way
     powers, size, scored = spectrograms.opened(folder, list(DURATIONS)), AXIS["frame_columns"], []
-    pooled = training.pooled_spectrograms(powers, list(DURATIONS), size, overlapping["column"])
+    inputs = training.taken(powers)
     for split in folds.splits(planned):
         unseen = samples[~samples["recording"].isin(split.train)]
-        made = training.prepared(powers, pooled, list(DURATIONS), SETTINGS)
+        made = training.prepared(inputs, list(DURATIONS), SETTINGS)
         generator = np.random.default_rng(split.without)
-        training.fit(made, pooled, overlapping, unseen.iloc[:0], size, SETTINGS, generator)
-        scored.append((split, pd.Series(training.predict(made, pooled, unseen, size), index=unseen.index)))
+        training.fit(made, inputs.pooled, overlapping, unseen.iloc[:0], size, SETTINGS, generator)
+        scored.append((split, pd.Series(training.predict(made, inputs.pooled, unseen, size), index=unseen.index)))
     return scored
 
 

@@ -24,7 +24,7 @@ def folder(tmp_path):
             seizure, other = 10 * generator.normal(0, 1, (2, 6, 8, 1))
             power += np.where((np.arange(96) >= 40) & (np.arange(96) < 72), seizure, other)
         np.save(tmp_path / f"{name}.npy", power.astype(np.float16))
-    return tmp_path
+    return training.pool_all(tmp_path, list(COLUMNS), tmp_path / "pooled")
 
 
 def reference():

@@ -41,6 +41,11 @@ def saved(powers, folder):
     return folder
 
 
+def pooled(powers, folder):
+    """Write what networks take of the spectrograms, as the stage train does."""
+    return training.pool_all(saved(powers, folder), list(powers), folder / "pooled")
+
+
 def weights(result):
     """Return all that a network holds, statistics included, as bytes by name."""
     return {name: value.numpy().tobytes() for name, value in result.network.state_dict().items()}
@@ -65,9 +70,9 @@ def test_slices_are_contiguous():
 def test_pooled_slices_by_hand():
     """Counting columns, pooled by two: from column 4 on, frames of 4 are 4.5 6.5, 8.5 10.5, 12.5 14.5."""
     counted = {"a": np.broadcast_to(np.arange(30, dtype=np.float16), (2, 4, 30))}
-    pooled = training.pooled_spectrograms(counted, ["a"], 4, [4])
-    assert pooled["a"].shape == (2, 2, 15) and pooled["a"].dtype == np.float32
-    found = training.slices(pooled, pd.DataFrame({"recording": ["a"], "column": [4]}), 4, 2)
+    found = training.taken(counted).pooled
+    assert found["a"].shape == (2, 2, 15) and found["a"].dtype == np.float32
+    found = training.slices(found, pd.DataFrame({"recording": ["a"], "column": [4]}), 4, 2)
     assert found[0, :, 0, 1].tolist() == [[4.5, 6.5], [8.5, 10.5], [12.5, 14.5]]
 
 
@@ -82,7 +87,7 @@ def test_long_recordings_are_pooled_in_parts(monkeypatch, length):
     """In parts of 16 columns, as an hour is in parts of 2048: the same numbers as all at once."""
     powers = {"a": np.random.default_rng(0).normal(0, 5, (3, 7, length)).astype(np.float16)}
     monkeypatch.setattr(training, "STATISTICS_COLUMNS", 16)
-    found = training.pooled_spectrograms(powers, ["a"], 4, [0])["a"]
+    found = training.pooled_spectrogram(powers["a"])
     whole = network.pool(torch.from_numpy(powers["a"].astype(np.float32))[None])[0].numpy()
     assert found.shape == (3, 3, length // 2) and np.array_equal(found, whole)
 
@@ -90,30 +95,47 @@ def test_long_recordings_are_pooled_in_parts(monkeypatch, length):
 def test_statistics_in_parts_are_those_at_once(monkeypatch, world):
     """Sums over parts of 16 columns: numpy's mean and deviation over all columns of both recordings."""
     monkeypatch.setattr(training, "STATISTICS_COLUMNS", 16)
-    mean, deviation = training.statistics(world[1], ["a", "c"])
+    mean, deviation = training.statistics([training.sums(world[1][name]) for name in "ac"])
     together = np.concatenate([world[1][name] for name in "ac"], axis=2).astype(np.float64)
     np.testing.assert_allclose(mean[..., 0], together.mean(axis=2), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(deviation[..., 0], together.std(axis=2), rtol=1e-5)
+
+
+def test_inputs_in_files_are_those_in_memory(world, tmp_path, monkeypatch):
+    """Written once and mapped by each network: the same numbers, to the bit, parts of the sums included; and what a
+    killed run left is written anew."""
+    monkeypatch.setattr(training, "STATISTICS_COLUMNS", 32)
+    monkeypatch.setenv("STUDY_WORKERS", "1")
+    (tmp_path / "pooled").mkdir()
+    (tmp_path / "pooled" / "a.npy").write_bytes(b"half")
+    found, expected = training.opened_inputs(pooled(world[1], tmp_path), list("abc")), training.taken(world[1])
+    for name in "abc":
+        assert isinstance(found.pooled[name], np.memmap) and np.array_equal(found.pooled[name], expected.pooled[name])
+        for one, other in ((found.sums, expected.sums), (found.pooled_sums, expected.pooled_sums)):
+            assert one[name].columns == other[name].columns and len(one[name].total) == len(other[name].total) > 1
+            assert all(np.array_equal(*pair) for pair in zip(one[name][1:], other[name][1:], strict=True))
 
 
 @pytest.mark.parametrize(("frame_columns", "columns"), [(7, [0, 14]), (8, [0, 8, 13])])
 def test_odd_columns_are_refused(frame_columns, columns):
     """Two columns are averaged to one: a frame of 7, or a triptych that starts at column 13, would be cut elsewhere."""
     with pytest.raises(ValueError, match=f"A frame has {frame_columns} columns; .* a multiple of 2 .*Set frame_s"):
-        training.pooled_spectrograms({"a": np.zeros((2, 4, 60))}, ["a"], frame_columns, columns)
+        training.check_columns(frame_columns, columns)
 
 
 def test_odd_columns_are_refused_before_training(world):
     """Training starts every 3 columns: said before an hour is spent, and not by wrong scores."""
     found, powers, samples = world
     with pytest.raises(ValueError, match="Set frame_s and step_s to multiples of 2 hop_s"):
-        training.train_split(folds.splits(found)[0], powers, samples.assign(column=3), samples, SIZE, SETTINGS)
+        training.train_split(
+            folds.splits(found)[0], training.taken(powers), samples.assign(column=3), samples, SIZE, SETTINGS
+        )
 
 
 def test_statistics_by_hand():
     """Columns 1, 3 in one recording and 5, 7, 9 in the other: mean 5, variance (16+4+0+4+16)/5 = 8; others unseen."""
     powers = {"a": np.array([[[1.0, 3.0]]]), "b": np.array([[[5.0, 7.0, 9.0]]]), "c": np.array([[[1000.0]]])}
-    mean, deviation = training.statistics(powers, ["a", "b"])
+    mean, deviation = training.statistics([training.sums(powers[name]) for name in "ab"])
     assert mean.shape == (1, 1, 1) and mean.item() == 5
     assert deviation.item() == pytest.approx(8**0.5)
 
@@ -169,7 +191,7 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     """What is mixed in is no seizure, from training recordings, at −10 to 0 dB, in the share asked for; labels stay."""
     _, powers, samples = world
     train, seen, sliced = samples[samples["recording"] != "b"], [], []
-    pooled = training.pooled_spectrograms(powers, "abc", SIZE, [0])
+    inputs = training.taken(powers)
 
     def slices(pooled, table, *rest):
         sliced.append(table)
@@ -180,33 +202,33 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     monkeypatch.setattr(training, "mixed", lambda one, other, level_db: seen.append(level_db) or one)
     generator = np.random.default_rng(0)
     settings = {**SETTINGS, "batch_size": 400, "mixed": 0.25, "gain_db": 0.0, "silent": 0.0}
-    made = training.prepared(powers, pooled, ["a", "c"], settings)
-    triptychs, label = training.changed_batch(pooled, train, SIZE, made, settings, generator)
+    made = training.prepared(inputs, ["a", "c"], settings)
+    triptychs, label = training.changed_batch(inputs.pooled, train, SIZE, made, settings, generator)
     batch, others = sliced
     assert label.tolist() == batch[["label_t0", "label_t1", "label"]].to_numpy().tolist() and label[:, 2].sum() == 200
     assert (others["label"] == 0).all() and set(others["recording"]) == {"a", "c"} and len(others) == 400
     (level_db,), unmixed = seen, np.isneginf(seen[0])
     assert unmixed.mean() == pytest.approx(0.75, abs=0.07)
     assert (level_db[~unmixed] >= -10).all() and (level_db[~unmixed] <= 0).all() and np.ptp(level_db[~unmixed]) > 5
-    torch.testing.assert_close(triptychs, real(pooled, batch, SIZE, network.POOL))
+    torch.testing.assert_close(triptychs, real(inputs.pooled, batch, SIZE, network.POOL))
 
 
 def test_without_changes_a_batch_is_what_was_recorded(world):
     """Nothing mixed in, no other level, no channel silent: the triptychs themselves, pooled."""
     _, powers, samples = world
-    pooled = training.pooled_spectrograms(powers, "abc", SIZE, [0])
+    inputs = training.taken(powers)
     settings = {**SETTINGS, "mixed": 0.0, "gain_db": 0.0, "silent": 0.0}
-    made = training.prepared(powers, pooled, ["a"], settings)
-    triptychs, _ = training.changed_batch(pooled, samples, SIZE, made, settings, np.random.default_rng(0))
+    made = training.prepared(inputs, ["a"], settings)
+    triptychs, _ = training.changed_batch(inputs.pooled, samples, SIZE, made, settings, np.random.default_rng(0))
     batch = training.balanced_batch(samples, 8, np.random.default_rng(0))
-    assert torch.equal(triptychs, training.slices(pooled, batch, SIZE, network.POOL))
+    assert torch.equal(triptychs, training.slices(inputs.pooled, batch, SIZE, network.POOL))
 
 
 def test_earlier_decisions_teach_with_their_weight(world, monkeypatch):
     """Log-odds 0, 1, −2 against labels 0, 1, 1: ln 2, ln(1 + e⁻¹), ln(1 + e²); with the weight 0 the last one alone,
     with 0.5 half of the first two as well."""
     _, powers, samples = world
-    pooled = training.pooled_spectrograms(powers, "abc", SIZE, [0])
+    inputs = training.taken(powers)
     losses = np.log([2, 1 + np.exp(-1), 1 + np.exp(2)])
     said = torch.tensor([[0.0, 1.0, -2.0]] * 8)
     monkeypatch.setattr(
@@ -215,8 +237,8 @@ def test_earlier_decisions_teach_with_their_weight(world, monkeypatch):
     monkeypatch.setattr(network.SpectrogramNetwork, "decide_each", lambda self, maps: said + 0 * maps.sum())
     for weight, expected in ((0.0, losses[2]), (0.5, losses @ [0.5, 0.5, 1])):
         settings = {**SETTINGS, "earlier": weight}
-        made = training.prepared(powers, pooled, ["a"], settings)
-        for _, loss in training.learning(made, pooled, samples, SIZE, settings, np.random.default_rng(0)):
+        made = training.prepared(inputs, ["a"], settings)
+        for _, loss in training.learning(made, inputs.pooled, samples, SIZE, settings, np.random.default_rng(0)):
             assert loss == pytest.approx(expected, rel=1e-5)
 
 
@@ -258,26 +280,26 @@ def test_silent_channels_say_nothing():
 def test_predicting_from_pooled_spectrograms_is_the_network_itself(world):
     """Pooled first or sliced first, in batches of 7 or at once: the same log-odds, within a rounding."""
     _, powers, samples = world
-    pooled = training.pooled_spectrograms(powers, "abc", SIZE, samples["column"])
+    inputs = training.taken(powers)
     torch.manual_seed(0)
-    made = training.prepared(powers, pooled, ["a", "b"], SETTINGS)
+    made = training.prepared(inputs, ["a", "b"], SETTINGS)
     with torch.no_grad():
         for value in made.parameters():
             value.mul_(3)  # as initialised, the score hardly depends on the input
-    found = training.predict(made, pooled, samples, SIZE, batch=7)
+    found = training.predict(made, inputs.pooled, samples, SIZE, batch=7)
     with torch.no_grad():
         direct = made(training.slices(powers, samples, SIZE)).double().numpy()
     assert found.shape == (len(samples),) and found.dtype == np.float64 and np.ptp(direct) > 0.01
     np.testing.assert_allclose(found, direct, atol=1e-6)
-    assert training.predict(made, pooled, samples.iloc[:0], SIZE).shape == (0,)
+    assert training.predict(made, inputs.pooled, samples.iloc[:0], SIZE).shape == (0,)
 
 
 def test_no_dropout_while_predicting(world):
     """Twice the same, even from a network that was left in training mode."""
     _, powers, samples = world
-    pooled = training.pooled_spectrograms(powers, "abc", SIZE, samples["column"])
-    made = training.prepared(powers, pooled, ["a"], {**SETTINGS, "dropout": 0.5}).train()
-    assert np.array_equal(*(training.predict(made, pooled, samples, SIZE) for _ in range(2)))
+    inputs = training.taken(powers)
+    made = training.prepared(inputs, ["a"], {**SETTINGS, "dropout": 0.5}).train()
+    assert np.array_equal(*(training.predict(made, inputs.pooled, samples, SIZE) for _ in range(2)))
 
 
 @pytest.mark.parametrize(
@@ -287,11 +309,11 @@ def test_averaged_weights_by_hand(world, monkeypatch, epochs, averaged, last):
     """The mean over the `last` epochs of the weights that each epoch left, those of the earlier ones forgotten; at 0
     the last epoch's own. The losses written down are those of each epoch, before averaging."""
     found, powers, samples = world
-    pooled = training.pooled_spectrograms(powers, "abc", SIZE, samples["column"])
+    inputs = training.taken(powers)
     train, unseen = samples[samples["recording"] == "c"], samples[samples["recording"] == "a"]
     settings = {**SETTINGS, "epochs": epochs, "averaged": averaged}
     torch.manual_seed(0)
-    made, states = training.prepared(powers, pooled, ["c"], settings), []
+    made, states = training.prepared(inputs, ["c"], settings), []
 
     def predict(network, *rest):
         states.append({name: value.clone() for name, value in network.state_dict().items()})
@@ -299,7 +321,7 @@ def test_averaged_weights_by_hand(world, monkeypatch, epochs, averaged, last):
 
     real = training.predict
     monkeypatch.setattr(training, "predict", predict)
-    curves = training.fit(made, pooled, train, unseen, SIZE, settings, np.random.default_rng(0))
+    curves = training.fit(made, inputs.pooled, train, unseen, SIZE, settings, np.random.default_rng(0))
     assert len(states) == epochs and curves["epoch"].tolist() == [*range(1, epochs + 1)] and not made.training
     for name, value in made.state_dict().items():
         expected = torch.stack([state[name] for state in states[-last:]]).mean(dim=0)
@@ -311,7 +333,7 @@ def test_curves_say_the_loss_of_each_unseen_recording(world):
     """A row an epoch and recording, the last epoch's, unaveraged, being the loss of the log-odds that are left."""
     found, powers, samples = world
     (first, *_) = folds.splits(found)
-    result = training.train_split(first, powers, samples, samples, SIZE, {**SETTINGS, "averaged": 0.0})
+    result = training.train_split(first, training.taken(powers), samples, samples, SIZE, {**SETTINGS, "averaged": 0.0})
     curves = result.curves
     assert curves[["epoch", "recording", "network"]].to_numpy().tolist() == [
         [epoch, name, "0-1"] for epoch in (1, 2) for name in "ab"
@@ -327,7 +349,7 @@ def test_it_learns_what_is_plain(world, tmp_path):
     """A loud band is found in recordings never seen: held-out AUROC of nearly 1 in each fold."""
     found, powers, samples = world
     settings = {**SETTINGS, "epochs": 6, "batches_per_epoch": 20}
-    trained = training.train_all(found, saved(powers, tmp_path), samples, samples, SIZE, settings)
+    trained = training.train_all(found, pooled(powers, tmp_path), samples, samples, SIZE, settings)
     table, inner = training.out_of_fold(found, [(one.split, one.log_odds) for one in trained], samples)
     for fold in found:
         held_out, own = table[table["fold"] == fold.number], inner[inner["fold"] == fold.number]
@@ -343,7 +365,7 @@ def test_one_worker_or_two_give_the_same_bytes(world, tmp_path, monkeypatch):
     for count, seed in (("1", 1), ("2", 1), ("1", 2)):
         monkeypatch.setenv("STUDY_WORKERS", count)
         settings = {**SETTINGS, "seed": seed}
-        trained = training.train_all(found, saved(powers, tmp_path), samples, samples, SIZE, settings)
+        trained = training.train_all(found, pooled(powers, tmp_path), samples, samples, SIZE, settings)
         assert [result.split for result in trained] == folds.splits(found)
         runs.append([(weights(one), one.log_odds.to_numpy().tobytes(), one.curves.to_csv()) for one in trained])
     assert runs[0] == runs[1] and runs[0] != runs[2]
@@ -358,7 +380,9 @@ def test_networks_differ(world, monkeypatch, trained):
         monkeypatch.setattr(training, "fit", lambda *arguments: pd.DataFrame())
     first, second, _ = folds.splits(found)
     twin = dataclasses.replace(second, train=first.train)
-    one, other = (training.train_split(s, powers, samples, samples, SIZE, SETTINGS) for s in (first, twin))
+    one, other = (
+        training.train_split(s, training.taken(powers), samples, samples, SIZE, SETTINGS) for s in (first, twin)
+    )
     assert weights(one)["mean"] == weights(other)["mean"] and weights(one)["mix.weight"] != weights(other)["mix.weight"]
 
 
@@ -372,8 +396,8 @@ def test_what_is_held_out_or_inner_is_not_looked_at(side):
     name, kept = (found[0].held_out[0], found[other].held_out[0])[:: 1 if side == "held out" else -1]
     changed = {**powers, name: powers[name][:, ::-1, ::-1] * 3 + 7}
     relabelled = samples.assign(label=samples["label"].where(samples["recording"] != name, 1 - samples["label"]))
-    one = training.train_split(split, powers, samples, samples, SIZE, SETTINGS)
-    two = training.train_split(split, changed, relabelled, relabelled, SIZE, SETTINGS)
+    one = training.train_split(split, training.taken(powers), samples, samples, SIZE, SETTINGS)
+    two = training.train_split(split, training.taken(changed), relabelled, relabelled, SIZE, SETTINGS)
     assert weights(one) == weights(two)
     rows = {key: samples.index[samples["recording"] == key] for key in (name, kept)}
     assert one.log_odds[rows[kept]].equals(two.log_odds[rows[kept]])
@@ -387,7 +411,10 @@ def test_what_is_trained_on_is_looked_at():
     powers, samples = powers_and_samples("abcde")
     split = folds.splits(found)[0]
     changed = {**powers, split.train[0]: powers[split.train[0]][:, ::-1, ::-1] * 3 + 7}
-    one, two = (training.train_split(split, values, samples, samples, SIZE, SETTINGS) for values in (powers, changed))
+    one, two = (
+        training.train_split(split, training.taken(values), samples, samples, SIZE, SETTINGS)
+        for values in (powers, changed)
+    )
     assert all(value != weights(two)[name] for name, value in weights(one).items())
 
 
@@ -395,7 +422,9 @@ def test_one_class_only_is_refused(world):
     """Training recordings without a frame outside seizures: the message says which recordings and what to do."""
     found, powers, samples = world
     with pytest.raises(ValueError, match=r"Network 0-1 trains on c, .*\[1\].*Shorter frames"):
-        training.train_split(folds.splits(found)[0], powers, samples.assign(label=1), samples, SIZE, SETTINGS)
+        training.train_split(
+            folds.splits(found)[0], training.taken(powers), samples.assign(label=1), samples, SIZE, SETTINGS
+        )
 
 
 def scored_by_hand(found, samples, values):
@@ -467,7 +496,9 @@ def test_what_a_network_trained_on_it_does_not_score(world):
     found, powers, samples = world
     first, *others = folds.splits(found)
     leaky = dataclasses.replace(first, train=("a", "c"))
-    trained = [training.train_split(s, powers, samples, samples, SIZE, SETTINGS) for s in (leaky, *others)]
+    trained = [
+        training.train_split(s, training.taken(powers), samples, samples, SIZE, SETTINGS) for s in (leaky, *others)
+    ]
     assert set(samples.loc[trained[0].log_odds.index, "recording"]) == {"b"}
     with pytest.raises(AssertionError, match="fold 0: a is both held out and trained on"):
         training.out_of_fold(found, [(one.split, one.log_odds) for one in trained], samples)
@@ -526,7 +557,7 @@ def test_an_ensemble_is_the_mean_of_its_members(tmp_path):
 def test_the_ensemble_of_a_fold_scores_as_out_of_fold_does(world, tmp_path):
     """What is explained is what decided: the saved members of a fold, as one network on full spectrograms."""
     found, powers, samples = world
-    trained = training.train_all(found, saved(powers, tmp_path), samples, samples, SIZE, SETTINGS)
+    trained = training.train_all(found, pooled(powers, tmp_path), samples, samples, SIZE, SETTINGS)
     for result in trained:
         network.save(result.network, tmp_path / f"{result.split.name}.safetensors")
     table, _ = training.out_of_fold(found, [(one.split, one.log_odds) for one in trained], samples)

@@ -132,7 +132,8 @@ VERDICT = {True: "passes", False: "fails", None: "not tested"}
 
 def escape(text):
     """Escape what Markdown would take for markup in a name that comes from a file."""
-    return re.sub(r"([!-&*+<=>?@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
+    # two hyphens would become a dash
+    return re.sub(r"([!-&*+<=>?@\[-`{-~]|(?<=-)-)", r"\\\1", " ".join(str(text).split()))
 
 
 def harmless(text):

@@ -6,7 +6,6 @@ from scipy.special import expit
 from sklearn.model_selection import train_test_split
 
 from helpers import audit, training, workers
-from helpers.spectrograms import opened
 
 TEST_SHARE = 0.3
 COLUMNS = ["recording", "start_s", "end_s", "label"]
@@ -20,7 +19,7 @@ def run(seed, folder, table, frame_columns, settings):
     seed : int
         Of the samples drawn, the split and the network.
     folder : Path
-        Of the spectrograms.
+        What `training.pool_all` wrote.
     table : pandas.DataFrame
         From `audit.reference_samples`.
     frame_columns : int
@@ -39,10 +38,10 @@ def run(seed, folder, table, frame_columns, settings):
     train, test = train_test_split(drawn, test_size=TEST_SHARE, stratify=drawn["label"], random_state=seed)
     train, test = train.sort_index(), test.sort_index()
     names = sorted(set(drawn["recording"]))
-    spectrograms = opened(folder, names)
-    pooled = training.pooled_spectrograms(spectrograms, names, frame_columns, drawn["column"])
-    network = training.prepared(spectrograms, pooled, sorted(set(train["recording"])), settings)
-    log_odds = best_on_test(network, pooled, train, test, frame_columns, settings, np.random.default_rng(seed))
+    training.check_columns(frame_columns, drawn["column"])
+    inputs = training.opened_inputs(folder, names)
+    network = training.prepared(inputs, sorted(set(train["recording"])), settings)
+    log_odds = best_on_test(network, inputs.pooled, train, test, frame_columns, settings, np.random.default_rng(seed))
     found = test[COLUMNS].assign(p_seizure=expit(log_odds), shared_eeg=audit.shared_eeg(train, test).astype(int))
     found.insert(0, "seed", seed)
     return found

@@ -1,5 +1,7 @@
 """Tables: scores as the report prints them, each with its interval, or why it has none."""
 
+from statistics import median
+
 # The reference study's six metrics for patient chb08: literature values, of one random split. Source: its report,
 # "EEG Spectrogram Model – XAI & Multimodal Report (chb08)", section Metrics. They solve to the counts below.
 REFERENCE_PATIENT = "chb08"
@@ -120,8 +122,7 @@ def spread(values, places=1):
     '2.0\xa0(1.0\xa0to\xa03.0)'
     """
     ordered = sorted(values)
-    half = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-    return f"{half:.{places}f}\xa0({ordered[0]:.{places}f}\xa0to\xa0{ordered[-1]:.{places}f})"
+    return f"{median(values):.{places}f}\xa0({ordered[0]:.{places}f}\xa0to\xa0{ordered[-1]:.{places}f})"
 
 
 def baselines(found):

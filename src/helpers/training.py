@@ -2,13 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from helpers import workers
+from helpers import files, workers
 from helpers.folds import check_apart, members, splits
 from helpers.network import POOL, SpectrogramNetwork, pool, pool_bins
 from helpers.spectrograms import EARLIER, opened
@@ -40,7 +41,7 @@ def slices(spectrograms, table, frame_columns, pooled=1):
     Parameters
     ----------
     spectrograms : dict of str → float [C, F, column]
-        By recording, memory-mapped (only the slices are read) or from `pooled_spectrograms`.
+        By recording, memory-mapped (only the slices are read), or `Inputs.pooled`.
     table : pandas.DataFrame
         ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
     frame_columns : int
@@ -61,46 +62,113 @@ def slices(spectrograms, table, frame_columns, pooled=1):
     return stacked.unflatten(3, (3, size)).permute(0, 3, 1, 2, 4)
 
 
-def pooled_spectrograms(spectrograms, names, frame_columns, columns):
-    """Return whole recordings pooled as the network does (`network.pool`), float32 [C, F/2, column/2]: 28 MB an hour.
+class Sums(NamedTuple):
+    """What a spectrogram adds to the statistics of those that are trained on, a part of its columns a row."""
 
-    Raises
-    ------
-    ValueError
-        If a frame, or a triptych's first column among `columns`, is no multiple of what is pooled.
+    columns: int
+    total: np.ndarray  # float64 [part, C, F]
+    squares: np.ndarray
+
+
+class Inputs(NamedTuple):
+    """What networks take of recordings, by name: it is the same for all of them, and made once.
+
+    ``pooled``: float32 [C, F/2, column/2], pooled as a network does (`network.pool`), 28 MB an hour; ``sums`` and
+    ``pooled_sums``: of the spectrogram, and of the pooled one.
     """
+
+    pooled: dict
+    sums: dict
+    pooled_sums: dict
+
+
+def taken(spectrograms):
+    """Return the `Inputs` of whole recordings: a dict of str → float [C, F, column]."""
+    pooled = {name: pooled_spectrogram(power) for name, power in spectrograms.items()}
+    return Inputs(pooled, *({name: sums(power) for name, power in powers.items()} for powers in (spectrograms, pooled)))
+
+
+def pool_all(folder, names, target):
+    """Write the `Inputs` of recordings, beside each other, so that all networks map the same ones into their memory.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the spectrograms.
+    names : list of str
+    target : Path
+        A folder for two files a recording, some 30 MB an hour, to be read by `opened_inputs`.
+
+    Returns
+    -------
+    Path
+        `target`.
+    """
+    workers.mapped(_pool_to, [(folder, name, target) for name in names], "pool", "recording")
+    return target
+
+
+def _pool_to(folder, name, target):
+    inputs = taken(opened(folder, [name]))
+    with files.whole(target / f"{name}.npy") as path:
+        np.save(path, inputs.pooled[name])
+    both = {"sums": inputs.sums[name], "pooled_sums": inputs.pooled_sums[name]}
+    with files.whole(target / f"{name}.npz") as path:
+        np.savez(
+            path, **{f"{kind} {field}": getattr(one, field) for kind, one in both.items() for field in one._fields}
+        )
+
+
+def opened_inputs(folder, names):
+    """Return the `Inputs` of recordings that `pool_all` wrote; those pooled are memory-mapped."""
+    found = Inputs(opened(folder, names), {}, {})
+    for name in names:
+        with np.load(folder / f"{name}.npz") as file:
+            for kind in ("sums", "pooled_sums"):
+                getattr(found, kind)[name] = Sums(*(file[f"{kind} {field}"] for field in Sums._fields))
+    return found
+
+
+def check_columns(frame_columns, columns):
+    """Raise ValueError if a frame, or a triptych's first column among `columns`, is no multiple of what is pooled."""
     if frame_columns % POOL or (np.asarray(columns) % POOL).any():
         raise ValueError(
             f"A frame has {frame_columns} columns; it and step_s must be a multiple of {POOL} columns, as the network "
             f"averages {POOL} of them first. Set frame_s and step_s to multiples of {POOL} hop_s."
         )
-    found = {}
-    for name in names:
-        power, parts = spectrograms[name], []
-        for first in range(0, power.shape[2], STATISTICS_COLUMNS):
-            part = np.ascontiguousarray(power[:, :, first : first + STATISTICS_COLUMNS], dtype=np.float32)
-            parts.append(pool(torch.from_numpy(part)).numpy())
-        found[name] = np.concatenate(parts, axis=2)
-    return found
 
 
-def statistics(spectrograms, recordings):
-    """Return mean and standard deviation a channel and bin, [C, F, 1], over the `recordings` and no other."""
-    total = squares = columns = 0
-    for name in recordings:
-        for first in range(0, spectrograms[name].shape[2], STATISTICS_COLUMNS):
-            power = spectrograms[name][:, :, first : first + STATISTICS_COLUMNS].astype(np.float64)
-            total, squares = total + power.sum(axis=2), squares + (power**2).sum(axis=2)
-            columns += power.shape[2]
-    mean = total / columns
-    deviation = np.sqrt(np.maximum(squares / columns - mean**2, 1e-6))
+def pooled_spectrogram(power):
+    """Return a whole recording pooled as the network does (`network.pool`), float32 [C, F/2, column/2]."""
+    parts = []
+    for first in range(0, power.shape[2], STATISTICS_COLUMNS):
+        part = np.ascontiguousarray(power[:, :, first : first + STATISTICS_COLUMNS], dtype=np.float32)
+        parts.append(pool(torch.from_numpy(part)).numpy())
+    return np.concatenate(parts, axis=2)
+
+
+def sums(power):
+    """Return the `Sums` of a spectrogram [C, F, column]."""
+    total, squares = [], []
+    for first in range(0, power.shape[2], STATISTICS_COLUMNS):
+        part = power[:, :, first : first + STATISTICS_COLUMNS].astype(np.float64)
+        total.append(part.sum(axis=2))
+        squares.append((part**2).sum(axis=2))
+    return Sums(power.shape[2], np.stack(total), np.stack(squares))
+
+
+def statistics(found):
+    """Return mean and standard deviation a channel and bin, [C, F, 1], over recordings, given their `Sums`."""
+    columns = sum(one.columns for one in found)
+    mean, square = (np.concatenate([one[field] for one in found]).sum(axis=0) / columns for field in (1, 2))
+    deviation = np.sqrt(np.maximum(square - mean**2, 1e-6))
     return tuple(torch.from_numpy(x[:, :, None].astype(np.float32)) for x in (mean, deviation))
 
 
 def predict(network, pooled, table, frame_columns, batch=64):
     """Return the log-odds of seizure for each triptych of `table`, float64 [triptych].
 
-    `pooled` is from `pooled_spectrograms`: the same numbers as the network's own on the spectrograms, in less time.
+    `pooled` is of `Inputs`: the same numbers as the network's own on the spectrograms, in less time.
     """
     where, scores = next(network.parameters()).device, []
     network.eval()
@@ -121,13 +189,13 @@ def balanced_batch(table, size, generator):
     return table.iloc[np.concatenate(rows)]
 
 
-def train_split(split, spectrograms, overlapping, samples, frame_columns, settings):
+def train_split(split, inputs, overlapping, samples, frame_columns, settings):
     """Train one network, and score the samples of the recordings that it has not seen.
 
     Parameters
     ----------
     split : folds.Split
-    spectrograms : dict of str → float16 [C, F, column]
+    inputs : Inputs
     overlapping : pandas.DataFrame
         Triptychs to train on, at small steps.
     samples : pandas.DataFrame
@@ -144,7 +212,7 @@ def train_split(split, spectrograms, overlapping, samples, frame_columns, settin
     Raises
     ------
     ValueError
-        If the training recordings lack seizure or non-seizure samples.
+        If the training recordings lack seizure or non-seizure samples, or as `check_columns` does.
     """
     generator = seeded(split, settings["seed"])
     train = overlapping[overlapping["recording"].isin(split.train)]
@@ -155,11 +223,10 @@ def train_split(split, spectrograms, overlapping, samples, frame_columns, settin
             f"{train['label'].unique().tolist()}; seizure (1) and non-seizure (0) are needed. Shorter frames "
             "(frame_s in the patient's file) leave more of them around a seizure."
         )
-    columns = np.concatenate([train["column"], unseen["column"]])
-    pooled = pooled_spectrograms(spectrograms, list(spectrograms), frame_columns, columns)
-    network = prepared(spectrograms, pooled, split.train, settings)
-    curves = fit(network, pooled, train, unseen, frame_columns, settings, generator)
-    log_odds = pd.Series(predict(network, pooled, unseen, frame_columns), index=unseen.index)
+    check_columns(frame_columns, np.concatenate([train["column"], unseen["column"]]))
+    network = prepared(inputs, split.train, settings)
+    curves = fit(network, inputs.pooled, train, unseen, frame_columns, settings, generator)
+    log_odds = pd.Series(predict(network, inputs.pooled, unseen, frame_columns), index=unseen.index)
     return Trained(split, network.cpu(), curves.assign(network=split.name), log_odds)
 
 
@@ -174,16 +241,16 @@ def make_repeatable():
     """Have torch give the same bytes on each run of this process, however many others run beside it."""
     torch.set_num_threads(1)  # networks run beside each other; and sums over threads depend on their number
     torch.use_deterministic_algorithms(True)
-    # It would also fill new memory, for kernels that read what nobody wrote: none of ours does, and it costs a tenth.
+    # It would also fill new memory, for kernels that read what nobody wrote: none of ours does.
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def prepared(spectrograms, pooled, names, settings):
+def prepared(inputs, names, settings):
     """Return an untrained network that knows the statistics of the recordings `names`, and of no other."""
-    channels, frequencies = spectrograms[names[0]].shape[:2]
+    channels, frequencies = inputs.sums[names[0]].total.shape[1:]
     network = SpectrogramNetwork(channels, frequencies, settings["width"], settings["hidden"], settings["dropout"])
-    network.mean, _ = statistics(spectrograms, names)
-    _, network.deviation = statistics(pooled, names)
+    network.mean, _ = statistics([inputs.sums[name] for name in names])
+    _, network.deviation = statistics([inputs.pooled_sums[name] for name in names])
     return network.to(device())
 
 
@@ -330,7 +397,7 @@ def train_all(folds, folder, overlapping, samples, frame_columns, settings, netw
     ----------
     folds : list of folds.Fold
     folder : Path
-        Of the spectrograms: a worker maps them into its memory itself, as they are too large to be sent.
+        What `pool_all` wrote: a worker maps it into its memory itself, as it is too large to be sent.
     overlapping, samples, frame_columns, settings
         As for `train_split`.
     networks : list of folds.Split, optional
@@ -353,7 +420,7 @@ def train_all(folds, folder, overlapping, samples, frame_columns, settings, netw
 
 
 def _train_from(split, folder, names, *arguments):
-    return train_split(split, opened(folder, names), *arguments)
+    return train_split(split, opened_inputs(folder, names), *arguments)
 
 
 def check(settings):
