@@ -56,7 +56,7 @@ def copied(root, hours):
     files.write_text(root / "params" / "study.yaml", f"patients: [{PATIENT}]\n")
     models = ROOT / "output" / "models"  # converted once, by the study
     models.mkdir(parents=True, exist_ok=True)
-    (root / "output").mkdir()
+    shutil.copytree(ROOT / "output" / "benchmark", root / "output" / "benchmark")  # shown by the report
     (root / "output" / "models").symlink_to(models, target_is_directory=True)
     return environment
 
