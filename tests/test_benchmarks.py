@@ -249,6 +249,13 @@ def test_a_page_of_nothing_says_what_makes_it(measured_page):
     assert "Not measured in this form: `make benchmark-stages` does." in text
 
 
+def test_one_length_is_no_growth(measured_page):
+    """A benchmark that has finished its first length: the page says what goes on with it, and shows no table."""
+    context, text = measured_page(growth=benchmark_growth.growing({"20": grown_run(**ALL)}))
+    assert context["picture"] is None and "growth" not in context["missing"] and "tbl-growth" not in text
+    assert "Not measured: `make benchmark-growth` does, for two lengths at least." in text
+
+
 def test_the_page_s_numbers_come_from_the_files(measured_page):
     """Stages, growth, peers and checks, each with date and commit; what is not met is named."""
     data = {
