@@ -43,10 +43,10 @@ benchmark-narrate: .venv/installed  ## have 200 made-up studies told and read ag
 
 benchmark: benchmark-stages benchmark-growth  ## measure what the study takes, and how that grows; shown on the page Benchmarks after `make study`
 
-benchmark-stages: .venv/installed  ## measure what each stage of sim08, studied before, takes, five rounds, into output/benchmark/stages.json (50 minutes)
+benchmark-stages: .venv/installed  ## measure what each stage of sim08, studied before, takes, five rounds, into output/benchmark/stages.json (45 minutes)
 	@python tests/benchmark_stages.py
 
-benchmark-growth: .venv/installed  ## measure how that grows from 1 to 20 hours of EEG, into output/benchmark/growth.json (some hours)
+benchmark-growth: .venv/installed  ## measure how that grows from 1 to 20 hours of EEG, into output/benchmark/growth.json (an hour)
 	@python tests/benchmark_growth.py
 
 benchmark-wastes: .venv/installed  ## measure what was wasted before, and is now, into output/benchmark/wastes.json (a quarter of an hour)
@@ -78,7 +78,7 @@ test: .venv/installed  ## run all tests (ten minutes)
 test-fast: .venv/installed  ## run the tests that start no study, notebook or browser (a minute and a half)
 	@$(PYTEST) -m "not slow"
 
-coverage: .venv/installed  ## run all tests, and say which lines of the helpers they run (a quarter of an hour)
+coverage: .venv/installed  ## run all tests, and say which lines of the helpers they run, in output/benchmark/coverage.json (a quarter of an hour)
 	@python tests/benchmark_coverage.py
 
 # playwright drives the browser that is there (Chromium or Chrome); axe-core holds pages against WCAG.
