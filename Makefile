@@ -6,7 +6,7 @@ PYTHON ?= python3
 CPU_WHEELS ?=
 
 BIN := $(CURDIR)/.venv/bin
-# Stages run as `python -m helpers.stage …`: the environment's own Python comes first.
+# Stages run as `python -m helpers.study.stage …`: the environment's own Python comes first.
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 # As typed, since make itself would run a $(shell …) in them; and through the environment, not the command line: a path
@@ -27,47 +27,47 @@ help:  ## list the commands
 
 study: .venv/installed  ## run the study of PATIENT (default sim08) and print where the report lies
 	@mkdir -p "$$DVC_SITE_CACHE_DIR/repo"  # before DVC does, which would let everybody write there
-	@python -m helpers.study "$$PATIENT" "$$FOLDER"
+	@python -m helpers.study.study "$$PATIENT" "$$FOLDER"
 
 load: .venv/installed  ## simulate and preprocess PATIENT (simlong: 20 hours) outside DVC, to see that it bears the load
-	@python -m helpers.stage acquire "$$PATIENT" && python -m helpers.stage preprocess "$$PATIENT"
+	@python -m helpers.study.stage acquire "$$PATIENT" && python -m helpers.study.stage preprocess "$$PATIENT"
 
 benchmark-data: .venv/installed  ## measure reading, fetching and preprocessing into output/benchmark/data.json (half an hour)
-	@python tests/benchmark_data.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_data.py
 
 benchmark-explain: .venv/installed  ## measure explaining all samples of sim08, studied before, into output/benchmark/explain.json
-	@python tests/benchmark_explain.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_explain.py
 
 benchmark-narrate: .venv/installed  ## have 200 made-up studies told and read again, into output/benchmark/narrate.json (about an hour and a half)
-	@python tests/benchmark_narrate.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_narrate.py
 
 benchmark: benchmark-stages benchmark-growth  ## measure what the study takes, and how that grows; shown on the page Benchmarks after `make study`
 
 benchmark-stages: .venv/installed  ## measure what each stage of sim08, studied before, takes, five rounds, into output/benchmark/stages.json (45 minutes)
-	@python tests/benchmark_stages.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_stages.py
 
 benchmark-growth: .venv/installed  ## measure how that grows from 1 to 20 hours of EEG, into output/benchmark/growth.json (an hour)
-	@python tests/benchmark_growth.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_growth.py
 
 benchmark-wastes: .venv/installed  ## measure what was wasted before, and is now, into output/benchmark/wastes.json (a quarter of an hour)
-	@python tests/benchmark_wastes.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_wastes.py
 
 benchmark-verify: .venv/installed  ## measure how far sim08's scores go as on other processors, into output/benchmark/verify.json (half an hour)
-	@python tests/benchmark_verify.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_verify.py
 
 verify: .venv/installed  ## compare PATIENT's scores, as they lie here, with those of the commit VERIFY_COMMIT (default HEAD)
-	@python -m helpers.verification "$$PATIENT" "$${VERIFY_COMMIT:-HEAD}"
+	@python -m helpers.study.verification "$$PATIENT" "$${VERIFY_COMMIT:-HEAD}"
 
 verify-bytes: .venv/installed  ## compare the bytes of PATIENT's studies by other threads, folders, locales, users (half an hour; PATIENT=tiny: as long)
-	@python tests/benchmark_bytes.py "$$PATIENT"
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_bytes.py "$$PATIENT"
 
 # braindecode's own requirements are not all needed, and some do not install beside this torch.
 baselines: .venv/installed  ## compare the network with every baseline in the same folds, five seeds each (about an hour)
-	@$(INSTALL) --upgrade --target .venv-baselines -r tests/baselines.lock
-	@PYTHONPATH=.venv-baselines python tests/benchmark_baselines.py
+	@$(INSTALL) --upgrade --target .venv-baselines -r benchmarks/baselines.lock
+	@PYTHONPATH=.venv-baselines:tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_baselines.py
 
 ablation: .venv/installed  ## measure what each part of the network is worth, on patients simulated for it (about an hour)
-	@python tests/benchmark_ablation.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_ablation.py
 
 # In another order each time, which the first lines say how to repeat; where CI is set, as such services do, in one.
 PYTEST = python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--randomly-seed=8)
@@ -79,24 +79,24 @@ test-fast: .venv/installed  ## run the tests that start no study, notebook or br
 	@$(PYTEST) -m "not slow"
 
 coverage: .venv/installed  ## run all tests, and say which lines of the helpers they run, in output/benchmark/coverage.json (a quarter of an hour)
-	@python tests/benchmark_coverage.py
+	@PYTHONPATH=tests:tests/acquire:tests/narrate:tests/study python benchmarks/benchmark_coverage.py
 
 # playwright drives the browser that is there (Chromium or Chrome); axe-core holds pages against WCAG.
 test-browser: .venv/installed  ## test the site of sim08, studied before, and the notebooks in JupyterLab by a browser (ten minutes)
 	@$(INSTALL) --upgrade --target .venv-browser -r tests/browser.lock
-	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/test_browser.py tests/test_lab.py -rs
+	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/report/test_browser.py tests/test_lab.py -rs
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	@jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
 check: .venv/installed  ## check style, and that notebooks hold no outputs
-	@ruff check src tests && ruff format --check src tests
+	@ruff check src tests benchmarks && ruff format --check src tests benchmarks
 	@nbstripout --keep-id --verify --extra-keys "metadata.language_info.version" notebooks/*.ipynb
 
 # uv asks for every platform at once. A version that is pinned and fits stays; UPGRADE=--upgrade takes the newest.
 lock:  ## make environment.yml and the locks, with hashes, from pyproject.toml (CPU_WHEELS: a folder with torch+cpu)
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet uv==0.13.9
-	@PYTHONPATH=src .venv-lock/bin/python -m helpers.packages .venv-lock/bin/uv "$(CPU_WHEELS)" $(UPGRADE)
+	@PYTHONPATH=src .venv-lock/bin/python -m helpers.study.packages .venv-lock/bin/uv "$(CPU_WHEELS)" $(UPGRADE)
 	@rm -rf .venv-lock
 
 clean:  ## remove the environment and what is in no cache; recordings and results stay

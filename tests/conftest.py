@@ -20,7 +20,7 @@ from edfio import Edf, EdfSignal
 from filelock import FileLock
 from hypothesis import settings
 
-from helpers import montages
+from helpers.acquire import montages
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

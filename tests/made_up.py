@@ -2,7 +2,7 @@
 
 import random
 
-from helpers.measures import AHEAD, AUDITED, BASELINES, DECISIONS, GAPS, METHODS, METRICS
+from helpers.narrate.measures import AHEAD, AUDITED, BASELINES, DECISIONS, GAPS, METHODS, METRICS
 
 BANDS = {"B1": ("delta", 0.5, 4), "B2": ("theta", 4, 8), "B3": ("alpha", 8, 13), "B4": ("beta", 13, 30)}
 BANDS |= {"B5": ("gamma", 30, 55)}

@@ -14,10 +14,15 @@ from conftest import CHANNELS, ROOT, write_signals
 from nbclient import NotebookClient
 from PIL import Image
 
-from helpers import attributions, edf, explorer, explorer_words, files, moments, montages, spectrograms, training
-from helpers import network as networks
+from helpers import explorer, explorer_words, moments
+from helpers.acquire import edf, montages
+from helpers.explain import attributions
 from helpers.explorer_eeg import half_rows
 from helpers.explorer_page import SIZES, Page, View
+from helpers.preprocess import spectrograms
+from helpers.study import files
+from helpers.train import network as networks
+from helpers.train import training
 
 RATE, FRAME_S, HOP_S, COLUMNS, STEPS = 128, 2.0, 0.125, 16, 4
 SECONDS = {"a": 41, "b": 30}  # of a, one second at the end is in no frame

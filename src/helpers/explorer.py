@@ -8,10 +8,10 @@ import numpy as np
 from traitlets import Unicode
 
 from helpers import moments
-from helpers.attributions import METHODS
+from helpers.acquire.montages import DOUBLE_BANANA
+from helpers.explain.attributions import METHODS
 from helpers.explorer_page import SIZES, Page, View
 from helpers.explorer_words import words
-from helpers.montages import DOUBLE_BANANA
 
 SENSITIVITIES = (20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 2000)  # µV between two lines
 PAGES_S = (20.0, 30.0)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from helpers import attribution_figures
+from helpers.acquire.montages import DOUBLE_BANANA
+from helpers.explain import attribution_figures
 from helpers.figures import DECISION, SEIZURE
-from helpers.montages import DOUBLE_BANANA
 
 # Half rows from the top: a channel has two, between chains of a side is one, between left, right and midline two.
 CHAINS = ((0, 4, 0), (4, 8, 1), (8, 12, 2), (12, 16, 1), (16, 18, 2))  # first channel, end, gap above

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.colorbar import Colorbar
 
-from helpers import attribution_figures
-from helpers.attributions import METHODS
+from helpers.explain import attribution_figures
+from helpers.explain.attributions import METHODS
 from helpers.figures import SPECTROGRAM_MAP
-from helpers.spectrograms import BANDS, band_of
+from helpers.preprocess.spectrograms import BANDS, band_of
 
 KEY_AT = 0.926  # where the colour keys stand, in shares of the figure's width
 

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from helpers import figures, score_figures
+from helpers import figures
+from helpers.evaluate import score_figures
 from helpers.explorer_eeg import EegPanel
 from helpers.explorer_maps import MapsPanel
 from helpers.explorer_words import verdict

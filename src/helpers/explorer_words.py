@@ -1,6 +1,6 @@
 """What the explorer's picture says, in words: for those who do not see it, and to be copied."""
 
-from helpers.attributions import METHODS, strongest_bands, strongest_channels
+from helpers.explain.attributions import METHODS, strongest_bands, strongest_channels
 
 
 def verdict(sample):

@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, iirnotch, sosfiltfilt, tf2sos
 
-from helpers import attributions, edf, files, patients, spectrograms, training
+from helpers.acquire import edf
+from helpers.explain import attributions
+from helpers.preprocess import spectrograms
+from helpers.study import files, patients
+from helpers.train import training
 
 FILTERS = {"as recorded": None, "0.5–55 Hz": (0.5, 55.0), "without 50 Hz": 50.0, "without 60 Hz": 60.0}
 NEEDED = {  # of a finished patient, by the stage that leaves it
@@ -73,7 +77,7 @@ class Study:
     """
 
     def __init__(self, patient):
-        at = {name: files.made_by(patient, stage, name) for stage, names in NEEDED.items() for name in names}
+        at = {name: files.stage_output(patient, stage, name) for stage, names in NEEDED.items() for name in names}
         tables = (pd.read_csv(path, dtype={"recording": str, "start": str}) for path in map(at.get, TABLES))
         self.recordings, self.seizures, self.decisions, self.alarms = tables
         self.recordings = self.recordings.set_index("recording", drop=False)
@@ -90,7 +94,7 @@ class Study:
         frame_s = self.axis["frame_s"]
         rows = self.decisions.itertuples(index=False, name="Sample")
         self._at = {(row.recording, round(row.last_start_s / frame_s)): row for row in rows}
-        self._powers = spectrograms.opened(self.spectrograms, self.recordings.index)
+        self._powers = spectrograms.open_spectrogram(self.spectrograms, self.recordings.index)
         self._opened, self._live = {}, {}
         spaced = attributions.middles(len(self.decisions), min(len(self.decisions), SCALE_SAMPLES))
         power = training.slices(self._powers, self.decisions.iloc[spaced], self.axis["frame_columns"]).mean(dim=2)

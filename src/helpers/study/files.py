@@ -1,0 +1,203 @@
+"""Where the study's files lie, and how they are written: whole or not at all."""
+
+import errno
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENT = r"[A-Za-z][A-Za-z0-9_-]*"  # may name a patient: folders, a file and stages are called so, links, and commands
+
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk (quota) is used up",
+    errno.EFBIG: "no file may grow so large here (`ulimit -f`)",
+}
+BARRED = {
+    errno.EACCES: "the right to do so is missing",
+    errno.EPERM: "the right to do so is missing",
+    errno.EROFS: "that disk can only be read",
+}
+
+
+class DiskError(OSError):
+    """A file that could not be written, as the disk is full or does not let it: nothing of it is left."""
+
+
+def stage_folder(patient, stage):
+    """Return the folder ``output/<patient>/<stage>/`` of the project, made if it is absent."""
+    path = ROOT / "output" / patient / stage
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def stage_output(patient, stage, name):
+    """Return the path of a file that an earlier stage made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the stage has not run yet; the message names the command that runs it.
+    """
+    path = ROOT / "output" / patient / stage / name
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{display_path(path)} is not there: the stage '{stage}' of patient '{patient}' has not run. "
+            f"Run `dvc repro {stage}@{patient}`."
+        )
+    return path
+
+
+@contextmanager
+def atomic_write(path):
+    """Yield a temporary path beside `path`, renamed to it when the block ends without an error.
+
+    A run that is killed leaves no half-written file that a later run would take for whole.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full, or does not let the file be written: what to do, and that nothing else was touched.
+    """
+    path = Path(path)
+    # The suffix stays last: savefig and np.save choose or append by it. DVC ignores these names (.dvcignore).
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    with disk_errors(path, partial):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            os.replace(partial, path)
+        finally:
+            with suppress(OSError):  # where nothing may be written, nothing is there
+                partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path, partial=None):
+    """Turn an error of the disk, met while `path` is written, into one that says what to do."""
+    try:
+        yield
+    except Exception as error:
+        # safetensors has its own errors, Rust's, in which the number stands as text.
+        rust = re.search(r"\(os error (\d+)\)", str(error)) if type(error).__name__ == "SafetensorError" else None
+        short = isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error))  # NumPy's
+        code = int(rust[1]) if rust else errno.ENOSPC if short else getattr(error, "errno", None)
+        other = getattr(error, "filename", None)  # what another file refused, as one that is read, is not ours to say
+        ours = other is None or Path(os.fsdecode(other)) in (path, partial, *path.parents)
+        if code in FULL or (code in BARRED and ours):
+            left = "Nothing of it is left, and no other file was touched."
+            raise DiskError(f"{display_path(path)} could not be written: {disk_advice(code, path)} {left}") from error
+        raise
+
+
+def disk_advice(code, path):
+    """Return why the disk refuses `path`, by the error's number in `FULL` or `BARRED`, and what to do."""
+    there = next(place for place in (path, *path.parents) if place.exists())
+    if code in FULL:
+        return (
+            f"{FULL[code]} ({shutil.disk_usage(there).free / 1e6:.1f} MB are free, which was not enough). Make room, "
+            "then run the same command again: finished stages are not repeated. `dvc gc --workspace` deletes from "
+            "DVC's cache what former runs and experiments left."
+        )
+    if code == errno.EROFS:
+        return f"{BARRED[code]}. Copy the project to a disk that can be written, or mount this one so."
+    return (
+        f"{BARRED[code]} ({display_path(there)} belongs to {_user(there.stat().st_uid)}; you are {_user(os.geteuid())}). Take "
+        f'the right (`chmod -R u+rwX {display_path(there)}` if it is yours, else `sudo chown -R "$(id -un)" {display_path(there)}`), '
+        "then run the same command again."
+    )
+
+
+def reserve(path):
+    """Have the disk set aside all that the file at `path` is long.
+
+    A full disk would otherwise not be noticed until a memory-mapped array is filled, and then kill the process.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+
+
+def display_path(path):
+    """Return a path as a message names it: seen from the project, if it lies there."""
+    return Path(path).relative_to(ROOT).as_posix() if Path(path).is_relative_to(ROOT) else str(path)
+
+
+def _user(number):
+    """Return a user's name, or the number of one who has none."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def remove_partial(folder, stem=""):
+    """Delete what killed processes had begun to write by `atomic_write` in `stage_folder` and below, if its name begins so."""
+    for partial in Path(folder).rglob(f".{stem}*.partial*"):
+        process = re.search(r"\.(\d+)\.partial", partial.name)
+        if process and not psutil.pid_exists(int(process[1])):
+            partial.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write `text` as UTF-8 with Unix line ends, whole or not at all."""
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path, content):
+    """Write bytes, whole or not at all."""
+    with atomic_write(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_json(path, value):
+    """Write `value` as readable JSON; NaN is refused, as JSON has none (use None and say why)."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def read_yaml(path):
+    """Read a YAML file of keys and values; an empty one has none.
+
+    Raises
+    ------
+    ValueError
+        If it is no YAML, or something else than keys and values; or if it has an alias (``*a``), by which a few lines
+        can stand for more than any memory holds.
+    """
+    where = display_path(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        aliased = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
+        found = None if aliased else yaml.safe_load(text)
+    # Of what it cannot make, as `!!int ''`, PyYAML says so by whatever error comes.
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, IndexError, TypeError) as error:
+        raise ValueError(f"{where} cannot be read as YAML: {' '.join(str(error).split())}. Correct it.") from error
+    if aliased:
+        raise ValueError(f"{where} has an alias ('*name'), which is not read. Write out what it stands for.")
+    if not isinstance(found or {}, dict):
+        raise ValueError(f"{where} holds {found!r}; wanted are lines of the form 'key: value'.")
+    return found or {}
+
+
+def sha256(path):
+    """Return the SHA-256 of a file in hex, read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

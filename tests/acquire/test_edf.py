@@ -1,0 +1,522 @@
+"""EDF files: samples compared with two other readers, each damaged header named, and thousands of mutated files.
+
+What no check can find is not asked for: a physical maximum of 300 for 400, two labels exchanged, samples overwritten
+by others. The fuzz demands that such a file is read as it now stands.
+"""
+
+import io
+import os
+import threading
+import tracemalloc
+import warnings
+from functools import cache
+
+import mne
+import numpy as np
+import pytest
+from edfio import Edf, EdfAnnotation, EdfSignal, read_edf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.acquire import edf, montages
+from helpers.study import files
+from helpers.study.errors import RecordingError, UnusableRecording
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+CHBMIT = (*montages.DOUBLE_BANANA, "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")
+REFERENTIAL = ("ECG", *(f"EEG {name.title()}-Ref" for name in sorted(montages.ELECTRODES)), "EEG A1-Ref")
+
+# Offset and width of the fields of the first part; of the second, in the order of the file, the width a signal.
+MAIN = {"version": (0, 8), "patient": (8, 80), "recording": (88, 80), "date": (168, 8), "clock": (176, 8)}
+MAIN |= {"length": (184, 8), "reserved": (192, 44), "records": (236, 8), "duration": (244, 8), "signals": (252, 4)}
+SIGNAL = {"label": 16, "transducer": 80, "unit": 8, "pmin": 8, "pmax": 8, "dmin": 8, "dmax": 8, "filter": 80, "n": 8}
+SIGNAL |= {"rest": 32}
+
+
+def place(data, field, signal=0):
+    """Return the slice of a header's field."""
+    if field in MAIN:
+        return slice(MAIN[field][0], sum(MAIN[field]))
+    names, count = list(SIGNAL), int(data[252:256])
+    first = 256 + count * sum(SIGNAL[name] for name in names[: names.index(field)]) + signal * SIGNAL[field]
+    return slice(first, first + SIGNAL[field])
+
+
+def put(data, where, value):
+    """Return `data` with `value` at a slice, blanks after it."""
+    width = where.stop - where.start
+    return data[: where.start] + value[:width].ljust(width) + data[where.stop :]
+
+
+def patched(data, field, value, signal=0):
+    """Return an EDF file with one field of its header replaced."""
+    return put(data, place(data, field, signal), value if isinstance(value, bytes) else value.encode("latin-1"))
+
+
+def built(labels, rate=256, seconds=4, rates=None, limits=(-400, 400), unit="uV", record_s=None, annotations=None):
+    """Return an EDF file of noise of 40 µV as bytes, of the rates {label: Hz} where given; T8-P8 is the same twice."""
+    signals = []
+    for label in labels:
+        generator = np.random.default_rng(list(label.encode()))
+        hz = (rates or {}).get(label, rate)
+        data = generator.normal(0, 40, round(seconds * hz)) * limits[1] / 400
+        signals.append(EdfSignal(data, hz, label=label, physical_dimension=unit, physical_range=limits))
+    target = io.BytesIO()
+    Edf(signals, data_record_duration=record_s, annotations=annotations).write(target)
+    return target.getvalue()
+
+
+@cache
+def seed(name):
+    """Return one of the valid files that the tests damage."""
+    notes = [EdfAnnotation(0.5, None, "eyes closed"), EdfAnnotation(1.0, 2.0, "@ spike")]
+    return {
+        "chbmit": lambda: built(CHBMIT, rate=64),
+        "annotated": lambda: built(CHBMIT, rate=64, annotations=notes),
+        "ecg": lambda: built((*CHBMIT[:3], "ECG", *CHBMIT[3:]), rate=64, rates={"ECG": 128}),
+        "referential": lambda: built(REFERENTIAL, rate=64),
+    }[name]()
+
+
+SEEDS = ("chbmit", "annotated", "ecg", "referential")
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A function that writes bytes as a file and opens it."""
+
+    def write_and_open(data, name="a.edf"):
+        (tmp_path / name).write_bytes(data)
+        return edf.open_edf(tmp_path / name)
+
+    return write_and_open
+
+
+def by_edfio(path, montage):
+    """Return float64 [18, sample] in the file's unit, and half a quantisation step of each channel: another reader."""
+    signals = read_edf(path, header_encoding="latin-1").signals
+    steps = [(s.physical_max - s.physical_min) / (s.digital_max - s.digital_min) for s in signals]
+    plain = [(index, None) if index is not None else (minus, None) for index, minus in montage]
+    rows = [signals[i].data if j is None else signals[i].data - signals[j].data for i, j in montage]
+    return np.array(rows), np.array([steps[i] for i, _ in plain])[:, None] / 2
+
+
+def decoded(data, header):
+    """Return float64 [18, sample] in µV by the definition of EDF alone."""
+    count, records = int(data[252:256]), int(data[236:244].rstrip(b"\0 "))
+
+    def field(name, signal):
+        return float(data[place(data, name, signal)].split(b"\0")[0])
+
+    lengths = [int(field("n", signal)) for signal in range(count)]
+    table = np.frombuffer(data[256 * (count + 1) :], "<i2").reshape(records, sum(lengths)).astype(float)
+
+    def signal_uv(signal):
+        first = sum(lengths[:signal])
+        digital = table[:, first : first + lengths[signal]].ravel()
+        low, high, bottom, top = (field(name, signal) for name in ("dmin", "dmax", "pmin", "pmax"))
+        unit = data[place(data, "unit", signal)].strip()
+        scale = {b"mV": 1e3, b"V": 1e6, b"nV": 1e-3}.get(unit, 1.0)
+        return ((digital - low) / (high - low) * (top - bottom) + bottom) * scale
+
+    nothing = 0.0
+    return np.array(
+        [
+            (nothing if plus is None else signal_uv(plus)) - (nothing if minus is None else signal_uv(minus))
+            for plus, minus in header.montage
+        ]
+    )
+
+
+def test_a_good_header(opened):
+    """23 channels as in CHB-MIT, 256 Hz, 4 s, midnight; the first of the two T8-P8."""
+    header = opened(built(CHBMIT)).header
+    assert header.file == "a.edf" and header.labels == CHBMIT and header.units == ("uV",) * 23
+    assert (header.sampling_hz, header.samples, header.duration_s, header.start) == (256, 1024, 4, "00:00:00")
+    assert header.montage == tuple((index, None) for index in range(18)) and header.used == tuple(range(18))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("version", "1", "is no EDF file: its header begins with"),
+        ("length", "6400", "6400 bytes for 23 signals"),
+        ("length", "-1", "-1 bytes for 23 signals"),
+        ("records", "-1", "is still being written"),
+        ("records", "0", "0 data records of 1 s"),
+        ("records", "99999999", "but its header promises"),
+        ("records", "4.0", "number of data records is '4.0', not a whole number"),
+        ("duration", "0", "of 0 s.*must be positive"),
+        ("duration", "-1", "of -1 s.*must be positive"),
+        ("duration", "nan", "duration of a data record is 'nan'"),
+        ("duration", "1e999", "of inf s.*must be positive"),
+        ("duration", "1e-9", "sampling rate of .* is none of an EEG"),
+        ("duration", "1e9", "sampling rate of .* is none of an EEG"),
+        ("signals", "0", "announces 0 signals"),
+        ("signals", "-23", "announces -23 signals"),
+        ("signals", "9999", "announces 9999 signals"),
+        ("signals", "22", "damaged header"),
+        ("signals", "2_3", "number of signals is '2_3'"),
+        ("reserved", "EDF+D", "is discontinuous"),
+        ("n", "0", "0 samples or more a signal; each must be positive"),
+        ("n", "-64", "-64 samples or more"),
+        ("n", "99999999", "but its header promises"),
+        ("unit", "", "FP1-F7 in the unit ''"),
+        ("unit", "mmHg", "FP1-F7 in the unit 'mmHg'"),
+        ("pmax", "-400", "physical limits of FP1-F7 from -400 to -400"),
+        ("pmax", "inf", "signal 1's physical maximum is 'inf'"),
+        ("pmax", "1e999", "physical limits of FP1-F7 from -400 to inf"),
+        ("pmax", "400,5", "'400,5', not a number, decimals after a point"),
+        ("pmax", "1e9", "physical limits of FP1-F7"),
+        ("dmin", "32767", "digital limits of FP1-F7 from 32767 to 32767"),
+        ("dmax", "-32769", "digital limits"),
+        ("dmax", "65535", "no range of 16 bits"),
+        ("dmax", "\u00b2", "digital maximum is '\u00b2'"),
+    ],
+)
+def test_an_impossible_header_is_named(opened, field, value, said):
+    """One field replaced: refused, with the file's name, what was found and what to do."""
+    with pytest.raises(RecordingError, match=rf"^a\.edf .*{said}.*\. [A-Z]"):
+        opened(patched(seed("chbmit"), field, value))
+
+
+def test_files_of_other_kinds(opened, tmp_path):
+    """Text, nothing, BDF, gzip, ZIP, a folder, no file at all."""
+    for data, said in (
+        (b"not an EDF file" * 100, "is no EDF file.*header begins with b'not an E'"),
+        (b"", "is no EDF file: it has 0 bytes"),
+        (b"\xffBIOSEMI" + b" " * 248, "header is that of BDF"),
+        (b"\x1f\x8b" + bytes(500), "header is that of a gzip"),
+        (b"PK\3\4" + bytes(500), "header is that of a ZIP"),
+        (seed("chbmit")[:300], "announces 23 signals, and it has 300 bytes"),
+    ):
+        with pytest.raises(RecordingError, match=rf"^a\.edf .*{said}.*\. [A-Z]"):
+            opened(data)
+    for path in (tmp_path, tmp_path / "nowhere.edf"):
+        with pytest.raises(RecordingError, match="cannot be opened .*See that it is there"):
+            edf.open_edf(path)
+
+
+@pytest.mark.parametrize("cut", [-1, -2, -1000, -2944, 1, 2, 2944])
+def test_a_size_that_is_not_promised(opened, cut):
+    """One byte, one sample or one whole data record too few or too many."""
+    good = seed("chbmit")
+    data = good[:cut] if cut < 0 else good + bytes(cut)
+    with pytest.raises(RecordingError, match=rf"a\.edf has {len(data)} bytes, but its header promises {len(good)}"):
+        opened(data)
+
+
+def test_one_endless_record_is_refused(opened, monkeypatch):
+    """All in one data record, which would be read whole for each block: too long beyond the limit."""
+    monkeypatch.setattr("helpers.acquire.edf_header.RECORD_BYTES", 2 * 23 * 256 - 1)
+    assert opened(built(CHBMIT, rate=64)).header.samples == 256
+    with pytest.raises(RecordingError, match="data records of 11776 bytes, too long"):
+        opened(built(CHBMIT, rate=64, record_s=4))
+
+
+def test_a_missing_channel_is_a_montage_error(opened):
+    """The file is a good one: the study may go on without it."""
+    with pytest.raises(UnusableRecording, match=r"a\.edf lacks C3-P3 .*it has: FP1-F7, .*X1"):
+        opened(built(["X1" if name == "C3-P3" else name for name in CHBMIT]))
+
+
+def test_annotations_are_no_eeg_and_never_stop_it(opened):
+    """EDF+ with a channel of annotations, also one of bytes that are no UTF-8: the same samples as without."""
+    plain = edf.read(opened(seed("chbmit")))
+    data = seed("annotated")
+    assert b"eyes closed" in data and b"EDF+C" in data
+    np.testing.assert_array_equal(edf.read(opened(data)), plain)
+    np.testing.assert_array_equal(edf.read(opened(data.replace(b"eyes closed", b"\xc4uge ge\xf6ffn"))), plain)
+    with pytest.raises(UnusableRecording, match="lacks FP1-F7, .* it has: .*EDF Annotations"):
+        opened(built(("ECG",), annotations=[EdfAnnotation(0, None, "x")]))
+
+
+@pytest.mark.parametrize(("label", "rate"), [("ECG", 512), ("ECG", 64), ("FT9-FT10", 512)])
+def test_other_channels_may_have_other_rates(opened, label, rate):
+    """An ECG at twice or a quarter of the rate changes no sample and no rate of the EEG."""
+    labels = dict.fromkeys((*montages.DOUBLE_BANANA, "FT9-FT10", "ECG"))
+    recording = opened(built(labels, rates={label: rate}))
+    assert recording.header.sampling_hz == 256 and recording.header.samples == 1024
+    np.testing.assert_array_equal(edf.read(recording), edf.read(opened(built(labels))))
+
+
+def test_eeg_of_two_rates_is_refused(opened):
+    """One channel at half the rate; and a second T8-P8 of another rate, which MNE would mix with the first."""
+    with pytest.raises(RecordingError, match="different sampling rates: FP1-F7 256 Hz, C3-P3 128 Hz"):
+        opened(built(CHBMIT, rates={"C3-P3": 128}))
+    other = built(("X1", *CHBMIT), rates={"X1": 128})
+    with pytest.raises(RecordingError, match="different sampling rates: T8-P8 128 Hz, FP1-F7 256 Hz"):
+        opened(patched(other, "label", "T8-P8"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "limits"),
+    [
+        (b"\xb5V", (-400, 400)), (b"\xc2\xb5V", (-400, 400)), (b"\xce\xbcV", (-400, 400)), (b"mV", (-0.4, 0.4)),
+        (b"V", (-0.0004, 0.0004)), (b"nV", (-400000, 400000)),
+    ],
+)  # fmt: skip
+def test_units(opened, unit, limits):
+    """The same EEG in µV (Latin-1 and UTF-8), mV, V and nV: the same µV."""
+    wanted = edf.read(opened(built(CHBMIT)))
+    data = built(CHBMIT, limits=limits)
+    for signal in range(len(CHBMIT)):
+        data = patched(data, "unit", unit, signal)
+    np.testing.assert_allclose(edf.read(opened(data)), wanted, atol=400 / 32768, rtol=1e-6)
+
+
+def test_volts_called_microvolts(opened):
+    """A file whose limits are in volts and whose unit says µV, or the reverse: no EEG, and refused."""
+    with pytest.raises(RecordingError, match="no channel that ranges over more than 0.0008 µV"):
+        opened(built(CHBMIT, limits=(-0.0004, 0.0004)))
+    with pytest.raises(RecordingError, match="physical limits of FP1-F7 from -400 to 400 V, none of an EEG"):
+        opened(built(CHBMIT, unit="V"))
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_against_edfio_and_mne(opened, tmp_path, name):
+    """edfio gives the same µV within half a quantisation step; MNE's volts times 1e6, in float32, the same bits."""
+    recording = opened(seed(name))
+    signal = edf.read(recording)
+    wanted, half_step = by_edfio(tmp_path / "a.edf", recording.header.montage)
+    assert signal.dtype == np.float32 and signal.shape == wanted.shape == (18, 256)
+    assert np.all(np.abs(signal - wanted) <= half_step)
+    assert signal.std(axis=1).min() > 20
+    # By MNE alone, without other channels: an electrode's or channel's own label names it.
+    labels = {recording.header.labels[index] for index in recording.header.used}
+    raw = mne.io.read_raw_edf(tmp_path / "a.edf", include=sorted(labels), verbose="error")
+    rows = {label.removesuffix("-0"): row for label, row in zip(raw.ch_names, raw.get_data(), strict=True)}
+    for row, (plus, minus) in zip(signal, recording.header.montage, strict=True):
+        volts = rows[recording.header.labels[plus]] - (0 if minus is None else rows[recording.header.labels[minus]])
+        np.testing.assert_array_equal(row, (volts * 1e6).astype(np.float32))
+
+
+def test_real_recordings(excerpts, tmp_path):
+    """chb01: by name, as edfio reads them; the two T8-P8 are the same signal, so that the first stands for both."""
+    for path in sorted(excerpts.glob("*.edf")):
+        recording = edf.open_edf(path)
+        assert montages.describe(recording.header.montage, recording.header.labels) == "by name"
+        wanted, half_step = by_edfio(path, recording.header.montage)
+        assert np.all(np.abs(edf.read(recording) - wanted) <= half_step)
+        both = [signal.data for signal in read_edf(path).signals if signal.label == "T8-P8"]
+        assert len(both) == 2 and np.array_equal(*both)
+
+
+def test_of_two_channels_of_a_name_the_first_is_taken(opened):
+    """The second T8-P8 overwritten by another signal, or moved beside the first: nothing changes. The first
+    overwritten: the channel does."""
+    good, labels = edf.read(opened(seed("chbmit"))), list(CHBMIT)
+    np.testing.assert_array_equal(edf.read(opened(built([*CHBMIT[:15], *CHBMIT[14:22]], rate=64))), good)
+    labels[22] = "another"
+    np.testing.assert_array_equal(edf.read(opened(patched(built(labels, rate=64), "label", "T8-P8", 22))), good)
+    labels[22], labels[14] = "T8-P8", "another"
+    changed = edf.read(opened(patched(built(labels, rate=64), "label", "T8-P8", 14))) != good
+    assert changed[14].mean() > 0.9 and not np.delete(changed, 14, axis=0).any()
+
+
+def test_a_reversed_channel_is_negated(opened):
+    """The file calls FP1-F7 "F7-FP1": the trace is turned back."""
+    data = seed("chbmit")
+    good, turned = edf.read(opened(data)), edf.read(opened(patched(data, "label", "F7-FP1")))
+    np.testing.assert_array_equal(turned[0], -good[0])
+    np.testing.assert_array_equal(turned[1:], good[1:])
+
+
+@pytest.mark.parametrize(("name", "record_s"), [("chbmit", 1), ("referential", 0.5), ("ecg", 0.25), ("annotated", 4)])
+def test_blocks_equal_the_whole(opened, name, record_s):
+    """Blocks of 1, 7, 64 and 100 samples, across the bounds of data records: the same bits as at once."""
+    labels = {"chbmit": CHBMIT, "referential": REFERENTIAL, "ecg": (*CHBMIT, "ECG"), "annotated": CHBMIT}[name]
+    notes = [EdfAnnotation(0.5, None, "x")] if name == "annotated" else None
+    recording = opened(built(labels, rate=64, rates={"ECG": 128}, record_s=record_s, annotations=notes))
+    whole = edf.read(recording)
+    for size in (1, 7, 64, 100):
+        blocks = [edf.read(recording, start, min(start + size, 256)) for start in range(0, 256, size)]
+        np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)
+
+
+def test_memory_does_not_grow_with_the_recording(opened):
+    """The last 1,024 samples of 10 s and of 1,000 s take the same memory, within a tenth of the longer file."""
+    peaks = []
+    for seconds in (10, 1000):
+        recording = opened(built(CHBMIT, rate=64, seconds=seconds))
+        edf.read(recording, 0, 512)
+        tracemalloc.start()
+        edf.read(recording, seconds * 64 - 512, seconds * 64)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 2 * 23 * 64 * 1000 / 10
+
+
+def test_samples_that_are_not_there(opened, tmp_path):
+    """Beyond the end, before the start, none at all; and a file that was cut short after it was opened."""
+    recording = opened(seed("chbmit"))
+    for start, stop in ((0, 257), (-1, 5), (5, 5), (9, 5)):
+        with pytest.raises(RecordingError, match=rf"has 256 samples; asked for were {start} to {stop}"):
+            edf.read(recording, start, stop)
+    (tmp_path / "a.edf").write_bytes(seed("chbmit")[:-3000])
+    with pytest.raises(RecordingError, match=r"a\.edf cannot be read any more"):
+        edf.read(recording)
+    (tmp_path / "a.edf").unlink()
+    with pytest.raises(RecordingError, match=r"a\.edf cannot be read any more"):
+        edf.read(recording, 0, 10)
+
+
+def test_a_changed_recording_is_not_read(opened, tmp_path):
+    """Its own digest opens it; another digest, or no file, does not."""
+    path = tmp_path / "a.edf"
+    opened(seed("chbmit"))
+    assert edf.read_checked(path, files.sha256(path)).header.samples == 256
+    with pytest.raises(RecordingError, match="has changed since it was acquired"):
+        edf.read_checked(path, "0" * 64)
+    with pytest.raises(RecordingError, match="not there any more"):
+        edf.read_checked(tmp_path / "b.edf", "0" * 64)
+
+
+def test_what_mne_cannot_read(opened):
+    """An hour of 25 in the clock stops MNE; the message says so, with the file's name."""
+    with pytest.raises(RecordingError, match=r"a\.edf cannot be read as EDF \(hour must be in 0\.\.23"):
+        opened(patched(seed("chbmit"), "clock", "25.00.00"))
+
+
+def test_threads_do_not_disturb_each_other(tmp_path):
+    """Four threads open and read different files: each its own samples, no warning, MNE's verbosity as before."""
+    before, wanted, got = mne.utils.logger.level, {}, []
+    for name in SEEDS:
+        (tmp_path / f"{name}.edf").write_bytes(seed(name))
+        wanted[name] = edf.read(edf.open_edf(tmp_path / f"{name}.edf"))
+
+    def work(name):
+        for _ in range(10):
+            got.append((name, edf.read(edf.open_edf(tmp_path / f"{name}.edf"))))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        threads = [threading.Thread(target=work, args=(name,)) for name in SEEDS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(got) == 40 and all(np.array_equal(signal, wanted[name]) for name, signal in got)
+    assert not caught and mne.utils.logger.level == before
+
+
+# Fuzz
+
+VALUES = [b"-1", b"0", b"1", b"2", b"4", b"23", b"32", b"64", b"128", b"300", b"-300.5", b"2048", b"-2048", b"1_0"]
+VALUES += [b"1e-3", b"1e-9", b"1e9", b"1e999", b"99999999", b"nan", b"inf", b"-inf", b"0x10", b"", b"\0", b"\0" * 80]
+VALUES += [b"1,5", b"\xb2", b"\xc2\xb5V", b"V", b"nV", b"EDF Annotations", b"EDF+D", b"FP1-F7", b"FP1", b"T8-P8-0"]
+
+
+@st.composite
+def mutated(draw):
+    """Return (the seed's name, the mutated file)."""
+    name = draw(st.sampled_from(SEEDS))
+    data = seed(name)
+    count, header = int(data[252:256]), 256 * (int(data[252:256]) + 1)
+    fields = st.sampled_from([*MAIN, *SIGNAL, "pmin", "pmax", "dmin", "dmax", "n", "unit"])
+    signals = st.integers(0, count - 1)
+    kinds = st.sampled_from(["field", "bytes", "swap", "samples", "field", "swap", "size"])
+    for kind in draw(st.lists(kinds, min_size=1, max_size=3)):
+        if kind == "bytes":
+            places = st.integers(0, header - 1)
+            for position, byte in draw(st.dictionaries(places, st.integers(0, 255), min_size=1, max_size=6)).items():
+                data = data[:position] + bytes([byte]) + data[position + 1 :]
+        elif kind == "samples":
+            first, piece = draw(st.integers(header, len(seed(name)) - 64)), draw(st.binary(min_size=1, max_size=64))
+            data = data[:first] + piece + data[first + len(piece) :]
+        elif kind == "size":
+            cut = draw(st.integers(0, len(data)))
+            data = data[:cut] if draw(st.booleans()) else data + draw(st.binary(max_size=64))
+        else:
+            here, there = (place(seed(name), draw(fields), draw(signals)) for _ in range(2))
+            if kind == "swap":
+                data = put(put(data, here, data[there]), there, data[here])
+            else:
+                data = put(data, here, draw(st.sampled_from(VALUES)))
+    return name, data
+
+
+def depended_on(good, header):
+    """Return a mask of the bytes of a good file that its layout and the montage's channels depend on."""
+    mask, count = np.zeros(len(good), bool), int(good[252:256])
+    for field in ("version", "length", "reserved", "records", "duration", "signals"):
+        mask[place(good, field)] = True
+    for signal in range(count):
+        for field in ("label", "n", *(("unit", "pmin", "pmax", "dmin", "dmax") if signal in header.used else ())):
+            mask[place(good, field, signal)] = True
+    lengths = [int(good[place(good, "n", signal)]) for signal in range(count)]
+    used = np.repeat(np.isin(np.arange(count), header.used), 2 * np.array(lengths))
+    mask[256 * (count + 1) :] = np.tile(used, int(good[236:244]))
+    return mask
+
+
+def read_or_refused(path, data):
+    """Open and read a file; return (header, signal), or None if it is refused as it should be."""
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        recording = edf.open_edf(path)
+        signal = edf.read(recording)
+    except RecordingError as error:
+        assert str(error).startswith(path.name), error
+        return None
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 30e6
+    header = recording.header
+    assert signal.shape == (18, header.samples) and signal.dtype == np.float32 and header.samples > 0
+    assert np.isfinite(signal).all() and header.sampling_hz > 0
+    wanted = decoded(data, header)
+    np.testing.assert_allclose(signal, wanted, rtol=1e-5, atol=1e-6 * max(1.0, np.abs(wanted).max()))
+    return header, signal
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory):
+    """The path of the file that the fuzz writes again and again."""
+    return tmp_path_factory.mktemp("fuzz") / "f.edf"
+
+
+@cache
+def intact(name, path):
+    """Return (header, signal) of a file that nothing has damaged."""
+    return read_or_refused(path, seed(name))
+
+
+FUZZ = settings(max_examples=EXAMPLES, derandomize=True, deadline=None)
+
+
+@pytest.mark.slow
+@FUZZ
+@given(case=mutated())
+def test_mutated_files(fuzzed, case):
+    """Refused with a RecordingError, or read as the file now stands (after EDF's definition); what touches nothing that
+    the montage depends on leaves its samples as they were, and what touches only samples is read."""
+    name, data = case
+    good_header, good = intact(name, fuzzed)
+    result = read_or_refused(fuzzed, data)
+    if len(data) != len(seed(name)):
+        assert result is None
+        return
+    changed = np.frombuffer(data, np.uint8) != np.frombuffer(seed(name), np.uint8)
+    if not changed[: 256 * (len(good_header.labels) + 1)].any() and name != "annotated":
+        assert result is not None
+    if result is not None and not (changed & depended_on(seed(name), good_header)).any():
+        np.testing.assert_array_equal(result[1], good)
+
+
+@pytest.mark.slow
+@FUZZ
+@given(
+    head=st.sampled_from([b"", b"0       ", seed("chbmit")[:256], seed("chbmit")[:3000]]), rest=st.binary(max_size=4000)
+)
+def test_random_files(fuzzed, head, rest):
+    """Random bytes, alone or after a header's beginning: refused each time."""
+    assert read_or_refused(fuzzed, head + rest) is None
+
+
+def test_a_rate_that_floating_point_blurs(opened):
+    """110 samples in a record of 0.55 s are 200 Hz, though 110 / 0.55 is a little less."""
+    found = opened(built(CHBMIT, rate=200, seconds=11, record_s=0.55)).header
+    assert (found.sampling_hz, found.samples, found.duration_s) == (200, 2200, 11)

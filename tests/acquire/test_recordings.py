@@ -1,0 +1,304 @@
+"""Reading recordings: real EEG, real summaries, and every way a folder can be wrong, each with its message."""
+
+import shutil
+
+import numpy as np
+import pytest
+import wfdb
+from conftest import CHANNELS, write_edf
+
+from helpers.acquire import edf, recordings
+from helpers.study.errors import RecordingError, UnusableRecording
+
+SUMMARY = """\
+File Name: {name}
+File Start Time: 10:00:00
+File End Time: 10:00:30
+Number of Seizures in File: {count}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A good folder: two recordings of 30 s, a seizure from 10 s to 20 s in the first."""
+    write_edf(tmp_path / "p_01.edf")
+    write_edf(tmp_path / "p_02.edf")
+    seizure = "Seizure Start Time: 10 seconds\nSeizure End Time: 20 seconds\n"
+    summary = SUMMARY.format(name="p_01.edf", count=1) + seizure + "\n" + SUMMARY.format(name="p_02.edf", count=0)
+    (tmp_path / "p-summary.txt").write_text(summary)
+    return tmp_path
+
+
+def edit(folder, old, new):
+    """Change the folder's summary."""
+    path = folder / "p-summary.txt"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def test_a_good_folder(folder):
+    """Two recordings of 30 s at 256 Hz; one seizure."""
+    table, seizures, left_out = recordings.survey(folder)
+    assert table[["recording", "duration_s", "sampling_hz", "seizures"]].to_numpy().tolist() == [
+        ["p_01", 30, 256, 1], ["p_02", 30, 256, 0],
+    ]  # fmt: skip
+    assert seizures.to_numpy().tolist() == [["p_01", 10, 20]]
+    assert left_out.empty and (table["montage"] == "by name").all()
+    assert [path.name for path in recordings.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
+
+
+def test_unreadable_edf(folder):
+    """Text named .edf, and a file cut short: the first is no EDF, the second says how many bytes are missing."""
+    (folder / "p_02.edf").write_text("not an EDF file" * 100)
+    with pytest.raises(RecordingError, match=r"p_02\.edf is no EDF file.*header"):
+        recordings.survey(folder)
+    write_edf(folder / "p_02.edf")
+    whole = (folder / "p_02.edf").read_bytes()
+    (folder / "p_02.edf").write_bytes(whole[:-1000])
+    said = rf"p_02\.edf has {len(whole) - 1000} bytes, but its header promises {len(whole)}"
+    with pytest.raises(RecordingError, match=said):
+        recordings.survey(folder)
+    (folder / "p_02.edf").write_bytes(b"")
+    with pytest.raises(RecordingError, match="no EDF file"):
+        recordings.survey(folder)
+
+
+def test_missing_channel(folder):
+    """A renamed channel is named, with what the file has; no zeros in its place."""
+    write_edf(folder / "p_02.edf", ["X1" if name == "C3-P3" else name for name in CHANNELS])
+    with pytest.raises(RecordingError, match=r"p_02\.edf lacks C3-P3 .*it has: FP1-F7, .*X1"):
+        recordings.survey(folder)
+
+
+def test_unusable_recordings_are_left_out_if_asked(folder):
+    """A renamed channel, or 200 Hz where most have 256: refused, or left out with the seizures they hold, and why; the
+    seizure of the recording left out is in no table. If none is left, that is said."""
+    write_edf(folder / "p_01.edf", ["X1" if name == "C3-P3" else name for name in CHANNELS])
+    with pytest.raises(UnusableRecording, match=r"p_01\.edf lacks C3-P3.*unusable: leave out"):
+        recordings.survey(folder)
+    table, seizures, left_out = recordings.survey(folder, leave_out=True)
+    assert table["recording"].tolist() == ["p_02"] and seizures.empty
+    assert left_out[["recording", "seizures"]].to_numpy().tolist() == [["p_01", 1]]
+    assert "lacks C3-P3" in left_out["reason"][0]
+    write_edf(folder / "p_02.edf", ["X1" if name == "C3-P3" else name for name in CHANNELS])
+    with pytest.raises(RecordingError, match="None of the 2 recordings .* p_01.edf lacks C3-P3"):
+        recordings.survey(folder, leave_out=True)
+    write_edf(folder / "p_01.edf", rate=200)
+    write_edf(folder / "p_02.edf")
+    write_edf(folder / "p_03.edf")
+    with open(folder / "p-summary.txt", "a") as file:
+        file.write(SUMMARY.format(name="p_03.edf", count=0))
+    with pytest.raises(UnusableRecording, match=r"p_01\.edf has 200 Hz, most recordings of the folder 256 Hz"):
+        recordings.survey(folder)
+    table, _, left_out = recordings.survey(folder, leave_out=True)
+    assert table["recording"].tolist() == ["p_02", "p_03"] and left_out["recording"].tolist() == ["p_01"]
+
+
+def test_a_damaged_recording_is_never_left_out(folder):
+    """What a whole copy would mend is refused, whatever the parameters say."""
+    (folder / "p_02.edf").write_bytes((folder / "p_02.edf").read_bytes()[:-1000])
+    with pytest.raises(RecordingError, match="its header promises"):
+        recordings.survey(folder, leave_out=True)
+
+
+def test_seizure_files_must_agree(folder, monkeypatch):
+    """p_01.edf.seizures says 10 to 20 s as the summary does; then 12 to 20 s; then one for a recording without any."""
+    monkeypatch.chdir(folder)
+
+    def annotate(recording, *seconds):
+        samples = 256 * np.array(seconds)
+        wfdb.wrann("one", "seizures", samples, ["[", "]"] * (len(seconds) // 2), fs=256)
+        (folder / "one.seizures").rename(folder / f"{recording}.seizures")  # wrann writes no name with a dot
+
+    annotate("p_01.edf", 10, 20)
+    recordings.survey(folder)
+    assert folder / "p_01.edf.seizures" in recordings.contents(folder)
+    annotate("p_01.edf", 12, 20)
+    with pytest.raises(RecordingError, match=r"p-summary\.txt and p_01\.edf\.seizures disagree on p_01\.edf"):
+        recordings.survey(folder)
+    annotate("p_01.edf", 10, 20)
+    annotate("p_02.edf", 1, 5)
+    with pytest.raises(RecordingError, match=r"p-summary\.txt and p_02\.edf\.seizures disagree"):
+        recordings.survey(folder)
+
+
+@pytest.fixture
+def subject(tmp_path):
+    """A BIDS subject of two sessions: a seizure from 5.5 s to 9 s in the first, none in the second."""
+    rows = {"ses-01": "5.5\t3.5\tsz_foc_ia\t30\n", "ses-02": "0\t30\tbckg\t30\n"}
+    for session, row in rows.items():
+        name = f"sub-01_{session}_task-szMonitoring_run-00"
+        eeg = tmp_path / "sub-01" / session / "eeg"
+        eeg.mkdir(parents=True)
+        write_edf(eeg / f"{name}_eeg.edf")
+        (eeg / f"{name}_events.tsv").write_text("onset\tduration\teventType\trecordingDuration\n" + row)
+    return tmp_path
+
+
+def test_a_bids_subject(subject):
+    """The data set of one subject, or the subject's folder: two recordings, named by what tells them apart; no file of
+    the derivatives is taken for a recording."""
+    copy = subject / "derivatives" / "sub-01_eeg.edf"
+    copy.parent.mkdir()
+    copy.write_text("no EDF")
+    for folder in (subject, subject / "sub-01"):
+        table, seizures, left_out = recordings.survey(folder)
+        assert table["recording"].tolist() == ["ses-01_task-szMonitoring_run-00", "ses-02_task-szMonitoring_run-00"]
+        assert seizures.to_numpy().tolist() == [["ses-01_task-szMonitoring_run-00", 5.5, 9.0]]
+        assert all((folder / file).exists() for file in table["file"]) and left_out.empty
+        assert len(recordings.contents(folder)) == 4
+
+
+@pytest.mark.parametrize("name", ["_eeg.Edf", "_eeg.BDF", "_eeg.set", "_eeg.edf.gz", "_EEG.edf", "_eeg.nwb"])
+def test_no_bids_recording_is_lost(subject, name):
+    """Another ending or another case beside a good recording: refused, not passed over."""
+    eeg = subject / "sub-01" / "ses-01" / "eeg"
+    (eeg / f"sub-01_ses-01_task-szMonitoring_run-01{name}").write_text("")
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-00_eeg.json").write_text("{}")
+    with pytest.raises(RecordingError, match=rf"run-01{name}; only EDF"):
+        recordings.survey(subject)
+
+
+def test_events_without_their_recording(subject):
+    """A seizure's events are there, its EDF is gone: refused. A session behind a link counts; one in a folder of other
+    versions does not."""
+    eeg = subject / "sub-01" / "ses-01" / "eeg"
+    for other in ("sourcedata", "code", "derivatives"):
+        shutil.copytree(eeg, subject / other)
+    (subject / "sub-01" / "ses-02").rename(subject / "elsewhere")
+    shutil.move(subject / "elsewhere", subject.parent / f"{subject.name}-elsewhere")
+    (subject / "sub-01" / "ses-02").symlink_to(subject.parent / f"{subject.name}-elsewhere", target_is_directory=True)
+    (subject / "sub-01" / "loop").symlink_to(subject, target_is_directory=True)
+    assert len(recordings.survey(subject)[0]) == 2
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-03_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
+    with pytest.raises(RecordingError, match=r"run-03_events.tsv has no .*run-03_eeg.edf beside it"):
+        recordings.survey(subject)
+
+
+def test_names_that_would_be_confused(folder, subject):
+    """NA.edf, which tables take for a missing value; and the same BIDS name in two folders."""
+    (folder / "p_02.edf").rename(folder / "NA.edf")
+    edit(folder, "p_02.edf", "NA.edf")
+    with pytest.raises(RecordingError, match=r"NA\.edf is named 'NA', which tables take"):
+        recordings.survey(folder)
+    (folder / "p-summary.txt").unlink()
+    shutil.copytree(subject / "sub-01" / "ses-01", subject / "sub-01" / "copy")
+    with pytest.raises(RecordingError, match="is named 'ses-01_task-szMonitoring_run-00', as copy/"):
+        recordings.survey(subject / "sub-01")
+
+
+def test_a_link_to_nothing_is_no_missing_file(folder):
+    """p_01.edf.seizures is a link whose target is not there, as an archive leaves them: refused, not passed over."""
+    (folder / "p_01.edf.seizures").symlink_to(folder / "nowhere")
+    with pytest.raises(RecordingError, match=r"p_01\.edf\.seizures"):
+        recordings.survey(folder)
+
+
+def test_a_name_in_another_case_is_hinted_at(folder):
+    """The summary says p_02.edf, the disk has P_02.edf: both are named."""
+    (folder / "p_02.edf").rename(folder / "P_02.edf")
+    with pytest.raises(RecordingError, match=r"names p_02\.edf, not found .*P_02\.edf is there: name it alike"):
+        recordings.survey(folder)
+
+
+def test_a_bids_name_that_another_begins_with(tmp_path):
+    """sub-01_task-x and sub-01_task-x_run-02: what is left of the first is its last part, never nothing."""
+    for name in ("sub-01_task-x", "sub-01_task-x_run-02"):
+        write_edf(tmp_path / f"{name}_eeg.edf")
+        (tmp_path / f"{name}_events.tsv").write_text("onset\tduration\ttrial_type\n0\t30\tbckg\n")
+    assert recordings.survey(tmp_path)[0]["recording"].tolist() == ["task-x", "task-x_run-02"]
+
+
+def test_wrong_bids_subjects(subject):
+    """No events, two subjects, another format, a seizure beyond the end: each is named."""
+    eeg = subject / "sub-01" / "ses-01" / "eeg"
+    events = eeg / "sub-01_ses-01_task-szMonitoring_run-00_events.tsv"
+    text = events.read_text()
+    events.write_text(text.replace("3.5", "33.5").replace("\t30\n", "\tn/a\n"))
+    with pytest.raises(RecordingError, match=rf"{events.name}: ses-01/.* from 5.5 s to 39 s, beyond .* at 30 s"):
+        recordings.survey(subject / "sub-01")
+    events.write_text(text.replace("\t30\n", "\t40\n"))
+    with pytest.raises(RecordingError, match=rf"{events.name} is of a recording of 40 s, and ses-01/.* lasts 30 s"):
+        recordings.survey(subject / "sub-01")
+    events.unlink()
+    with pytest.raises(RecordingError, match=rf"has no {events.name} beside it"):
+        recordings.survey(subject)
+    events.write_text(text)
+    (eeg / "sub-01_ses-01_task-rest_eeg.vhdr").write_text("")
+    with pytest.raises(RecordingError, match=r"task-rest_eeg\.vhdr; only EDF"):
+        recordings.survey(subject)
+    (eeg / "sub-01_ses-01_task-rest_eeg.vhdr").rename(subject / "sub-02_eeg.edf")
+    with pytest.raises(RecordingError, match="2 subjects: sub-01, sub-02"):
+        recordings.survey(subject)
+
+
+def test_companions_from_macos_are_no_recordings(folder):
+    """._p_01.edf and ._p-summary.txt hold a Mac's notes on the files, not EEG: the folder is read as if without."""
+    for name in ("._p_01.edf", "._p-summary.txt"):
+        (folder / name).write_bytes(b"Mac OS X")
+    assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "p_02"]
+    assert [path.name for path in recordings.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
+
+
+def test_endings_in_capitals(folder):
+    """P_03.EDF counts as a recording: unlisted it is refused, listed it is read."""
+    write_edf(folder / "P_03.EDF")
+    with pytest.raises(RecordingError, match=r"holds P_03\.EDF, not listed"):
+        recordings.survey(folder)
+    with open(folder / "p-summary.txt", "a") as file:
+        file.write(SUMMARY.format(name="P_03.EDF", count=0))
+    assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "p_02", "P_03"]
+
+
+def test_summary_names_a_missing_file(folder):
+    """The message names the file and the two ways out; so does a file that nobody lists."""
+    (folder / "p_02.edf").rename(folder / "p_03.edf")
+    with pytest.raises(RecordingError, match=r"p-summary\.txt names p_02\.edf, not found"):
+        recordings.survey(folder)
+    write_edf(folder / "p_02.edf")
+    with pytest.raises(RecordingError, match=r"holds p_03\.edf, not listed in p-summary\.txt"):
+        recordings.survey(folder)
+
+
+def test_seizure_beyond_the_end(folder):
+    """31 s in a recording of 30 s."""
+    edit(folder, "End Time: 20 seconds", "End Time: 31 seconds")
+    with pytest.raises(RecordingError, match=r"p_01\.edf has a seizure from 10 s to 31 s, beyond .* at 30 s"):
+        recordings.survey(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("File: 1", "File: 2", "announces 2 seizures and lists 1 starts and 1 ends"),
+        ("End Time: 20 seconds", "End Time: 5 seconds", "from 10 s to 5 s"),
+        ("End Time: 20 seconds", "End Time: soon", "'Seizure End Time: soon' is not"),
+        ("p_02.edf", "p_01.edf", r"lists p_01\.edf more than once"),
+    ],
+)
+def test_contradictory_summaries(folder, old, new, said):
+    """Each contradiction is named; none is repaired in silence."""
+    edit(folder, old, new)
+    with pytest.raises(RecordingError, match=said):
+        recordings.survey(folder)
+
+
+def test_no_folder_no_summary_two_summaries(folder):
+    """The folder must be one, with one summary, that lists something."""
+    with pytest.raises(RecordingError, match="is no folder"):
+        recordings.survey(folder / "nowhere")
+    shutil.copy(folder / "p-summary.txt", folder / "q-summary.txt")
+    with pytest.raises(RecordingError, match="holds 2 files named"):
+        recordings.survey(folder)
+    (folder / "q-summary.txt").unlink()
+    (folder / "p-summary.txt").write_text("nothing")
+    with pytest.raises(RecordingError, match="lists no recording"):
+        recordings.survey(folder)
+
+
+def test_real_recordings(excerpts):
+    """Four excerpts of chb01, 37 to 61 s, one seizure each from 10 s on; amplitudes of real EEG."""
+    table, seizures, left_out = recordings.survey(excerpts)
+    assert table["duration_s"].tolist() == [50, 37, 50, 61] and (seizures["start_s"] == 10).all()
+    signal = edf.read(edf.open_edf(excerpts / "chb01_03.edf"))
+    assert signal.shape == (18, 50 * 256) and 10 < np.median(signal.std(axis=1)) < 200

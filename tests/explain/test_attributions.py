@@ -1,0 +1,479 @@
+"""Explanations against values worked out by hand, published definitions and invariants."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from captum.attr import IntegratedGradients, LayerGradCam
+
+from helpers.explain import attributions
+from helpers.train import network as networks
+from helpers.train import training
+from helpers.train.network import Ensemble, SpectrogramNetwork
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors are not faster on several; and what parts of `explain_all` set is set back."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def toy(maps, gradients):
+    """One sample, one step: [K, 2, 2] each."""
+    return [torch.tensor(values, dtype=torch.float64)[None, None] for values in (maps, gradients)]
+
+
+MAPS = [[[1.0, 0.0], [2.0, 1.0]], [[0.0, 3.0], [1.0, 0.0]]]
+GRADIENTS = [[[0.4, 0.0], [0.2, 0.2]], [[-0.1, 0.1], [0.0, -0.4]]]
+
+
+def test_grad_cam_by_hand():
+    """α₁ = 0.8/4 = 0.2, α₂ = −0.4/4 = −0.1: 0.2·A¹ − 0.1·A² = [[0.2, −0.3], [0.3, 0.2]], negatives cut to 0."""
+    found = attributions.grad_cam(*toy(MAPS, GRADIENTS))[0, 0]
+    torch.testing.assert_close(found, torch.tensor([[0.2, 0.0], [0.3, 0.2]], dtype=torch.float64))
+
+
+def test_grad_cam_plus_plus_by_hand():
+    """ΣA¹ = 4: α = g²/(2g² + 4g³) = 1/(2 + 4g): 1/3.6 at 0.4, 1/2.8 at 0.2 twice, 0 at 0; w₁ = 0.4/3.6 + 2·0.2/2.8.
+    ΣA² = 4: only g = 0.1 is positive: w₂ = 0.1/2.4. The map is w₁A¹ + w₂A²."""
+    w1, w2 = 0.4 / 3.6 + 0.4 / 2.8, 0.1 / 2.4
+    expected = torch.tensor([[w1, 3 * w2], [2 * w1 + w2, w1]], dtype=torch.float64)
+    torch.testing.assert_close(attributions.grad_cam_plus_plus(*toy(MAPS, GRADIENTS))[0, 0], expected)
+
+
+def independent_grad_cam_plus_plus(maps, gradients):
+    """Equations 10, 11 and 19 of Chattopadhay et al. for one sample and step, loop by loop."""
+    kernels, rows, columns = maps.shape
+    out = np.zeros((rows, columns))
+    for k in range(kernels):
+        total, weight = maps[k].sum(), 0.0
+        for i in range(rows):
+            for j in range(columns):
+                g = gradients[k, i, j]
+                if g != 0:
+                    weight += g**2 / (2 * g**2 + total * g**3) * max(g, 0)
+        out += weight * maps[k]
+    return np.maximum(out, 0)
+
+
+def test_grad_cam_plus_plus_equals_an_independent_implementation():
+    """On random non-negative maps, as after a ReLU."""
+    generator = np.random.default_rng(0)
+    maps, gradients = generator.random((2, 3, 5, 6, 4)), generator.normal(0, 0.05, (2, 3, 5, 6, 4))
+    found = attributions.grad_cam_plus_plus(torch.tensor(maps), torch.tensor(gradients)).numpy()
+    for sample, step in np.ndindex(2, 3):
+        expected = independent_grad_cam_plus_plus(maps[sample, step], gradients[sample, step])
+        np.testing.assert_allclose(found[sample, step], expected, rtol=1e-5, atol=1e-9)
+
+
+@pytest.fixture
+def network():
+    """A small network with random weights and statistics."""
+    return made(0)
+
+
+@pytest.fixture
+def ensemble():
+    """Three of them, as the members of a fold."""
+    return Ensemble([made(seed) for seed in range(3)]).eval()
+
+
+def made(seed):
+    torch.manual_seed(seed)
+    made = SpectrogramNetwork(channels=4, frequencies=16, width=6, hidden=8, dropout=0.5).eval()
+    with torch.no_grad():
+        for value in made.parameters():
+            value.mul_(3)  # as initialised, the score hardly depends on the input
+    made.mean, made.deviation = torch.randn(4, 16, 1), torch.rand(4, 8, 1) + 0.5
+    return made
+
+
+@pytest.fixture
+def triptychs():
+    """Three random triptychs [3, 3, 4, 16, 8]."""
+    return torch.randn(3, 3, 4, 16, 8, generator=torch.Generator().manual_seed(1))
+
+
+class Head(torch.nn.Module):
+    """What follows the explained layer, for one triptych's three maps [3, K, rows, columns], as captum wants it."""
+
+    def __init__(self, network, sign):
+        super().__init__()
+        self.network, self.sign, self.explained = network, sign, torch.nn.Identity()
+
+    def forward(self, maps):
+        return (self.sign * self.network.decide(self.explained(maps)[None])).repeat(3)
+
+
+def test_grad_cam_equals_captum(network, triptychs):
+    """captum's LayerGradCam with ReLU, for the predicted class; it sums the score that `Head` repeats three times."""
+    ours = attributions.class_maps(network, triptychs, np.array([1, 0, 1]))["gradcam"]
+    for sample, sign in enumerate((1, -1, 1)):
+        head = Head(network, sign)
+        maps = network.maps(triptychs[sample : sample + 1]).detach()[0]
+        expected = LayerGradCam(head, head.explained).attribute(maps, relu_attributions=True) / 3
+        expected = torch.nn.functional.interpolate(expected, size=(16, 8), mode="bilinear").detach()[:, 0]
+        np.testing.assert_allclose(ours[sample], expected.numpy(), rtol=1e-4, atol=1e-7)
+        assert expected.max() > 1e-4
+
+
+def test_class_maps_explain_the_predicted_class(network, triptychs):
+    """The other class has the opposite score, so its map is another; and a frame's map is its own, not t2's."""
+    one, other = (attributions.class_maps(network, triptychs, np.full(3, value)) for value in (1, 0))
+    for method in ("gradcam", "gradcampp"):
+        assert one[method].shape == (3, 3, 16, 8) and (one[method] >= 0).all()
+        assert not np.allclose(one[method], other[method])
+        assert not np.allclose(one[method][:, 0], one[method][:, 2])
+
+
+def test_an_ensemble_of_one_is_explained_as_its_network(network, triptychs):
+    """Both class maps and Integrated Gradients, for either class, but for the order of sums."""
+    for predicted in (np.array([1, 0, 1]), np.array([0, 1, 0])):
+        alone, one = (attributions.class_maps(m, triptychs, predicted) for m in (network, Ensemble([network]).eval()))
+        for method, maps in alone.items():
+            np.testing.assert_allclose(maps, one[method], rtol=1e-5, atol=1e-8)
+            assert maps.max() > 1e-4
+    alone, one = (attributions.integrated_gradients(m, triptychs, 16) for m in (network, Ensemble([network]).eval()))
+    np.testing.assert_allclose(alone[0], one[0], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(alone[1], one[1], atol=1e-5)
+
+
+def test_the_same_network_twice_is_explained_as_once(network, triptychs):
+    """Twice as many maps, each with half the weight: Grad-CAM stays. So it does in Integrated Gradients. Grad-CAM++,
+    whose weights are not linear in the gradients (10, 19), is nearly so."""
+    predicted, twins = np.array([1, 0, 1]), Ensemble([network, network]).eval()
+    once, twice = (attributions.class_maps(m, triptychs, predicted) for m in (network, twins))
+    np.testing.assert_allclose(once["gradcam"], twice["gradcam"], rtol=1e-4, atol=1e-7)
+    assert np.corrcoef(once["gradcampp"].ravel(), twice["gradcampp"].ravel())[0, 1] > 0.99
+    once, twice = (attributions.integrated_gradients(m, triptychs, 16)[0] for m in (network, twins))
+    np.testing.assert_allclose(once, twice, rtol=1e-4, atol=1e-6)
+
+
+def test_grad_cam_of_an_ensemble_is_one_sum_over_all_members_maps(ensemble, triptychs):
+    """Of Σ_k α_k A^k each member has its part, a third of its own; the ReLU comes last, so that what speaks for the
+    class in one member and against it in another is weighed, and not counted twice."""
+    sign, parts = torch.tensor([1.0, -1.0, 1.0]), []
+    for member in ensemble.networks:
+        maps = member.maps(triptychs).detach().requires_grad_(True)
+        (gradients,) = torch.autograd.grad((sign * member.decide(maps)).sum(), maps)
+        parts.append((gradients.mean(dim=(3, 4), keepdim=True) * maps).sum(dim=2).detach() / 3)
+    expected = torch.nn.functional.interpolate(torch.relu(sum(parts)), size=(16, 8), mode="bilinear").numpy()
+    found = attributions.class_maps(ensemble, triptychs, np.array([1, 0, 1]))["gradcam"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+    assert (torch.stack(parts) < 0).any() and expected.max() > 1e-4
+
+
+def test_integrated_gradients_of_an_ensemble_start_at_the_mean_of_the_members_means(ensemble, triptychs):
+    """Complete from there; and, from one baseline for all, the mean of the members' own attributions."""
+    attribution, _ = attributions.integrated_gradients(ensemble, triptychs, steps=200)
+    baseline = torch.stack([member.mean for member in ensemble.networks]).mean(dim=0)
+    with torch.no_grad():
+        change = ensemble(triptychs) - ensemble(baseline.expand_as(triptychs))
+    np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=5e-3)
+    assert np.abs(change.numpy()).max() > 0.05
+    for member in ensemble.networks:
+        member.mean = baseline.clone()
+    together, _ = attributions.integrated_gradients(ensemble, triptychs, 16)
+    alone = [attributions.integrated_gradients(member, triptychs, 16)[0] for member in ensemble.networks]
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-3, atol=1e-5)
+
+
+def test_samples_do_not_see_each_other(network, triptychs):
+    """A batch of three gives each sample the maps that it has alone."""
+    together = attributions.class_maps(network, triptychs, np.array([1, 0, 1]))["gradcampp"]
+    alone = attributions.class_maps(network, triptychs[1:2], np.array([0]))["gradcampp"]
+    np.testing.assert_allclose(together[1:2], alone, atol=1e-6)
+
+
+def test_integrated_gradients_are_complete(network, triptychs):
+    """Attributions sum to score − score at the baseline, the training mean; the delta says what is missing."""
+    attribution, delta = attributions.integrated_gradients(network, triptychs, steps=200)
+    with torch.no_grad():
+        change = network(triptychs) - network(network.mean.expand_as(triptychs))
+    np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=5e-3)
+    np.testing.assert_allclose(delta, attribution.sum(axis=(1, 2, 3, 4)) - change.numpy(), atol=1e-4)
+    assert np.abs(change.numpy()).max() > 0.05
+
+
+def test_integrated_gradients_ignore_what_the_network_ignores(network, triptychs):
+    """A channel with no weight gets no attribution (the axiom of dummies)."""
+    with torch.no_grad():
+        network.mix.weight[:, 2] = 0
+    attribution, _ = attributions.integrated_gradients(network, triptychs, steps=16)
+    assert np.abs(attribution[:, :, 2]).max() == 0 and np.abs(attribution[:, :, 1]).max() > 0
+
+
+def test_strongest_band_is_a_mean_not_a_sum():
+    """Bins 1–54 Hz: 1 in the 3 bins of delta against 0.5 in the 25 of gamma is delta; negatives do not count; zero
+    everywhere is none."""
+    frequencies = np.arange(1.0, 55.0)
+    relevance = np.zeros((3, 54, 4))
+    relevance[0, :3], relevance[0, 29:] = 1.0, 0.5
+    relevance[1, :3], relevance[1, 7:12] = -5.0, 0.1
+    assert attributions.strongest_bands(relevance, frequencies) == ["B1", "B3", None]
+
+
+def test_strongest_channel_is_that_with_most_for_the_decision():
+    """Channel b has 3 in one column, a 1 in each of four: a mean of 0.75 against 1; −9 counts as nothing; no channel
+    above zero is none."""
+    relevance = np.zeros((3, 2, 4))
+    relevance[0, 0], relevance[0, 1, 2] = 1.0, 3.0
+    relevance[1, 0], relevance[1, 1, 0] = [-9.0, 0.5, 0.5, 0.5], 2.0
+    relevance[2] = -1.0
+    assert attributions.strongest_channels(relevance, ("a", "b")) == ["a", "b", None]
+
+
+def test_chosen_samples_are_the_middles_of_equal_parts():
+    """Six seizure samples ordered 0.9 … 0.4, two parts of three: the second and the fifth; four others: the second and
+    the fourth (the middle of two rounds down the list)."""
+    table = pd.DataFrame({"sample": range(10), "label": [1] * 6 + [0] * 4})
+    table["p_seizure"] = [0.4, 0.9, 0.5, 0.8, 0.6, 0.7, 0.1, 0.3, 0.2, 0.0]
+    chosen = attributions.choose(table, 2)
+    assert chosen["p_seizure"].tolist() == [0.8, 0.5, 0.2, 0.0]
+    with pytest.raises(ValueError, match="5 non-seizure samples are to be explained, but there are only 4"):
+        attributions.choose(table, 5)
+
+
+def decided(rows):
+    """A table of (label, decided), in order of time, under an index of its own."""
+    return pd.DataFrame(rows, columns=["label", "decided"]).set_index(np.arange(len(rows)) + 50)
+
+
+def test_explained_are_all_where_there_are_few():
+    table = decided([(0, 0), (1, 1), (0, 0)])
+    for most in (3, 100):
+        pd.testing.assert_frame_equal(attributions.explained(table, most), table)
+
+
+def test_explained_by_hand():
+    """Of 12 the fourth is a seizure, missed, and the ninth taken for one; of the ten others two are wanted: the third
+    of each half. In order of time, and the table is left as it was."""
+    table = decided([(int(row == 3), int(row == 8)) for row in range(12)])
+    before = table.copy()
+    assert (attributions.explained(table, 4).index - 50).tolist() == [2, 3, 8, 9]
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_explained_are_those_wanted_in_any_case():
+    """As above, but the first is wanted besides: with most at 4 there is room for one other, the middle of the nine; at
+    2 for none, and all that matter stay."""
+    table, always = decided([(int(row == 3), int(row == 8)) for row in range(12)]), np.arange(12) == 0
+    assert (attributions.explained(table, 4, always).index - 50).tolist() == [0, 3, 6, 8]
+    assert (attributions.explained(table, 2, pd.Series(always)).index - 50).tolist() == [0, 3, 8]
+
+
+@pytest.mark.parametrize("most", [0, 7, 60, 123, 400])
+def test_explained_keeps_what_matters_and_spaces_the_rest(most):
+    """Every seizure and every sample decided seizure, be they too many; `most` in all where there are enough; and
+    between others that are kept lie nearly equal numbers of others."""
+    generator = np.random.default_rng(most)
+    table = decided(generator.random((300, 2)) < 0.05)
+    found, matters = attributions.explained(table, most), table.any(axis=1)
+    assert set(table.index[matters]) <= set(found.index) and found.index.is_monotonic_increasing
+    assert len(found) == min(300, max(most, int(matters.sum())))
+    gaps = np.diff(np.flatnonzero(table.index[~matters].isin(found.index)))
+    assert not len(gaps) or np.ptp(gaps) <= 1
+
+
+def errors_of(rows):
+    """Samples 0, 1, … of (label, decided, p_seizure, threshold), and one more column."""
+    table = pd.DataFrame(rows, columns=["label", "decided", "p_seizure", "threshold"])
+    return table.assign(sample=range(len(table)), recording="a")
+
+
+def test_worst_is_the_farthest_from_its_own_threshold_in_log_odds():
+    """Missed: 0.30 at 0.60 is ln(1.5 · 7/3) = 1.25 below; 0.001 at 0.1 is ln(111) = 4.7 below. Taken for seizure: both
+    0.9 at 0.5, the first is shown; 0.95 at 0.94 is nearly right. What is right is no error, however sure."""
+    table = errors_of([
+        (0, 1, 0.95, 0.94), (1, 1, 0.999999, 0.5), (1, 0, 0.30, 0.60), (0, 1, 0.9, 0.5), (1, 0, 0.001, 0.1),
+        (0, 0, 0.000001, 0.5), (0, 1, 0.9, 0.5),
+    ])  # fmt: skip
+    found = attributions.worst(table.iloc[::-1])
+    assert found["sample"].tolist() == [4, 3] and found.columns.tolist() == table.columns.tolist()
+    assert found.index.tolist() == [0, 1] and found["recording"].tolist() == ["a", "a"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_worst_of_one_kind_or_none():
+    """One seizure missed, nothing else wrong: it alone, also with a probability of 0; without errors, no row."""
+    table = errors_of([(1, 0, 1e-9, 0.5), (1, 0, 0.0, 0.5), (0, 0, 0.1, 0.5), (1, 1, 1.0, 0.5)])
+    assert attributions.worst(table)["sample"].tolist() == [1]
+    none = attributions.worst(table[2:])
+    assert none.empty and none.columns.tolist() == table.columns.tolist()
+
+
+def test_pooled_steps_and_back_by_hand():
+    """Three bins, three columns: the mean of 1, 2, 3, 10 is 4; back, 4 stands in each of the four, and what was left
+    out, the last bin and column, is 0."""
+    frame = torch.tensor([[1.0, 2.0, 99.0], [3.0, 10.0, 99.0], [99.0, 99.0, 99.0]])
+    triptych = torch.stack([frame, 2 * frame, -frame])[None, :, None]
+    pooled = networks.pool_steps(triptych)
+    assert pooled.shape == (1, 3, 1, 1, 1) and pooled.ravel().tolist() == [4, 8, -4]
+    back = networks.unpool(pooled, triptych.shape)
+    assert back[0, 1, 0].tolist() == [[8, 8, 0], [8, 8, 0], [0, 0, 0]] and back.shape == triptych.shape
+
+
+@pytest.mark.parametrize(("bins", "columns"), [(6, 4), (7, 4), (6, 5), (7, 5)])
+def test_unpooling_is_undone_by_pooling_and_is_four_times_its_gradient(bins, columns):
+    """Steps, channels, bins and columns keep their places; each of the four cells has a quarter of the gradient."""
+    generator = torch.Generator().manual_seed(bins)
+    values = torch.randn(2, 3, 4, bins // 2, columns // 2, generator=generator)
+    back = networks.unpool(values, (2, 3, 4, bins, columns))
+    torch.testing.assert_close(networks.pool_steps(back), values)
+    triptychs = torch.randn(2, 3, 4, bins, columns, generator=generator).requires_grad_(True)
+    (gradients,) = torch.autograd.grad((networks.pool_steps(triptychs) * values).sum(), triptychs)
+    torch.testing.assert_close(back / 4, gradients)
+
+
+def test_an_ensemble_encodes_one_member_after_the_other(ensemble, triptychs):
+    """Each from the same pooled cells, by its own training statistics; and `maps` is that of what is pooled."""
+    pooled = networks.pool_steps(triptychs)
+    with torch.no_grad():
+        found = ensemble.encode(pooled)
+        assert found.shape == (3, 3, 3 * 8, 8, 4) and torch.equal(found, ensemble.maps(triptychs))
+        for own, member in zip(found.chunk(3, dim=2), ensemble.networks, strict=True):
+            assert torch.equal(own, member.encode(pooled)) and own.std() > 0.01
+
+
+def test_integrated_gradients_walk_the_path_of_full_spectrograms(ensemble):
+    """captum on the network itself, from bin to bin; the odd last column, which no score hangs on, has none."""
+    triptychs = torch.randn(2, 3, 4, 16, 5, generator=torch.Generator().manual_seed(2))
+    whole = IntegratedGradients(ensemble).attribute(triptychs, ensemble.mean.expand_as(triptychs), n_steps=8)
+    found, _ = attributions.integrated_gradients(ensemble, triptychs, 8)
+    np.testing.assert_allclose(found, whole.detach().numpy(), rtol=1e-3, atol=1e-6)
+    assert (found[..., 4] == 0).all() and np.abs(found).max() > 1e-3
+
+
+def test_relevance_for_the_predicted_class_has_its_sign(ensemble, triptychs):
+    """Class maps as they are; Integrated Gradients as they are where seizure was predicted, else turned round."""
+    predicted = np.array([1, 0, 1])
+    found = attributions.toward_predicted(ensemble, triptychs, predicted, 4)
+    toward_seizure = attributions.integrated_gradients(ensemble, triptychs, 4)[0].sum(axis=2)
+    for sample, sign in enumerate((1, -1, 1)):
+        np.testing.assert_array_equal(found["ig"][sample], sign * toward_seizure[sample])
+    for name, values in attributions.class_maps(ensemble, triptychs, predicted).items():
+        np.testing.assert_array_equal(found[name], values)
+    assert list(found) == list(attributions.METHODS) and {values.shape for values in found.values()} == {(3, 3, 16, 8)}
+
+
+STEPS, COLUMNS = 4, 6  # points on the path; columns of a frame
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Three saved networks, spectrograms of three recordings, two of them in fold 7, and the arguments of
+    `explain_all`: samples in order of time, decided by their folds' networks."""
+    monkeypatch.setenv("STUDY_WORKERS", "1")
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    monkeypatch.setattr(attributions, "TOGETHER", 2)  # so that folds have several parts
+    members, powers = {7: ["0-1", "0-2"], 2: ["0-2", "1-2"]}, {}
+    for seed, name in enumerate(("0-1", "0-2", "1-2")):
+        networks.save(made(seed), tmp_path / f"{name}.safetensors")
+    generator = np.random.default_rng(0)
+    for name in "abc":
+        powers[name] = generator.normal(0, 1, (4, 16, 40)).astype(np.float16)
+        np.save(tmp_path / f"{name}.npy", powers[name])
+    rows = [(name, column, fold) for name, fold in (("a", 7), ("b", 2), ("c", 7)) for column in (0, 7, 20)]
+    table = pd.DataFrame(rows, columns=["recording", "column", "fold"])
+    given = training.slices(powers, table, COLUMNS)
+    of = [networks.load_ensemble(tmp_path, members[fold]) for fold in table["fold"]]
+    with torch.no_grad():
+        table["log_odds"] = [float(one(given[[row]])) for row, one in enumerate(of)]
+    table["decided"] = (np.arange(len(table)) % 3 == 1).astype(int)  # whatever they are: both classes in either fold
+    return SimpleNamespace(
+        table=table, triptychs=given, ensembles=of, members=members,
+        all=lambda table: attributions.explain_all(tmp_path, tmp_path, members, table, COLUMNS, STEPS),
+        whole=lambda table: attributions.whole(tmp_path, tmp_path, members, table, COLUMNS, STEPS),
+        by_parts=lambda f, table: attributions.by_parts(f, tmp_path, tmp_path, members, table, COLUMNS),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_all_samples_are_explained_as_each_by_itself(study, seed):
+    """By its own fold's networks, for the class decided, on its own piece of its recording; in order of time, when the
+    folds come 7, 2, 7, and in any other. Sums over all, and over bins and over channels, are of the same numbers."""
+    order = np.arange(9) if seed is None else np.random.default_rng(seed).permutation(9)
+    found = study.all(study.table.iloc[order])
+    assert set(found) == {*attributions.METHODS, "ig_channels", "delta", "total"}
+    for place, row in enumerate(order):
+        own, predicted = study.triptychs[[row]], study.table["decided"].to_numpy()[[row]]
+        for name, values in attributions.class_maps(study.ensembles[row], own, predicted).items():
+            np.testing.assert_allclose(found[name][place], values[0], rtol=1e-4, atol=1e-6)
+        attribution, delta = attributions.integrated_gradients(study.ensembles[row], own, STEPS)
+        np.testing.assert_allclose(found["ig"][place], attribution[0].sum(axis=1), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found["ig_channels"][place], attribution[0].sum(axis=2), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found["delta"][place], delta[0], atol=1e-5)
+        np.testing.assert_allclose(found["total"][place], attribution.sum(), atol=1e-5)
+    assert found["ig"].shape == (9, 3, 16, COLUMNS) and found["ig_channels"].shape == (9, 3, 4, COLUMNS)
+    np.testing.assert_allclose(found["ig"].sum(axis=2), found["ig_channels"].sum(axis=2), atol=1e-5)
+    assert all(values.dtype == (np.float64 if values.ndim == 1 else np.float32) for values in found.values())
+
+
+def test_total_and_delta_say_how_far_the_score_is_from_the_baseline_s(study):
+    """total − delta = score − score at the mean of the members' training means, the log-odds being the score."""
+    found = study.all(study.table)
+    with torch.no_grad():
+        at = [float(one(one.mean.expand(1, 3, 4, 16, COLUMNS))) for one in study.ensembles]
+    np.testing.assert_allclose(found["total"] - found["delta"], study.table["log_odds"] - at, atol=1e-4)
+    assert np.abs(found["delta"]).max() > 1e-6 and np.abs(found["total"]).min() > 1e-3
+
+
+def test_whole_attributions_are_those_that_are_summed(study):
+    """Over channels, and over bins: what `explain_all` keeps."""
+    whole, found = study.whole(study.table), study.all(study.table)
+    assert whole.shape == (9, 3, 4, 16, COLUMNS) and whole.dtype == np.float32
+    np.testing.assert_array_equal(whole.sum(axis=2), found["ig"])
+    np.testing.assert_array_equal(whole.sum(axis=3), found["ig_channels"])
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_same_bytes_as_one(study, monkeypatch):
+    one = study.all(study.table)
+    monkeypatch.setenv("STUDY_WORKERS", "2")
+    two = study.all(study.table)
+    assert one.keys() == two.keys() and all(one[name].tobytes() == two[name].tobytes() for name in one)
+
+
+def test_parts_are_of_one_fold_and_come_back_in_the_table_s_order(study):
+    """Nine samples, at most two at once: 7's six in three parts, 2's three in two, each with its fold's networks and
+    its own triptychs. What a function says of a sample stands where the sample stood."""
+    seen = []
+
+    def function(ensemble, triptychs, part):
+        seen.append(part["fold"].tolist())
+        return {"first": triptychs[:, :, 1, 2, 3].numpy(), "mean": np.full(len(part), float(ensemble.mean.sum()))}
+
+    table = study.table.sample(frac=1, random_state=0)
+    found = study.by_parts(function, table)
+    assert sorted(seen) == [[2], [2, 2], [7, 7], [7, 7], [7, 7]]
+    np.testing.assert_array_equal(found["first"], study.triptychs[table.index.tolist()][:, :, 1, 2, 3])
+    expected = [float(study.ensembles[row].mean.sum()) for row in table.index]
+    np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
+    assert len(set(expected)) == 2 and study.by_parts(function, table[:0]) == {}
+
+
+def test_decisions_of_another_run_are_refused(study):
+    """One sample's log-odds are off by 0.01: what to do is said. Rounded to four digits, they are taken."""
+    study.all(study.table[:3].round({"log_odds": 4}))
+    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * (study.table.index == 8))
+    with pytest.raises(RuntimeError, match="log-odds differ by 0.01 .*Weights and decisions are of two.*dvc repro"):
+        study.all(off)
+
+
+def test_decisions_of_another_run_are_refused_by_the_recording_s_name(study):
+    """A part of two samples, of recordings a and c; only c's log-odds are off."""
+    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * (study.table["recording"] == "c"))
+    with pytest.raises(RuntimeError, match="^c: "):
+        study.all(off.iloc[[0, 8]])
+
+
+def test_decisions_without_log_odds_are_refused(study):
+    """NaN is not what the networks say."""
+    with pytest.raises(RuntimeError, match="dvc repro"):
+        study.all(study.table.assign(log_odds=np.nan)[:1])

@@ -1,0 +1,1085 @@
+"""The report: its form is the reference's, its numbers are the files', its article shows all and loads nothing."""
+
+import base64
+import copy
+import csv
+import html
+import io
+import re
+import shutil
+import stat
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import numpy as np
+import pandas as pd
+import pypandoc
+import pytest
+from conftest import ROOT
+
+matplotlib.use("agg")
+from matplotlib.figure import Figure  # noqa: E402
+
+from helpers.evaluate import scores  # noqa: E402
+from helpers.report import article, pages, proofs, report, site, tables  # noqa: E402
+from helpers.study import files  # noqa: E402
+
+REFERENCE = ROOT.parent / "shared" / "seed" / "reference-report.md"
+SEVEN = [f"{name}.png" for name in report.SAMPLE_PICTURES]
+VOID = ("img", "meta", "link", "br", "hr", "col", "input", "source")
+ALARMS = {"sim99_01": [(100, 112), (200, 204)], "sim99_02": [(120, 124)], "sim99_03": [(24, 28)]}
+SCORES = {
+    "n": 281, "seizure": 94, "tp": 89, "fn": 5, "fp": 4, "tn": 183, "accuracy": 0.96797, "sensitivity": 0.94681,
+    "specificity": 0.97861, "f1": 0.951872, "weighted_f1": 0.967932, "threshold": 0.37, "auprc": 0.7654,
+    "auprc_smoothed": 0.8765,
+}  # fmt: skip
+# Weighted to two others for each seizure sample, so its counts need not be whole.
+WEIGHTED = SCORES | {"n": 282.0, "fp": 4.02, "tn": 183.98, "accuracy": 0.91, "f1": 0.8123}
+METRICS = {
+    "patient": "sim99",
+    "source": "simulate",
+    "samples": SCORES,
+    "undefined": {},
+    "reference_prevalence": WEIGHTED,
+    "events": {"seizures": 2, "detected": 2, "false_alarms": 2, "sensitivity": 1.0, "precision": 0.5, "f1": 0.6667}
+    | {"fp_per_24h": 12.34},
+    "folds": [
+        {"fold": 0, "held_out": ["sim99_01", "sim99_03"], "inner": ["sim99_02"], "threshold": 0.33}
+        | {"calibration": {"temperature": 1.0, "reason": "it has 1 seizure sample"}},
+        {"fold": 1, "held_out": ["sim99_02"], "inner": ["sim99_01", "sim99_03"], "threshold": 0.0041}
+        | {"calibration": {"temperature": 1.4567, "reason": None}},
+    ],
+}
+for fold in METRICS["folds"]:
+    fold |= {"networks": ["0-1"], "alarm": {"k": 5, "threshold": 0.2345, "minimum": 2}}
+SURE = {"value": 0.8123, "low": 0.7001, "high": 0.9002, "dropped": 0.0, "reason": None}
+UNSURE = {"value": None, "low": None, "high": None, "dropped": 1.0, "reason": "the score is undefined"}
+METRICS["intervals"] = {kind: {} for kind, _ in tables.INTERVALS}
+for kind, name in tables.INTERVALS:
+    METRICS["intervals"][kind][name] = UNSURE if name == "median_latency_s" else SURE
+ERRORS = """\
+kind,recording,start_s,end_s,peak_s,p_peak,threshold,file
+missed seizure,sim99_01,110.0,152.0,130.0,0.1234,0.2345,error_1.png
+nearest to a false alarm,sim99_02,40.0,44.0,42.0,0.5678,0.2345,error_2.png
+"""
+METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}
+FOUND = {"value": 0.1234, "low": -0.0456, "high": 0.2345, "dropped": 0.0, "reason": None, "n": 12}
+SANITY = {
+    "rules": {"truth": "it finds *what* was planted", "weights": "it falls"},
+    "methods": METHODS,
+    "maps": METHODS | {"chance": "chance", "power": "power of the sample"},
+    "layers": ["score", "mix"],
+    "tested": {"seizure": 7, "other": 5},
+    "completeness": {"largest": 0.0123, "n": 1325},
+    "truth": {
+        along: {name: {"auc": FOUND, "mass": UNSURE | {"n": 0}} for name in ("ig", "power", "chance")}
+        for along in ("time × frequency", "time", "frequency", "channel", "channel, where planted")
+    },
+    "disturbed": {"weights:mix": dict.fromkeys(METHODS, FOUND)},
+    "gain": {kind: dict.fromkeys(METHODS, FOUND) for kind in ("deletion", "insertion")},
+    "beyond_power": {kind: dict.fromkeys(METHODS, FOUND) for kind in ("deletion", "insertion")},
+    "agreement": {"gradcam|ig": FOUND},
+    "verdicts": {name: {"truth": None, "weights": name == "ig"} for name in METHODS},
+}
+SETTINGS = """\
+epochs: 12
+batches_per_epoch: 20
+hidden: 32
+batch_size: 32
+gain_db: 3.0
+mixed: 0.5
+earlier: 0.5
+averaged: 0.25
+"""
+# As in the reference: number, true, predicted, probability.
+ERROR_SAMPLES = [(7, 1, 0, 0.123)]
+SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
+# What narrate leaves: sentences with their facts, one of them twice, and one whose recording has a name like markup.
+TWICE = "The strongest band of IG is B2 (theta) at t0."
+ROWS = [
+    ("It reached an **accuracy** of 96.80%.", "accuracy", "proven", "grammar", 0),
+    ("First: sim99_01.", "samples.0.recording; samples.0.bands.ig", "proven", "grammar", 0),
+    ("Second.", "", "no claim", "grammar", 0),
+    (TWICE, "samples.0.bands.ig", "proven", "grammar", 0),
+    (TWICE, "errors.7.bands.ig", "proven", "grammar", 0),
+    ("It beats the answer that is always the same.", "accuracy and baseline; tests", "proven", "grammar", 0),
+    ("_Fixed text:_ No advice.", "", "fixed text", "code", 0),
+]
+NARRATIVE = (
+    "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second.\n\n"
+    f"{TWICE} Then {TWICE}\n\nIt beats the answer that is always the same.\n\n_Fixed text:_ No advice."
+)
+PLACE = "output/sim99/evaluate/metrics.json"
+ENDS = {"low": "0.9412", "high": "0.9891"}
+KNOWN = {
+    "patient": "sim99",
+    "simulated": True,
+    "sources": {"metrics": PLACE, "digest": "output/sim99/explain/digest.json"}
+    | {"sanity": "output/sim99/explain/sanity.json", "latencies": "output/sim99/evaluate/latencies.csv"},
+    "values": {
+        "accuracy": {"printed": "0.9680", "unit": "fraction", "interval": ENDS, "file": PLACE, "place": "samples.n"},
+        "baseline": {"printed": None, "unit": "fraction", "interval": None, "file": PLACE, "place": "max(a[0], b)"},
+        "events.latency": {"printed": "20.0", "unit": "s", "interval": ENDS, "file": PLACE, "place": "intervals"},
+    },
+    "labels": {"0": "Non-Seizure", "1": "Seizure"},
+    "steps": ["t0", "t1", "t2"],
+    "samples": [
+        {"sample": 0, "recording": "Müller_[x](javascript:y) <b>*1*", "start_s": "120", "true": 1, "pred": 0}
+        | {"bands": {"ig": ["B2", None, "B1"]}}
+    ],
+    "errors": [{"sample": 7, "recording": "sim99_01", "bands": {"ig": ["B2", "B2", "B2"]}}],
+    "tests": {"truth": {"asks": "it is *so*", "verdicts": {"gradcam": True, "gradcampp": False, "ig": None}}},
+    "agreement": [{"methods": ["gradcam", "ig"], "same": 4, "of": 12}],
+    "missed_seizures": [{"recording": "sim99_01", "start_s": "110", "end_s": "152"}],
+}
+CARD = {
+    "name": "Small_Model", "revision": "abc1234567890", "dtype": "float32", "seed": 0, "mode": "constrained",
+    "temperature": 0.5, "sees_pictures": False, "licence": "Apache_License", "choices": 193, "bits": 136.7,
+    "texts": "10^47",
+}  # fmt: skip
+
+
+def claims_table(rows):
+    """Write rows of (sentence, facts, verdict, wording, refused) as ``claims.csv``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(
+        [("section", "sentence", "facts", "verdict", "wording", "refused"), *(("a", *row) for row in rows)]
+    )
+    return text.getvalue()
+
+
+def sample(number, true, pred, probability):
+    return {
+        "sample": number, "recording": "sim99_01", "start_s": 120.0, "end_s": 132.0, "true": true, "pred": pred,
+        "p_seizure": probability, "threshold": 0.41, "convergence_delta": 0.0003,
+        "strongest_band": {"gradcam": ["B1", None, "B5"], "gradcampp": ["B1", "B1", "B5"], "ig": ["B2", "B2", "B2"]},
+        "files": [f"sample{number}_{name}" for name in SEVEN],
+    }  # fmt: skip
+
+
+def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
+    """Write what the six earlier stages would, in small, with coloured squares for pictures."""
+    out = root / "output" / "sim99"
+    described = {"patient": "sim99", "source": "simulate", "description": "Made by the simulator.", "simulated": True}
+    files.write_json(out / "acquire" / "source.json", described)
+    rows = [f"sim99_0{n},sim99_0{n}.edf,2076-11-06 13:43:04,240.0,256,{n % 2},by name,abc\n" for n in (1, 2, 3)]
+    files.write_text(
+        out / "acquire" / "recordings.csv",
+        "recording,file,start,duration_s,sampling_hz,seizures,montage,sha256\n" + "".join(rows),
+    )
+    files.write_text(
+        out / "acquire" / "seizures.csv", "recording,start_s,end_s\nsim99_01,110.0,152.0\nsim99_03,20.0,55.5\n"
+    )
+    files.write_text(out / "acquire" / "left_out.csv", "recording,seizures,reason\n")
+    axes = {"frame_s": 4, "hop_s": 0.25, "window_s": 1.0, "channels": ["F7-T7"] * 18, "frequencies_hz": [0.5, 1, 54.75]}
+    files.write_json(out / "preprocess" / "axes.json", axes)
+    files.write_json(out / "train" / "training.json", {"parameters": 54321, "feature_map": [27, 16], "folds": [{}, {}]})
+    files.write_json(out / "evaluate" / "metrics.json", metrics)
+    files.write_text(root / "params" / "train.yaml", SETTINGS)
+    files.write_text(out / "evaluate" / "errors.csv", ERRORS)
+    runs = [f"{name},{start}.0,{end}.0" for name, spans in ALARMS.items() for start, end in spans]
+    files.write_text(out / "evaluate" / "events.csv", "\n".join(["recording,start_s,end_s", *runs]) + "\n")
+    decided = pd.concat([decisions(name, fold) for name, fold in (("sim99_01", 0), ("sim99_02", 1), ("sim99_03", 0))])
+    decided.to_csv(out / "evaluate" / "decisions.csv", index=False)
+    bands = {"B1": {"name": "delta", "low_hz": 0.5, "high_hz": 4}, "B5": {"name": "gamma", "low_hz": 30, "high_hz": 55}}
+    digest = {
+        "patient": "sim99", "frame_s": 4, "rule": "Chosen by rule.", "samples": [sample(*row) for row in SAMPLES],
+        "bands": bands, "errors": [sample(*row) for row in ERROR_SAMPLES],
+    }  # fmt: skip
+    files.write_json(out / "explain" / "digest.json", digest)
+    files.write_json(out / "explain" / "sanity.json", SANITY)
+    files.write_text(out / "narrate" / "narrative.md", narrative + "\n")
+    files.write_text(out / "narrate" / "claims.csv", claims_table(ROWS))
+    files.write_json(out / "narrate" / "facts.json", KNOWN)
+    files.write_json(out / "narrate" / "model.json", CARD)
+    wanted = {stage: list(names) for stage, names in report.PICTURES.items()}
+    wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
+    shown = [f"{name}.png" for name in report.CHANNEL_PICTURES]
+    wanted["explain"] += [
+        f"samples/sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in (*SEVEN, *shown)
+    ]
+    for stage, names in wanted.items():
+        for number, name in enumerate(names):
+            figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
+            figure.text(0, 0.4, name, size=5)
+            (out / stage / name).parent.mkdir(exist_ok=True)
+            figure.savefig(out / stage / name)
+    for name in ("dvc.yaml", "requirements.lock"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "07_report.ipynb", root / "notebooks")
+    write_notebooks(out / "notebooks")
+    return out
+
+
+def decisions(name, fold):
+    """Return one sample every 4 s from 8 s on, with alarms as in `ALARMS`, each known 8 s later."""
+    start = 8 + 4.0 * np.arange(58)
+    alarm = np.any([(start >= first) & (start < last) for first, last in ALARMS[name]], axis=0).astype(int)
+    times = {"last_start_s": start, "end_s": start + 4, "known_s": start + 12}
+    found = {"p_seizure": 0.1 + 0.5 * alarm, "p_smooth": 0.1 + 0.5 * alarm, "alarm": alarm, "alarm_threshold": 0.2345}
+    return pd.DataFrame({"recording": name, "fold": fold, **times, **found})
+
+
+def square(text):
+    """Return a small PNG with `text` in it, as a cell's output has it."""
+    figure, picture = Figure(figsize=(1, 0.5)), io.BytesIO()
+    figure.text(0, 0.4, text, size=5)
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    return base64.b64encode(picture.getvalue()).decode()
+
+
+def write_notebooks(folder):
+    """Write the project's own notebooks as if they had run: every cell that shows pictures shows one, two if many."""
+    for name in report.NOTEBOOKS:
+        book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+        for cell in book.cells:
+            said = pages.options(cell.source) if cell.cell_type == "code" else {}
+            for number in range(("fig-alt" in said) + ("fig-alt" in said and "fig-cap" not in said)):
+                data = {"image/png": square(f"{said['label']} {number}"), "text/plain": "<Figure>"}
+                cell.outputs.append(nbformat.v4.new_output("display_data", data))
+        last = next(cell for cell in reversed(book.cells) if cell.cell_type == "code")
+        last.outputs.append(nbformat.v4.new_output("stream", name="stdout", text="done\n"))
+        files.write_text(folder / f"{name}.ipynb", nbformat.writes(book))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    root = tmp_path_factory.mktemp("written")
+    write_patient(root)
+    return root
+
+
+@pytest.fixture
+def patient(written, tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    shutil.copytree(written, root)
+    monkeypatch.setattr(files, "ROOT", root)
+    return root / "output" / "sim99"
+
+
+@pytest.fixture
+def without_quarto(monkeypatch):
+    monkeypatch.setattr(site, "quarto_version", lambda: None)
+
+
+class Page(HTMLParser):
+    """What a page holds: its pictures, what it loads from elsewhere, its headings, its scripts, its anchors."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.pictures, self.loads, self.tags, self.ids, self.keys, self.links = [], [], [], set(), set(), []
+        self.clicks = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.ids.add(attributes.get("id"))
+        self.keys.update(attributes)
+        self.clicks.add(attributes.get("onclick"))
+        if tag == "img":
+            self.pictures.append(attributes)
+        if tag == "a":
+            self.links.append(attributes.get("href") or "")
+        else:
+            self.loads += [attributes[key] for key in ("src", "href", "data") if attributes.get(key)]
+
+
+def study(patient):
+    """Render the whole site; return the renderer, and the article."""
+    context = report.compose("sim99", "A title")
+    return report.render_study(context, patient / "report"), (patient / "report" / "index.html").read_text("utf-8")
+
+
+def source_of(patient):
+    """Return the article's source."""
+    return article.sources(report.compose("sim99", "A title"))[1]["index.qmd"]
+
+
+def article_of(patient):
+    """Render the article alone, by pandoc, and return it: its links to other pages lead nowhere."""
+    titles, sources = article.sources(report.compose("sim99", "A title"))
+    folder = patient / "article"
+    for name, content in (sources | report.compose("sim99", "")["pictures"]).items():
+        site._lay(content, folder / name)
+    site._render_plain(folder, "index.qmd", titles, "", None)
+    return (folder / "index.html").read_text("utf-8")
+
+
+def check(text):
+    """Check what holds for either rendering of the fake patient's article; its links are checked by `site.render`."""
+    page = Page(text)
+    embedded = [picture for picture in page.pictures if picture["src"].removeprefix("./").startswith("figures/fig-")]
+    assert len(embedded) == 14 and len(page.pictures) == len(embedded) + 4 + 9 * len(SAMPLES + ERROR_SAMPLES)
+    inner = {link[1:] for link in page.links if link.startswith("#") and link != "#"}
+    assert {"fig-probability", "tbl-metrics", "fig-sample13"} <= inner and inner <= page.ids
+    assert not re.search(r"\?@\w", text)
+    for heading in (
+        "Data and participant",
+        "Reference standard",
+        "Methods in short",
+        "Splits and leakage audit",
+        "Results",
+        "Errors",
+        "Explanations",
+        "Narrative",
+        "The reference’s study beside ours",
+        "Model card",
+        "Datasheet of the recordings",
+        "TRIPOD\\+AI checklist",
+        "Reproducibility",
+        "References",
+    ):
+        assert re.search(rf"<h2[^>]*>\s*{heading}\s*</h2>", text), heading
+    words = " ".join(re.sub(r"<[^>]*>", "", text).replace("&nbsp;", " ").split())
+    for said in (
+        "96.80%",
+        "0.9519",
+        "91.00%",
+        "0.8123",
+        "12.3",
+        "54,321",
+        "27 × 16",
+        "Simulated",
+        "B1 – B5",
+        "0.0003",
+        "Of 281 samples, 94 (33.5%) are labelled seizure",
+        "would score an accuracy of 66.55%",
+        "weighted to 2 for each seizure sample",
+        "The 4 alarms (blue bars in",
+        "0.7654",
+        "Each network",
+        "mean of the weights of the last 3 epochs",
+        "Into 50% of them other EEG",
+        "Temperature off in fold 0: it has 1 seizure sample.",
+        "1 seizure was missed.",
+        "p_smooth reaches 0.123 at 130 s, against a threshold for an alarm of 0.234.",
+        "Nearest to a false alarm (no error): sim99_02",
+        ", 2 of which touch no annotated seizure, make 2 detected seizures and 2 false alarms.",
+        "Small_Model (revision abc123456789, float32, seed 0, temperature 0.5, mode constrained; Apache_License)",
+        "The grammar allows about 1047 texts; the model had 193 choices, with an entropy of 136.7 bits",
+        "It saw no picture: it was given facts alone.",
+        "The section’s 7 parts: 5 proven by the facts, 1 without a claim, 1 fixed text written by code",
+        "A sentence with a dotted line under it was worded under the grammar and is proven.",
+        "54.75–54.75",
+    ):
+        assert said in words, said
+    return page
+
+
+def test_form_is_the_reference_s(patient):
+    if not REFERENCE.exists():
+        pytest.skip("needs ../shared/seed/reference-report.md")
+    reference = REFERENCE.read_text("utf-8")
+    body, tail = reference.split("## LLM Summary\n")
+    narrative, notes = tail.split("\n\n## Notes\n")
+    (patient / "narrate" / "narrative.md").write_text(narrative, "utf-8")
+    ours = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    # Ours has two lines more: that the patient is simulated, and what the threshold is.
+    ours = re.sub(r"\)\n_Simulated.*_\n", ")\n", ours)
+    ours = re.sub(r"\n\n_Best threshold: .*_\n", "\n", ours)
+    assert ours.splitlines() == reference.replace("(chb08)", "(sim99)").splitlines()
+    assert body.count("![]") == 3 + 4 * len(SAMPLES) and len(notes.splitlines()) == len(SAMPLES)
+
+
+def test_form_line_by_line(patient):
+    ours = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    lines = ours.splitlines()
+    assert lines[0] == "# EEG Spectrogram Model – XAI & Multimodal Report (sim99)"
+    assert lines[1].startswith("_Simulated: ") and lines[2] == ""
+    assert lines[3:12] == [
+        "## Metrics",
+        "| Metric | Value |",
+        "|---|---|",
+        "| Accuracy | 96.80% |",
+        "| Sensitivity | 94.68% |",
+        "| Specificity | 97.86% |",
+        "| F1 | 0.9519 |",
+        "| Weighted F1 | 0.9679 |",
+        "| Best threshold | 0.37 |",
+    ]
+    first = lines.index("**Sample 0**")
+    assert lines[first - 2].startswith("## Examples (Spectrogram Triptych / Grad-CAM / Grad-CAM++ / IG Triptych)")
+    assert lines[first : first + 5 : 2] == [
+        "**Sample 0**",
+        "![](sample0_spec_triptych.png)",
+        "_Spectrogram color: viridis (dark→bright = low→high power)._ ",
+    ]
+    assert lines[first + 17 : first + 20] == ["", "", "**Sample 13**"]
+    start = lines.index("## LLM Summary")
+    assert "\n".join(lines[start + 1 :]).startswith(NARRATIVE + "\n\n## Notes\n- sample 0: ")
+    assert lines[-1] == (
+        "- sample 2: true=0, pred=0, p_seizure=0.057, files=[sample2_spec_triptych.png, sample2_gradcam.png, "
+        "sample2_gradcampp.png, sample2_ig_triptych.png, sample2_ig_t0.png, sample2_ig_t1.png, sample2_ig_t2.png]"
+    )
+
+
+def test_pictures_lie_beside_the_report(patient):
+    path = report.write_reference_form(report.compose("sim99", ""), patient / "report")
+    text = path.read_text("utf-8")
+    named = set(re.findall(r"[\w]+\.png", text))
+    assert len(named) == 3 + 7 * len(SAMPLES)
+    for name in named:
+        place = {"confusion_matrix.png": "evaluate"}.get(name, "explain/samples" if "sample" in name else "explain")
+        assert (path.parent / name).read_bytes() == (patient / place / name).read_bytes()
+
+
+def test_a_measured_patient_is_not_called_simulated(patient, without_quarto):
+    described = {"patient": "sim99", "source": "directory", "description": "A folder.", "simulated": False}
+    files.write_json(patient / "acquire" / "source.json", described)
+    files.write_json(patient / "explain" / "sanity.json", SANITY | {"truth": None})  # nobody knows it
+    context = report.compose("sim99", "")
+    del context["embedded"]["fig-truth"]
+    sources = article.sources(context)[1]
+    for text in (sources["report.md"], sources["index.qmd"].partition("## Model card")[0], sources["_quarto.yml"]):
+        assert "simulated" not in text.lower()
+
+
+def test_every_interval_is_printed(patient, without_quarto):
+    """0.8123 with 0.7001 to 0.9002, as share, score or count; an undefined latency says why it has none."""
+    text = source_of(patient)
+    assert "| Sensitivity, samples | 81.2% | 70.0% to 90.0% |" in text and "| AUPRC | 0.812 | 0.700 to 0.900 |" in text
+    assert "| Median latency (s) | undefined | none: the score is undefined |" in text
+
+
+COMPARED = {
+    "rows": [
+        {"method": "ours", "name": "this network", "auprc": SURE, "auprc_smoothed": SURE, "auroc": SURE}
+        | {"sample_f1": SURE, "event_f1": UNSURE, "ahead_auprc": None},
+        {"method": "forest", "name": "random forest", "auprc": SURE, "auprc_smoothed": SURE, "auroc": SURE}
+        | {"sample_f1": SURE, "event_f1": SURE, "ahead_auprc": SURE | {"low": -0.1}, "ahead_auprc_smoothed": SURE},
+    ],
+    "note": "Same folds.",
+}
+AUDITED = {
+    "rows": [
+        {"protocol": "random split", "n_test": 50, "shared_eeg": 49, "share": 0.98}
+        | dict.fromkeys(("accuracy", "sensitivity", "specificity", "f1", "auroc"), SURE)
+    ],
+    "gap": {"auroc": SURE, "f1": UNSURE},
+    "note": "Both by one network.",
+}
+MEAN = {"n": 5, "mean": 0.6543, "low": 0.6, "high": 0.7}
+BASELINES = {
+    "sim98": {
+        "deep4": {"skipped": "a package is missing"},
+        "ours": {"date": "2026-01-02", "commit": "abc1234", "auprc": MEAN, "event_f1": MEAN, "peak_memory_mb": MEAN}
+        | {"train_cpu_s_per_fold": MEAN},
+        "shallow": {
+            "date": "2026-01-02",
+            "commit": "abc1234",
+            "auprc": MEAN,
+            "ahead_auprc": MEAN,
+            "ahead_event_f1": None,
+        },
+    },
+    "about": {"folds": "alike", "settings": "chosen elsewhere"},
+    "machine": {"cores": 2},
+}
+LOST = {"n": 5, "mean": -0.05, "low": -0.1, "high": 0.01}
+HALF = {"auprc": MEAN, "event_f1": MEAN, "auprc_difference": LOST, "event_f1_difference": LOST}
+ABLATION = {
+    "about": {"patients": "simulated"},
+    "rows": [
+        {"name": "this network", "variant": name, "changed": changed, "sim08": HALF, "the excerpts": HALF}
+        for name, changed in (("whole", "nothing"), ("no mixing", "none mixed"))
+    ],
+    "date": "2026-01-03",
+    "commit": "def5678",
+}
+BESIDE = {
+    "sim99/evaluate/comparison.json": (COMPARED, "tbl-comparison"),
+    "sim99/evaluate/audit.json": (AUDITED, "tbl-audit"),
+    "benchmark/baselines.json": (BASELINES, "tbl-baselines"),
+    "benchmark/ablation.json": (ABLATION, "tbl-ablation"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_beside_the_study_is_shown_if_it_is_there(patient, without_quarto, name):
+    """A comparison, an audit, a benchmark: each has its section, or no word of it; each is printed as it stands."""
+    value, label = BESIDE[name]
+    assert label not in source_of(patient)
+    files.write_json(patient.parent / name, value)
+    text = source_of(patient)
+    assert f"{{#{label}}}" in text
+    for said in {
+        "sim99/evaluate/comparison.json": (
+            "| random forest | 0.812 (−0.100 to 0.900) | 0.812 (0.700 to 0.900) | – |",
+            "| this network | 0.812 (0.700 to 0.900) |",
+            "undefined (the score is undefined) |",
+            "Same folds.",
+        ),
+        "sim99/evaluate/audit.json": (
+            "| random split | 50 | 49 (98.0%) | 81.2% (70.0% to 90.0%)",
+            "AUROC 0.812 (0.700",
+        ),
+        "benchmark/baselines.json": (
+            "| sim98 | this network | 5 | 0.654 (0.600 to 0.700) | – | – | 0.654 (0.600 to 0.700) | – |",
+            "| sim98 | ShallowFBCSPNet | 5 | 0.654 (0.600 to 0.700) | +0.654 (+0.600 to +0.700) | – |",
+            "Settings: chosen elsewhere.",
+            "| sim98 | Deep4Net | none: skipped: a package is missing |",
+            "| sim98 | this network | – | 0.7 (0.6 to 0.7) | 1 (1 to 1) | – | 2026-01-02 | abc1234 |",
+        ),
+        "benchmark/ablation.json": (
+            "| whole | nothing | 0.654 (0.600 to 0.700) | – | 0.654 (0.600 to 0.700) | – |",
+            "| no mixing | none mixed | 0.654 (0.600 to 0.700) | −0.050 (−0.100 to +0.010) |",
+            "at commit def5678",
+        ),
+    }[name]:
+        assert said in text, said
+
+
+@pytest.mark.slow
+def test_the_reference_study_stands_beside_its_own_patient_only(patient, without_quarto):
+    """Its six figures, as its report prints them: for chb08, and for nobody else."""
+    context = report.compose("sim99", "")
+    assert context["reference_study"] is None and "{#tbl-reference}" not in source_of(patient)
+    context |= report._scores(METRICS, "chb08") | {"patient": "chb08"}
+    text = article.sources(context)[1]["index.qmd"]
+    for row in (
+        "| Accuracy | 96.80% | 91.00% | 96.80% |",
+        "| Sensitivity | 94.68% |",
+        "| Specificity | 97.86% |",
+        "| F1 | 0.9519 | 0.8123 | 0.9519 |",
+        "| Weighted F1 | 0.9679 |",
+        "| Best threshold | 0.37 |",
+    ):
+        assert row in text.partition("## The reference's study beside ours")[2], row
+
+
+def test_the_reference_s_counts_give_its_figures():
+    """What the six figures were solved to: 281 samples."""
+    tp, fn, fp, tn = (tables.REFERENCE_COUNTS[name] for name in ("tp", "fn", "fp", "tn"))
+    found = scores.sample_scores(tp, fn, fp, tn)
+    assert found["n"] == tables.REFERENCE_COUNTS["n"] == 281
+    for name, value in tables.REFERENCE.items():
+        assert name == "threshold" or abs(found[name] - value) < 0.0001, name
+
+
+@pytest.mark.slow
+def test_many_recordings_have_pages(patient, without_quarto):
+    """Eleven pages are shown in order, 2 before 10; without any the article does not speak of them."""
+    assert "fig-pages" not in source_of(patient)
+    for number in range(1, 12):
+        shutil.copy(
+            patient / "evaluate" / "confusion_matrix.png", patient / "evaluate" / "pages" / f"probability_{number}.png"
+        )
+    shown = re.findall(r"\]\((probability_\d+\.png)\)", source_of(patient))
+    assert shown == [f"probability_{number}.png" for number in range(1, 12)]
+
+
+def test_how_many_errors_are_shown_is_said(patient, without_quarto):
+    """Two false alarms of which the worst is shown; and none of either kind, where two stand in that are no errors."""
+    (patient / "evaluate" / "errors.csv").write_text(
+        ERRORS.replace("missed seizure", "least sure of the seizures found").replace("nearest to a ", "")
+    )
+    text = " ".join(source_of(patient).split())
+    assert "No seizure was missed; the one found with the lowest p_smooth" in text
+    assert "There were 2 false alarms; the one with the highest p_smooth is shown." in text
+    assert "Least sure of the seizures found (no error): sim99" in text and "False alarm: sim99" in text
+
+
+def test_folds_say_what_was_chosen(patient, without_quarto):
+    """Inner blocks by fold, a small threshold not as 0.00, a temperature that is on, and the alarm's settings."""
+    text = source_of(patient)
+    assert "| 0 | sim99\\_01, sim99\\_03 | 1 | 1 | 0.330 | off | 5 | 0.234 | 2 |" in text
+    assert "| 1 | sim99\\_02 | 0 | 1 | 0.0041 | 1.46 | 5 | 0.234 | 2 |" in text
+
+
+def test_the_form_says_where_thresholds_come_from(patient):
+    path = report.write_reference_form(report.compose("sim99", ""), patient / "report")
+    assert "chosen on its inner recordings, each judged by a network that was not trained on it" in path.read_text(
+        "utf-8"
+    )
+
+
+@pytest.mark.slow
+def test_what_was_left_out_is_reported(patient, without_quarto):
+    """Nothing left out: no word of it. One recording with two seizures left out, and another's channels derived: the
+    data section says which, with how many seizures, why, and how the channels were found."""
+
+    def source():
+        return " ".join(source_of(patient).split())
+
+    assert "found by name." in source() and "not in this study" not in source()
+    (patient / "acquire" / "left_out.csv").write_text(
+        'recording,seizures,reason\nsim99_4,2,"sim99_4.edf lacks C3-P3."\n'
+    )
+    table = patient / "acquire" / "recordings.csv"
+    table.write_text(table.read_text().replace("1,by name", "1,derived from electrodes against CS2", 1))
+    text = source().replace("\\", "")
+    assert "found derived from electrodes against CS2 in sim99_01; by name in sim99_02, sim99_03." in text
+    assert "1 recording of the source is not in this study" in text and "with 2 annotated seizures" in text
+    assert "| sim99_4 | 2 | sim99_4.edf lacks C3-P3. |" in text
+
+
+def test_the_more_frequent_class_is_named(patient, without_quarto):
+    metrics = copy.deepcopy(METRICS)
+    metrics["samples"] |= {"n": 100, "seizure": 80, "tp": 60, "fn": 20, "fp": 5, "tn": 15}
+    metrics["events"] |= {"false_alarms": 0, "fp_per_24h": 0.0}
+    files.write_json(patient / "evaluate" / "metrics.json", metrics)
+    source = " ".join(source_of(patient).split())
+    assert "the more frequent class, seizure, would score an accuracy of 80.00%" in source
+    assert "dominated by the samples with a seizure" in source and "with no false alarm by" in source
+
+
+@pytest.mark.slow
+def test_an_undefined_metric_says_why(patient, without_quarto):
+    metrics = copy.deepcopy(METRICS)
+    metrics["samples"]["sensitivity"] = metrics["events"]["precision"] = None
+    metrics["undefined"] = {"sensitivity": "no seizure sample"}
+    files.write_json(patient / "evaluate" / "metrics.json", metrics)
+    text = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    assert "| Sensitivity | undefined (no seizure sample) |\n" in text
+    assert "undefined (no seizure sample)" in source_of(patient)
+
+
+@pytest.mark.slow
+def test_plain_rendering(patient, without_quarto):
+    renderer, text = study(patient)
+    page = check(text)
+    assert renderer == "pandoc"
+    assert "This is the plain rendering of the study" in text and "Quarto was not found" in text
+    assert "dvc repro -s -f report@sim99" in text and "https://quarto.org/docs/get-started/" in page.links
+    assert page.tags.count("script") == 3  # all ours: what they do is not needed to read
+    assert re.search(r"Figure\s1:\s+</span>The probability of seizure over time", text.replace("&nbsp;", "\xa0"))
+    assert str(Path.home()) not in text and str(article.TEMPLATES.parents[1]) not in text
+
+
+@pytest.mark.skipif(not shutil.which("quarto"), reason="no quarto on PATH")
+def test_quarto_rendering(patient):
+    (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL, "utf-8")
+    renderer, text = study(patient)
+    check(text)
+    assert renderer.startswith("Quarto ") and "plain rendering" not in text
+    assert_harmless(text)
+    assert study(patient)[1] == text
+
+
+class Main(HTMLParser):
+    """What a page's main part has for its reader: headings, pictures, labelled figures and tables, numbers."""
+
+    HIDDEN = ("script", "style", "button", "nav", "summary")
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.open, self.headings, self.pictures, self.labels, self.words = path, [], [], [], set(), []
+        self.feed(path.read_text("utf-8"))
+        self.headings = [" ".join(heading.split()) for heading in self.headings if heading != "Abstract"]
+        self.numbers = Counter(re.findall(r"\d[\d.,]*", " ".join(self.words)))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "img" and "main" in self.open:
+            self.pictures.append((self.path.parent / attributes["src"]).read_bytes())
+        if tag in VOID:
+            return
+        self.open.append(tag)
+        if "main" not in self.open:
+            return
+        if re.fullmatch(r"(?:fig|tbl)-[a-z\d]+(?:-[a-z]+)?", attributes.get("id") or ""):
+            self.labels.add(attributes["id"])
+        self.headings += [""] * bool(re.fullmatch(r"h[1-6]", tag))
+
+    def handle_endtag(self, tag):
+        while tag not in VOID and self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "main" in self.open and not set(self.HIDDEN) & set(self.open):
+            self.words.append(data)
+            if any(re.fullmatch(r"h[1-6]", tag) for tag in self.open):
+                self.headings[-1] += data
+
+
+@pytest.mark.skipif(not shutil.which("quarto"), reason="no quarto on PATH")
+def test_both_renderings_say_the_same(patient, monkeypatch):
+    """Page by page: the same headings, pictures, labelled figures and tables, and numbers, each as often."""
+    study(patient)
+    (patient / "report").rename(patient / "full")
+    monkeypatch.setattr(site, "quarto_version", lambda: None)
+    study(patient)
+    names = [path.relative_to(patient / "report") for path in sorted((patient / "report").rglob("*.html"))]
+    assert len(names) == 9
+    for name in names:
+        plain, full = Main(patient / "report" / name), Main(patient / "full" / name)
+        assert plain.headings == full.headings, name
+        assert sorted(plain.pictures) == sorted(full.pictures) and plain.labels == full.labels, name
+        assert plain.numbers == full.numbers, (name, plain.numbers - full.numbers, full.numbers - plain.numbers)
+
+
+def test_every_figure_is_spoken_of(patient, without_quarto):
+    source = source_of(patient)
+    labels = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", source))
+    assert labels == set(re.findall(r"@((?:fig|tbl)-[\w-]+)", source)) and len(labels) == 35
+
+
+@pytest.mark.slow
+def test_the_same_bytes_twice(patient, without_quarto):
+    def written():
+        study(patient)
+        return {path: path.read_bytes() for path in (patient / "report").rglob("*") if path.is_file()}
+
+    assert written() == written()
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"), [("evaluate", "confusion_matrix.png"), ("explain", "samples/sample13_ig_t1.png")]
+)
+def test_a_missing_figure_names_its_stage(patient, stage, name):
+    (patient / stage / name).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{stage}.{name} is not there: .*`dvc repro {stage}@sim99`"):
+        report.compose("sim99", "")
+
+
+def test_a_digest_that_names_other_files_is_refused(patient):
+    digest = files.read_json(patient / "explain" / "digest.json")
+    digest["samples"][0]["files"][0] = "../../elsewhere.png"
+    files.write_json(patient / "explain" / "digest.json", digest)
+    with pytest.raises(ValueError, match="elsewhere"):
+        report.compose("sim99", "")
+
+
+EVIL = """
+
+<script>alert(1)</script> and <img src="https://example.org/x.png"> ![p](https://example.org/y.png) [l](javascript:x)
+
+```{python}
+raise SystemExit
+```
+
+`<script>alert(2)</script>`{=html} $x$ @fig-nowhere {{< include /etc/hostname >}} [x]{onclick="y"}
+
+---
+title: Taken over
+---
+
+:::
+:::
+
+    <script>alert(3)</script>
+
+# Level one
+"""
+
+
+LINKS = """
+See https://example.org/bare or www.example.org/bare, <https://example.org/z>, [a][n], [n] and ^[a note], [^1], a&lt;b.
+
+[n]: https://example.org/n
+[^1]: A note.
+
+# Head {onclick="x"}
+
+~~~
+fenced
+~~~
+"""
+
+
+def assert_harmless(text):
+    page = Page(text)
+    assert "alert(" in text and "alert(" not in "".join(re.findall(r"<script\b.*?</script>", text, re.S))
+    assert not any("example.org" in (picture["src"] or "") for picture in page.pictures)
+    assert not any(link.startswith("javascript:x") for link in page.links)
+    assert (
+        re.search(r"<title>\s*A title( – Patient sim99, simulated)?\s*</title>", text) and not {"x", "y"} & page.clicks
+    )
+    assert "&lt;script&gt;alert(1)" in text and "@fig-nowhere" in text and "include /etc/hostname" in text
+
+
+@pytest.mark.slow
+def test_a_narrative_is_text(patient, without_quarto):
+    (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL, "utf-8")
+    text = article_of(patient)
+    check(text)
+    assert_harmless(text)
+    assert "<h3" in text and "<strong>accuracy</strong>" in text and "<li>" in text
+    form = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    assert "<script" not in form and "&lt;script>" in form
+
+
+@pytest.mark.parametrize("reader", ["gfm", "commonmark_x", "markdown"])
+def test_a_narrative_is_text_in_the_reference_s_form_too(patient, reader):
+    """Whoever renders report.md: the model's headings, bold and bullets work, and nothing of it is followed."""
+    (patient / "narrate" / "narrative.md").write_text(NARRATIVE + EVIL + LINKS, "utf-8")
+    form = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    told = pypandoc.convert_text(form.partition("## LLM Summary")[2], "html", format=reader)
+    page = Page(told)
+    assert not page.links and not page.pictures and not {"script", "img", "math"} & set(page.tags)
+    assert page.tags.count("pre") == 1  # what is indented is code to Markdown, and as harmless
+    assert not {"onclick", "style"} & page.keys and "footnote" not in told
+    assert "A report on spectrograms</h2>" in told and "<strong>accuracy</strong>" in told and "<li>" in told
+    assert "Level one</h1>" in told and "Notes</h2>" in told  # what follows is still the report's own
+    words = " ".join(html.unescape(re.sub(r"<[^>]*>", "", told)).split())
+    for said in ("<script>alert(1)</script>", "[l](javascript:x)", "https://example.org/bare", "[n]: https://", "$x$"):
+        assert said in words, said
+
+
+def test_names_from_files_are_text():
+    assert proofs.escape("a_b*c|<d>\n@e [f](g)") == r"a\_b\*c\|\<d\> \@e \[f\](g)"
+
+
+def test_harmless_keeps_what_is_escaped_and_lowers_headings():
+    assert proofs.harmless("## A\n\n- **b** \\< c < d\n---") == "### A\n\n- **b** \\< c \\< d\n\\---"
+    assert proofs.harmless("https://a www.b w.c") == r"https\://a www\.b w.c"
+    assert proofs.harmless("`a-b/1.0` `{{< x >}}` `y`{=html}") == r"`a-b/1.0` \`\{\{\< x \>\}\}\` `y`\{\=html\}"
+
+
+class Told(HTMLParser):
+    """The sentences of the narrative that have facts, as the page has them: words, facts, links, attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.claims, self.fixed, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        assert tag != "p" or not self.within("claim")
+        classes = (attributes.get("class") or "").split()
+        if "claim" in classes:
+            self.claims.append({"said": "", "facts": "", "links": [], **attributes})
+        if "claim-facts" in classes:
+            self.claims[-1]["facts id"] = attributes["id"]
+        if "claim-fixed" in classes:
+            self.fixed.append("")
+        self.open += [] if tag in VOID else [classes]
+        if tag == "a" and self.within("claim-facts"):
+            self.claims[-1]["links"].append(attributes["href"])
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.within("claim"):
+            self.claims[-1]["facts" if self.within("claim-facts") else "said"] += data
+        if self.within("claim-fixed"):
+            self.fixed[-1] += data
+
+    def within(self, name):
+        return any(name in classes for classes in self.open)
+
+
+def told(patient, rows=ROWS, narrative=NARRATIVE, **card):
+    """Render a narrative; return its sentences, and the page."""
+    (patient / "narrate" / "narrative.md").write_text(narrative + "\n", "utf-8")
+    (patient / "narrate" / "claims.csv").write_text(claims_table(rows), "utf-8")
+    files.write_json(patient / "narrate" / "model.json", CARD | card)
+    text = article_of(patient)
+    return Told(text), text
+
+
+@pytest.mark.slow
+def test_each_proven_sentence_has_its_facts(patient, without_quarto):
+    """Five proven sentences, each focusable and described by its facts; the same sentence twice has each its own."""
+    found, text = told(patient)
+    proven = [row for row in ROWS if row[2] == "proven"]
+    assert [claim["said"] for claim in found.claims] == [row[0].replace("*", "") for row in proven]
+    for claim in found.claims:
+        assert claim["tabindex"] == "0" and claim["role"] == "group" and claim["class"] == "claim"
+        assert claim["aria-describedby"] == claim["facts id"]
+    assert len({claim["facts id"] for claim in found.claims}) == len(proven)
+    said = [" ".join(claim["facts"].split()) for claim in found.claims]
+    assert said[0].startswith("accuracy: 0.9680 (0.9412 to 0.9891) at samples.n; Shown in Table")
+    assert said[1].startswith("sample 0, recording: Müller_[x](javascript:y) <b>*1* samples.0.recording in facts.json;")
+    assert "sample 0, strongest band, IG: t0 B2, t1 none, t2 B1 samples.0.bands.ig in facts.json;" in said[2]
+    assert "sample 7, strongest band, IG: t0 B2, t1 B2, t2 B2" in said[3]
+    assert "baseline" not in said[4] and "more frequent answer: undefined at max(a[0], b);" in said[4]
+    assert "verdicts: truth: Grad-CAM passes, Grad-CAM++ fails, IG not tested" in said[4]
+    assert found.fixed == ["Fixed text: No advice."] and "Second.</li>" in text
+    assert "<b>" not in text
+
+
+@pytest.mark.slow
+def test_each_link_of_a_fact_leads_somewhere(patient, without_quarto):
+    """Figures and tables of this page, and files beside the report's folder."""
+    found, text = told(patient)
+    ids = Page(text).ids
+    within = [[link[1:] for link in claim["links"] if link.startswith("#")] for claim in found.claims]
+    assert within[:4] == [["tbl-metrics"], ["fig-sample0"], ["fig-sample0"], ["fig-sample7"]]
+    assert within[4] == ["tbl-metrics", "fig-confusion", "tbl-verdicts"] and set(sum(within, [])) <= ids
+    outside = [link for claim in found.claims for link in claim["links"] if not link.startswith("#")]
+    assert {"../evaluate/metrics.json", "../explain/digest.json", "../narrate/facts.json"} <= set(outside)
+    assert all((patient / "report" / link).resolve().is_file() for link in outside)
+
+
+def test_only_anchors_of_the_page_are_linked(patient):
+    """No comparison, no audit: their facts are linked to their files alone. Every anchor is one of the article's."""
+    assert proofs.seen("audit.gap.f1", {"fig-confusion"}) == () and proofs.seen("nothing", {"fig-confusion"}) == ()
+    assert proofs.seen("audit.gap.f1", {"tbl-audit"}) == ("tbl-audit",)
+    text = "".join(path.read_text("utf-8") for path in sorted(article.TEMPLATES.rglob("*.j2")))
+    possible = set(re.findall(r'(?:\{#|embed\(")((?:fig|tbl)-[\w-]+)', text)) | {"fig-sample\\1"}
+    assert {place for places in proofs.SEEN.values() for place in places.split()} <= possible
+    row = {"sentence": "x", "facts": "accuracy", "verdict": "proven", "wording": "grammar"}
+    assert "@" not in proofs.narrated("x", [row], KNOWN, set()) and "@tbl" in proofs.narrated(
+        "x", [row], KNOWN, {"tbl-metrics"}
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "plain", "said"),
+    [
+        ("samples", "samples examined", "0: Seizure, predicted Non-Seizure"),
+        ("samples.0.pred", "sample 0, predicted class", "Non-Seizure"),
+        ("samples.0.start_s", "sample 0, start", "120 s"),
+        ("events.latency", "median delay of an alarm", "20.0 s (0.9412 to 0.9891)"),
+        ("agreement", "frames with the same strongest band", "Grad-CAM and IG: 4 of 12"),
+        ("missed_seizures", "seizures missed", "sim99_01, 110 to 152 s"),
+        ("tests.truth", "test truth", "a method passes if … it is *so*"),
+        ("tests.truth.verdicts.gradcampp", "test truth, verdict, Grad-CAM++", "fails"),
+        ("simulated", "simulated", "yes"),
+    ],
+)
+def test_facts_in_plain_words(key, plain, said):
+    assert proofs.name(key) == plain and proofs.says(KNOWN, key) == said
+
+
+def test_names_of_keys_are_plain():
+    assert proofs.name("groups.1.counts.ig") == "predicted seizure, frames by strongest band, IG"
+    assert proofs.name("baselines.forest.ahead_auprc") == "random forest, this model ahead in AUPRC by"
+    assert proofs.name("events.f1") == "whole seizures, F1" and proofs.name("ranking.auroc") == "AUROC"
+    assert proofs.name("errors.25.side") == "sample 25, side of the threshold"
+    assert proofs.keys("a; b and c; a") == ["a", "b", "c"] and proofs.keys("") == []
+
+
+@pytest.mark.slow
+def test_the_model_s_own_words_are_marked(patient, without_quarto):
+    """By a class, a sign and words: one sentence of its own, three refused; and none where the mode is not free."""
+    rows = [("Its own.", "accuracy", "proven", "model", 1), ("The grammar's.", "accuracy", "proven", "grammar", 2)]
+    narrative = "## Title\n\nIts own.† The grammar's."
+    found, text = told(patient, rows, narrative, mode="free", sees_pictures=True)
+    assert [claim["class"] for claim in found.claims] == ["claim claim-own", "claim"]
+    assert [claim["said"] for claim in found.claims] == ["Its own.†", "The grammar’s."]
+    words = " ".join(re.sub(r"<[^>]*>", "", text).split())
+    assert "1 sentence is in its own words (marked †), proven like the grammar’s" in words
+    assert "of those that it wrote besides, 3 were refused, as the facts did not prove them" in words
+    assert (
+        "It was shown pictures of the samples as well." in words and "A double line, and a † behind it, mean" in words
+    )
+    form = report.write_reference_form(report.compose("sim99", ""), patient / "report").read_text("utf-8")
+    assert "Its own.† The grammar's." in form
+    assert "†" not in re.sub(r"<style.*?</style>", "", told(patient)[1], flags=re.S)
+
+
+EVIL_SENTENCE = (
+    'A [l](javascript:x) ![p](https://example.org/p.png) [r][n] ]{.x onclick="y"} <script>alert(4)</script> `z`{=html} '
+    "{{< include /etc/hostname >}} $x$ @fig-nowhere ^[note] **open \\"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verdict", ["proven", "no claim", "fixed text"])
+def test_a_sentence_of_the_model_is_text(patient, without_quarto, verdict):
+    """Links, HTML, brackets that would close a span: all shown, none followed, and the sentence keeps its facts."""
+    rows = [(EVIL_SENTENCE, "accuracy", verdict, "model", 0), ("# Not a heading.", "accuracy", "proven", "grammar", 0)]
+    found, text = told(
+        patient, rows, f"## Title\n\n{EVIL_SENTENCE}\n\n* # Not a heading.\n\n[n]: https://example.org/n"
+    )
+    page = Page(text)
+    assert "onclick" not in page.keys and "alert(4)" not in "".join(re.findall(r"<script\b.*?</script>", text, re.S))
+    assert not [link for link in page.links if "example.org" in link or link.startswith("javascript")]
+    assert "math" not in page.tags and "footnote" not in text
+    assert found.claims[-1]["said"] == "# Not a heading." and found.claims[-1]["links"]
+    if verdict == "proven":
+        assert (
+            found.claims[0]["said"].replace("\xa0", " ")
+            == EVIL_SENTENCE.replace('"y"', "“y”").replace("`z`", "z") + "†"
+        )
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("Not said.", "accuracy", "proven", "grammar", 0)], r"narrative.md has not.*'Not said.'.*narrate@sim99"),
+        (ROWS[:2][::-1], "not in this place: 'It reached"),
+        ([*ROWS, ROWS[-1]], "not in this place: '_Fixed text:_ No advice.'"),
+        ([(" ", "", "no claim", "grammar", 0)], "has a sentence"),
+        (
+            [(TWICE, "nothing", "proven", "grammar", 0)],
+            "facts.json lacks the fact 'nothing', which proves 'The strongest",
+        ),
+        ([(TWICE, "samples.5.bands.ig", "proven", "grammar", 0)], r"lacks the fact 'samples\.5\.bands\.ig'"),
+    ],
+)
+def test_claims_that_do_not_fit_the_narrative_are_refused(patient, without_quarto, rows, message):
+    with pytest.raises(ValueError, match=message):
+        told(patient, rows)
+
+
+@pytest.mark.slow
+def test_signs_that_hold_places_are_no_sentences(patient, without_quarto):
+    """A narrative that holds the private signs by which sentences are set apart gets none of them in its stead."""
+    found, text = told(patient, narrative="\ue0000\ue001 " + NARRATIVE)
+    assert len(found.claims) == 5 and "\ufffd0\ufffd" in text
+
+
+def test_facts_are_shown_without_scripts_and_not_in_print():
+    style = (article.TEMPLATES / "claims.css").read_text("utf-8")
+    for shown in (".claim:hover > .claim-facts", ".claim:focus > .claim-facts", ".claim:focus-within > .claim-facts"):
+        assert shown in style
+    assert re.search(r"@media print \{\s*\.claim-facts \{ display: none; \}", style)
+
+
+def fake_quarto(folder, monkeypatch, script):
+    path = folder / "quarto"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+@pytest.mark.slow
+def test_an_old_quarto_is_named_in_the_banner(patient, tmp_path, monkeypatch):
+    fake_quarto(tmp_path, monkeypatch, "echo 1.4.557")
+    renderer, text = study(patient)
+    assert renderer == "pandoc" and "Quarto 1.4.557 was found, which is too old" in text
+
+
+def test_a_failing_quarto_is_quoted(patient, tmp_path, monkeypatch):
+    fake_quarto(
+        tmp_path, monkeypatch, '[ "$1" = --version ] && echo 1.10.2 && exit 0; echo "no such theme" >&2; exit 3'
+    )
+    with pytest.raises(RuntimeError, match="quarto failed with exit code 3:\nno such theme"):
+        study(patient)
+    assert not (patient / "report" / "index.html").exists()
+
+
+def test_a_reference_that_leads_nowhere_is_an_error_in_quarto(patient, tmp_path, monkeypatch):
+    script = '[ "$1" = --version ] && echo 1.7.1 && exit 0; mkdir _site; echo "<p>?@fig-lost</p>" > _site/index.html'
+    fake_quarto(tmp_path, monkeypatch, script)
+    with pytest.raises(ValueError, match=r"index.html: the cross-reference \?@fig-lost leads nowhere"):
+        study(patient)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("was", "becomes", "message"),
+    [
+        ("@fig-probability", "@fig-lost", "@fig-lost leads nowhere"),
+        ("{#tbl-metrics", "{#tbl-folds", "two blocks are called tbl-folds"),
+        ('"figures/%s.png"', '"figures/%s.jpg"', "fig-probability.jpg leads to no file"),
+        ("(report.html)", "(form.html)", "form.html leads to no file"),
+        ("(#sec-limits)", "(#sec-bounds)", "#sec-bounds leads to no place"),
+        ('{fig-alt="', '{alt="', "has no alt text"),
+    ],
+)
+def test_a_broken_article_is_an_error_in_pandoc(patient, without_quarto, tmp_path, monkeypatch, was, becomes, message):
+    broken = tmp_path / "templates"
+    shutil.copytree(article.TEMPLATES, broken)
+    found = [path for path in broken.rglob("*.j2") if was in path.read_text("utf-8")]
+    assert found
+    for path in found:
+        path.write_text(path.read_text("utf-8").replace(was, becomes), "utf-8")
+    monkeypatch.setattr(article, "TEMPLATES", broken)
+    with pytest.raises((RuntimeError, ValueError), match=message):
+        study(patient)
+    assert not (patient / "report").exists()

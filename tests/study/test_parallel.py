@@ -1,0 +1,145 @@
+"""Work beside each other: wherever the pieces run, the results are those of a plain loop, and so are the errors."""
+
+import os
+import sys
+import threading
+
+import pytest
+from conftest import write_edf
+from distributed import LocalCluster
+
+from helpers.acquire import edf
+from helpers.preprocess import filterbank
+from helpers.study import files, parallel
+from helpers.study.errors import RecordingError
+
+ONE_TO_TEN = [(number, 2) for number in range(1, 11)]
+SQUARES = [number**2 for number in range(1, 11)]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    """No settings of the machine's user."""
+    monkeypatch.delenv("STUDY_WORKERS", raising=False)
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A Dask scheduler and two worker processes on 127.0.0.1, silent and without a dashboard."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    folder = tmp_path_factory.mktemp("dask")
+    with LocalCluster(**options, host="127.0.0.1", silence_logs=50, local_directory=folder) as started:
+        yield started
+
+
+@pytest.fixture(params=["1", "2", pytest.param("dask", marks=pytest.mark.slow)])
+def at_work(request, monkeypatch):
+    """One worker, two, or the Dask cluster."""
+    if request.param == "dask":
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", request.getfixturevalue("cluster").scheduler_address)
+    else:
+        monkeypatch.setenv("STUDY_WORKERS", request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_results_are_those_of_a_loop(at_work, threads):
+    """1² to 10², in the order of the pieces."""
+    assert parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number", threads=threads) == SQUARES
+
+
+def test_order_is_the_pieces_not_the_clock(monkeypatch):
+    """The first piece waits until the second has ended, and still comes first."""
+    monkeypatch.setenv("STUDY_WORKERS", "2")
+    second_ended = threading.Event()
+
+    def piece(number):
+        if number == 1:
+            assert second_ended.wait(10)
+        else:
+            second_ended.set()
+        return number
+
+    assert parallel.parallel_map(piece, [(1,), (2,)], "pieces", "piece", threads=True) == [1, 2]
+
+
+def test_nothing_to_do():
+    """No pieces, no results; no worker is asked for."""
+    assert parallel.parallel_map(pow, [], "squares", "number") == []
+
+
+def test_spectrograms_are_the_same_bytes_everywhere(at_work, tmp_path):
+    """Four recordings of 30 s, written by threads, and by another process where there is a cluster, as by a loop."""
+    axis, paths = filterbank.axes(256.0, 1.0, 0.125, 4.0), [tmp_path / f"{number}.edf" for number in range(4)]
+    for number, path in enumerate(paths):
+        write_edf(path, seconds=30 + number)
+    expected = []
+    for path in paths:
+        filterbank.write(edf.open_edf(path), tmp_path / "loop.npy", axis)
+        expected.append((tmp_path / "loop.npy").read_bytes())
+    pieces = [(path, files.sha256(path), path.with_suffix(".npy"), axis) for path in paths]
+    columns = parallel.parallel_map(filterbank.write_checked, pieces, "spectrograms", "recording", threads=True)
+    assert columns == [240, 248, 256, 264]
+    assert [path.with_suffix(".npy").read_bytes() for path in paths] == expected
+
+
+def test_dask_workers_do_the_work(cluster, monkeypatch):
+    """The pieces run in the processes of the cluster's two workers, and in no other."""
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
+    theirs = {worker.pid for worker in cluster.workers.values()}
+    assert len(theirs) == 2 and os.getpid() not in theirs
+    ran = set(parallel.parallel_map(os.getpid, [()] * 20, "pieces", "piece", threads=True))
+    assert ran and ran <= theirs
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_threads_are_of_this_process_and_processes_are_not(monkeypatch, threads):
+    """Where the pieces ran, by process: here with threads, elsewhere without."""
+    monkeypatch.setenv("STUDY_WORKERS", "2")
+    ran = set(parallel.parallel_map(os.getpid, [()] * 6, "pieces", "piece", threads=threads))
+    assert (ran == {os.getpid()}) if threads else os.getpid() not in ran
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_an_error_in_a_piece_arrives_as_itself(at_work, threads, tmp_path):
+    """Its type and its message, whole: a user reads that, not that a worker failed."""
+    with pytest.raises(RecordingError, match=r"gone\.edf is not there any more\. Put it back"):
+        parallel.parallel_map(edf.read_checked, [(tmp_path / "gone.edf", "0" * 64)], "files", "file", threads=threads)
+
+
+@pytest.mark.parametrize("wanted", ["two", "0", "-1", "1.5", " ", "²"])
+def test_a_number_of_workers_that_is_none(monkeypatch, wanted):
+    """Words, 0, signs, fractions, blanks and what only looks like a digit: the message says what is wanted."""
+    monkeypatch.setenv("STUDY_WORKERS", wanted)
+    with pytest.raises(ValueError, match="STUDY_WORKERS is .*it must be a whole number above 0, or unset"):
+        parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number")
+
+
+def test_a_worker_a_core_by_default(monkeypatch):
+    """Unset or empty: the cores that this process may use."""
+    assert parallel.worker_count() == parallel.cpu_count() >= 1
+    monkeypatch.setenv("STUDY_WORKERS", "")
+    assert parallel.worker_count() == parallel.cpu_count()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://here", "127.0.0.1:port"])
+def test_no_scheduler_answers(monkeypatch, address):
+    """The message names the address and the three ways out, before any work is done."""
+    monkeypatch.setattr("distributed.Client", quick(sys.modules["distributed"].Client))
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+    with pytest.raises(ValueError, match=f"DASK_SCHEDULER_ADDRESS is {address}.*dask scheduler.*or unset"):
+        parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number")
+
+
+def quick(client):
+    """Return Dask's client with a timeout of half a second in place of the 20 s."""
+    return lambda address, **options: client(address, **{**options, "timeout": "0.5s"})
+
+
+def test_without_the_package_distributed(monkeypatch):
+    """The address is set and the package is not there: the message says how to install it."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:8786")
+    with pytest.raises(ValueError, match="distributed is not installed: pip install distributed, or unset"):
+        parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number")
