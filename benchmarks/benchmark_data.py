@@ -23,7 +23,7 @@ from benchmark_runs import dask, kill
 from conftest import ROOT, SHARED
 from misbehaving_server import SCENARIOS, run
 
-from helpers.acquire import annotations as reading
+from helpers.acquire import annotation_files as reading
 from helpers.acquire import summaries
 from helpers.study import files
 

@@ -6,7 +6,7 @@ from matplotlib.colorbar import Colorbar
 from helpers.explain import attribution_figures
 from helpers.explain.attributions import METHODS
 from helpers.figures import SPECTROGRAM_MAP
-from helpers.preprocess.spectrograms import BANDS, band_of
+from helpers.study.bands import BANDS, band_masks
 
 KEY_AT = 0.926  # where the colour keys stand, in shares of the figure's width
 
@@ -26,7 +26,7 @@ class MapsPanel:
 
     def __init__(self, power, heat, axis, limits_db):
         self.power, self.heat, self.hop_s, self.contours = power, heat, axis["hop_s"], []
-        masks = {band: mask for band, mask in band_of(axis["frequencies_hz"]).items() if mask.any()}
+        masks = {band: mask for band, mask in band_masks(axis["frequencies_hz"]).items() if mask.any()}
         bins = [np.flatnonzero(mask) for mask in masks.values()]
         # All bands are equally high, as three of the five lie below 13 of 55 Hz, and every bin has a row.
         self.rows = max(map(len, bins))

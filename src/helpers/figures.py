@@ -7,7 +7,7 @@ from matplotlib import pyplot
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from helpers.preprocess.spectrograms import BANDS
+from helpers.study.bands import BANDS
 
 SEIZURE = "#d55e00"  # vermilion and blue of Okabe and Ito (2008): told apart by the colour-blind, and in grey
 DECISION = "#0072b2"

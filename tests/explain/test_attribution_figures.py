@@ -18,7 +18,7 @@ from helpers.acquire.montages import DOUBLE_BANANA  # noqa: E402
 from helpers.explain import attribution_figures, planted, profiles, sanity  # noqa: E402
 from helpers.explain.attributions import METHODS  # noqa: E402
 from helpers.preprocess import filterbank  # noqa: E402
-from helpers.preprocess.spectrograms import BANDS  # noqa: E402
+from helpers.study.bands import BANDS  # noqa: E402
 
 AXIS = filterbank.axes(256.0, 1.0, 0.125, 4.0)  # 54 bins of 1 Hz, 32 columns a frame
 Sample = namedtuple("Sample", "sample recording start_s label decided p_seizure")

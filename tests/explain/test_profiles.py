@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.explain import attributions, profiles
-from helpers.preprocess.spectrograms import BANDS
+from helpers.study.bands import BANDS
 
 BINS = [1.0, 3.0, 5.0, 10.0, 20.0, 40.0]  # two in B1, one in each other band
 

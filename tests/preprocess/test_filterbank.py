@@ -9,8 +9,9 @@ from conftest import CHANNELS, write_edf, write_signals
 from scipy.signal import stft
 
 from helpers.acquire import edf
-from helpers.preprocess import filterbank, spectrograms
+from helpers.preprocess import filterbank
 from helpers.study import files
+from helpers.study.bands import band_masks
 from helpers.study.errors import RecordingError
 
 
@@ -163,6 +164,6 @@ def test_axes_that_do_not_fit():
 
 def test_bands_are_hertz():
     """Every bin from 1 to 54 Hz is in one band; 4, 8, 13 and 30 Hz begin the next."""
-    masks = spectrograms.band_of(np.arange(1.0, 55.0))
+    masks = band_masks(np.arange(1.0, 55.0))
     assert pd.DataFrame(masks).sum(axis=1).eq(1).all()
     assert {band: int(mask.sum()) for band, mask in masks.items()} == {"B1": 3, "B2": 4, "B3": 5, "B4": 17, "B5": 25}

@@ -1,14 +1,14 @@
 """BIDS events files: when a recording's seizures were, in HED-SCORE's terms.
 
 A seizure lost without a word is the worst fault here, so what could be a seizure and is not understood is refused.
-Times are seconds from the recording's first sample, as `annotations.seconds` gives them.
+Times are seconds from the recording's first sample, as `annotation_files.seconds` gives them.
 """
 
 import csv
 from datetime import datetime
 from pathlib import Path
 
-from helpers.acquire.annotations import read_lines, rounded, seconds, shown
+from helpers.acquire.annotation_files import read_lines, rounded, seconds, shown
 from helpers.study.errors import RecordingError
 
 ROUNDING_S = 0.02  # SzCORE's tools write onset, duration and recordingDuration with two decimals each

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.acquire import annotations, edf, events, montages, summaries
+from helpers.acquire import annotation_files, edf, events, montages, summaries
 from helpers.study.errors import RecordingError, UnusableRecording
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
@@ -167,8 +167,8 @@ def _summary_entries(folder, unlisted):
     for entry in entries:
         seizures = folder / f"{entry['file']}.seizures"
         if seizures.exists() or seizures.is_symlink():  # a link to nothing is for read_seizures to refuse
-            found = annotations.read_seizures(seizures)
-            annotations.check_agreement(summary, entry["file"], entry["seizures"], seizures.name, found)
+            found = annotation_files.read_seizures(seizures)
+            annotation_files.check_agreement(summary, entry["file"], entry["seizures"], seizures.name, found)
     return [{**entry, "recording": Path(entry["file"]).stem, "annotation": summary} for entry in entries]
 
 

@@ -1,14 +1,14 @@
 """CHB-MIT's summary files: the recordings of a patient, their channels and their seizures.
 
 A seizure lost without a word is the worst fault here, so what could be a seizure and is not understood is refused.
-Times are seconds from the recording's first sample, as `annotations.seconds` gives them.
+Times are seconds from the recording's first sample, as `annotation_files.seconds` gives them.
 """
 
 import difflib
 import re
 from pathlib import Path
 
-from helpers.acquire.annotations import read_lines, seconds, shown
+from helpers.acquire.annotation_files import read_lines, seconds, shown
 from helpers.study.errors import RecordingError
 
 KEYS = (

@@ -12,7 +12,7 @@ from helpers.explain import profiles
 from helpers.explain.attributions import METHODS
 from helpers.explain.sanity import TRIVIAL
 from helpers.figures import SEIZURE, SPECTROGRAM_MAP, begin, draw, draw_traces
-from helpers.preprocess.spectrograms import BANDS
+from helpers.study.bands import BANDS
 
 SIGNED_MAP = "RdBu_r"
 # Turbo (blue → red) without its darkest end, which would hide the spectrogram below.

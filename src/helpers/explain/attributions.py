@@ -8,6 +8,7 @@ from captum.attr import IntegratedGradients
 
 from helpers.preprocess import spectrograms
 from helpers.study import parallel
+from helpers.study.bands import band_masks
 from helpers.train import network as networks
 from helpers.train import training
 
@@ -226,7 +227,7 @@ def strongest_bands(relevance, frequencies_hz):
         A band's name for t0, t1, t2; None where the relevance is nowhere above zero. The mean is over bins and
         columns, so that a wide band does not win by its width.
     """
-    masks = spectrograms.band_of(frequencies_hz)
+    masks = band_masks(frequencies_hz)
     found = []
     for step in np.clip(relevance, 0, None):
         means = {band: float(step[mask].mean()) for band, mask in masks.items() if mask.any()}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.explain.attributions import METHODS
-from helpers.preprocess import spectrograms
+from helpers.study.bands import BANDS, band_masks
 
 DECISIONS = {
     "seizure, found": (1, 1),
@@ -30,7 +30,7 @@ def by_band(maps, frequencies_hz):
         Of ``ig`` the sum: log-odds that a band in a step adds. Of the others the mean over the band's cells, as a
         multiple of the mean over the triptych (NaN for a map of zeros): 1 if the map is the same everywhere.
     """
-    masks, found = spectrograms.band_of(frequencies_hz), {}
+    masks, found = band_masks(frequencies_hz), {}
     for name, values in maps.items():
         signed = name == "ig"
         parts = [values[:, :, mask] for mask in masks.values()]
@@ -61,7 +61,7 @@ def table(decisions, banded):
     names = {pair: name for name, pair in DECISIONS.items()}
     about = decisions[["sample", "recording", "last_start_s", "label", "decided"]].reset_index(drop=True)
     about["decision"] = [names[pair] for pair in zip(about["label"], about["decided"], strict=True)]
-    steps, bands = ("t0", "t1", "t2"), list(spectrograms.BANDS)
+    steps, bands = ("t0", "t1", "t2"), list(BANDS)
     index = pd.MultiIndex.from_product([range(len(about)), steps, bands], names=["row", "step", "band"])
     parts = []
     for method, values in banded.items():

@@ -7,8 +7,8 @@ import scipy.fft
 
 from helpers.acquire import edf
 from helpers.acquire.montages import DOUBLE_BANANA
-from helpers.preprocess.spectrograms import BANDS
 from helpers.study import files
+from helpers.study.bands import BANDS
 from helpers.study.errors import RecordingError
 
 BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the memory, and change no result

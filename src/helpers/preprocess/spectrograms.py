@@ -1,16 +1,7 @@
-"""The bands, frames and triptychs laid over log-power spectrograms."""
+"""The frames and triptychs laid over log-power spectrograms."""
 
 import numpy as np
 import pandas as pd
-
-# name, from (inclusive), to (exclusive), in Hz
-BANDS = {
-    "B1": ("delta", 0.5, 4),
-    "B2": ("theta", 4, 8),
-    "B3": ("alpha", 8, 13),
-    "B4": ("beta", 13, 30),
-    "B5": ("gamma", 30, 55),
-}
 
 EARLIER = ("label_t0", "label_t1")  # labels of a triptych's frames before the last
 
@@ -129,9 +120,3 @@ def all_triptychs(axis, columns, seizures, step_s):
 def open_spectrogram(folder, names):
     """Return a dict of recording → float16 [channel, frequency, column], memory-mapped from `folder`."""
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
-
-
-def band_of(frequencies_hz):
-    """Return a dict of band → boolean array over `frequencies_hz`, true where the band holds the frequency."""
-    frequencies = np.asarray(frequencies_hz)
-    return {band: (frequencies >= low) & (frequencies < high) for band, (_, low, high) in BANDS.items()}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers.preprocess.spectrograms import BANDS, band_of
+from helpers.study.bands import BANDS, band_masks
 from helpers.study.errors import RecordingError
 
 BLOCK_COLUMNS = 2048  # columns read at a time: it bounds the memory, and changes no result
@@ -47,7 +47,7 @@ def names(axis, steps=LAST_FRAME):
 
 def band_powers(spectrograms, table, axis, steps=LAST_FRAME):
     """Return the mean over each band's bins and each frame's columns, in dB: float32 [triptych, step, 5·C]."""
-    masks, size = band_of(axis["frequencies_hz"]).values(), axis["frame_columns"]
+    masks, size = band_masks(axis["frequencies_hz"]).values(), axis["frame_columns"]
 
     def curves(name):
         power = spectrograms[name]

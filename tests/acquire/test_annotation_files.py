@@ -13,7 +13,7 @@ from conftest import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.acquire import annotations, events, summaries
+from helpers.acquire import annotation_files, events, summaries
 from helpers.study.errors import RecordingError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:wfdb")
@@ -115,7 +115,7 @@ def seizures_of(folder, data):
     """Write bytes as a .seizures file and read it."""
     path = folder / "p_01.edf.seizures"
     path.write_bytes(data)
-    return annotations.read_seizures(path)
+    return annotation_files.read_seizures(path)
 
 
 def refused(read, *arguments):
@@ -190,9 +190,9 @@ def test_seizures_files_of_chb08(database):
     paths = sorted((database / "chb08").glob("*.seizures"))
     assert len(paths) == 5
     for path in paths:
-        found = annotations.read_seizures(path)
+        found = annotation_files.read_seizures(path)
         assert len(found) == 1 and found == listed[path.stem]
-        annotations.check_agreement("chb08-summary.txt", path.stem, listed[path.stem], path.name, found)
+        annotation_files.check_agreement("chb08-summary.txt", path.stem, listed[path.stem], path.name, found)
 
 
 # -------------------------------------------------------------------------------------------------------- summaries
@@ -343,7 +343,7 @@ def test_what_is_no_summary(tmp_path):
             summary_of(tmp_path, data)
 
 
-@pytest.mark.parametrize("read", [summaries.read_summary, annotations.read_seizures, events.read_events])
+@pytest.mark.parametrize("read", [summaries.read_summary, annotation_files.read_seizures, events.read_events])
 def test_a_file_without_permission(tmp_path, monkeypatch, read):
     """The operating system says no: the error names the file and the reason."""
 
@@ -351,7 +351,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch, read):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "p_01.edf.seizures").write_bytes(SEIZURES)
-    monkeypatch.setattr(annotations, "open", deny, raising=False)
+    monkeypatch.setattr(annotation_files, "open", deny, raising=False)
     with pytest.raises(RecordingError, match=r"p_01\.edf\.seizures cannot be read \(Permission denied\)"):
         read(tmp_path / "p_01.edf.seizures")
 
@@ -375,11 +375,11 @@ def test_names_that_are_no_addresses(tmp_path, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", forbid)
     for name in ("chb02_16+.edf.seizures", "a.b..c.seizures", "http::x.seizures", "simplecache::http::x.y", "s3"):
         (tmp_path / name).write_bytes(SEIZURES)
-        assert annotations.read_seizures(tmp_path / name) == [(2670, 2841), (3125, 3126)]
+        assert annotation_files.read_seizures(tmp_path / name) == [(2670, 2841), (3125, 3126)]
     with pytest.raises(RecordingError, match="is not there"):
-        annotations.read_seizures(tmp_path / "chb99_01.edf.seizures")
+        annotation_files.read_seizures(tmp_path / "chb99_01.edf.seizures")
     with pytest.raises(RecordingError, match="is not there"):
-        annotations.read_seizures("http://example.org/chb99_01.edf.seizures")
+        annotation_files.read_seizures("http://example.org/chb99_01.edf.seizures")
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_a_seizures_file_cut_short(tmp_path):
 
 def test_disagreement():
     """A second apart is the summary's resolution; 1.5 s apart, or another number of seizures, is a contradiction."""
-    agree = annotations.check_agreement
+    agree = annotation_files.check_agreement
     agree("p-summary.txt", "p_01.edf", [(12, 40)], "p_01.edf.seizures", [(11.0, 40.996)])
     agree("p-summary.txt", "p_01.edf", [], "p_01.edf.seizures", [])
     for found in ([], [(12, 40), (50, 60)], [(10.5, 40)], [(12, 41.5)]):
