@@ -101,7 +101,8 @@ def disk_errors(path, partial=None):
 
 def disk_advice(code, path):
     """Return why the disk refuses `path`, by the error's number in `FULL` or `BARRED`, and what to do."""
-    there = next(place for place in (path, *path.parents) if place.exists())
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    place = display_path(there)
     if code in FULL:
         return (
             f"{FULL[code]} ({shutil.disk_usage(there).free / 1e6:.1f} MB are free, which was not enough). Make room, "
@@ -110,10 +111,10 @@ def disk_advice(code, path):
         )
     if code == errno.EROFS:
         return f"{BARRED[code]}. Copy the project to a disk that can be written, or mount this one so."
+    owner, reader = _user(there.stat().st_uid), _user(os.geteuid())
     return (
-        f"{BARRED[code]} ({display_path(there)} belongs to {_user(there.stat().st_uid)}; you are {_user(os.geteuid())}). Take "
-        f'the right (`chmod -R u+rwX {display_path(there)}` if it is yours, else `sudo chown -R "$(id -un)" {display_path(there)}`), '
-        "then run the same command again."
+        f"{BARRED[code]} ({place} belongs to {owner}; you are {reader}). Take the right (`chmod -R u+rwX {place}` if "
+        f'it is yours, else `sudo chown -R "$(id -un)" {place}`), then run the same command again.'
     )
 
 
@@ -141,7 +142,7 @@ def _user(number):
 
 
 def remove_partial(folder, stem=""):
-    """Delete what killed processes had begun to write by `atomic_write` in `stage_folder` and below, if its name begins so."""
+    """Delete what killed processes left of `atomic_write` in `folder` and below, of names that begin with `stem`."""
     for partial in Path(folder).rglob(f".{stem}*.partial*"):
         process = re.search(r"\.(\d+)\.partial", partial.name)
         if process and not psutil.pid_exists(int(process[1])):

@@ -1,11 +1,12 @@
-"""Work mapped over recordings and folds: on this machine's cores, or on Dask's workers when a scheduler is named."""
+"""Work mapped over recordings and folds: on this machine's cores, or on Dask's workers where a scheduler is named."""
 
 import os
 import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
+import psutil
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from tqdm import tqdm
 
@@ -20,7 +21,7 @@ def worker_count():
     Raises
     ------
     ValueError
-        If it is no whole number above 0.
+        If it is not a whole number above 0.
     """
     wanted = os.environ.get("STUDY_WORKERS") or str(cpu_count())
     if not wanted.isdecimal() or int(wanted) < 1:
@@ -29,7 +30,7 @@ def worker_count():
 
 
 def parallel_map(function, pieces, description, unit, threads=False):
-    """Return ``[function(*piece) for piece in pieces]``, computed beside each other, with a progress bar.
+    """Return ``[function(*piece) for piece in pieces]``, computed in parallel, with a progress bar.
 
     How many run at once, and where, changes no result. With ``DASK_SCHEDULER_ADDRESS`` set they run on that
     scheduler's workers, which must see the same files under the same paths and have the same packages.
@@ -39,32 +40,32 @@ def parallel_map(function, pieces, description, unit, threads=False):
     function : callable
         Importable from a module of `helpers`, as another process must find it.
     pieces : list of tuple
-        Small: they travel to the worker. What is large is read there.
+        Small, as they travel to the worker; large data is read there.
     description, unit : str
         For the progress bar.
     threads : bool
-        On this machine, threads instead of processes: right for work in NumPy, which lets go of the interpreter, as
-        no process must start and import everything again.
+        On this machine, threads instead of processes: for NumPy, which releases the interpreter's lock.
 
     Raises
     ------
     ValueError
-        If ``STUDY_WORKERS`` is no number above 0, or the Dask scheduler cannot be reached.
+        If ``STUDY_WORKERS`` is not a number above 0, or the Dask scheduler cannot be reached.
     WorkerError
         If a worker process of this machine was killed.
     """
     pieces, address = list(pieces), os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not pieces:
         return []
+    options = {"n_jobs": min(worker_count(), len(pieces)), "backend": "threading" if threads else "loky"}
+    if not threads:
+        # a worker whose caller is killed while it starts would wait for work for minutes
+        options |= {"initializer": end_with, "initargs": (os.getpid(),)}
     with ExitStack() as stack:
         if address:
-            stack.enter_context(_client(address))
+            stack.enter_context(_connect(address))
             stack.enter_context(parallel_config("dask"))
-        jobs = Parallel(
-            n_jobs=-1 if address else min(worker_count(), len(pieces)),
-            prefer="threads" if threads else "processes",
-            return_as="generator",
-        )(delayed(_attended)(os.getpid(), function, *piece) for piece in pieces)
+            options = {"n_jobs": -1}
+        jobs = Parallel(**options, return_as="generator")(delayed(function)(*piece) for piece in pieces)
         try:
             return list(tqdm(jobs, total=len(pieces), desc=description, unit=unit))
         except BrokenProcessPool as error:
@@ -74,24 +75,23 @@ def parallel_map(function, pieces, description, unit, threads=False):
             ) from error
 
 
-def _attended(caller, function, *piece):
-    """Return ``function(*piece)``; a process that works for `caller` ends with it, and writes nothing later."""
-    if os.getppid() == caller and "attending" not in [thread.name for thread in threading.enumerate()]:
-        threading.Thread(target=_attend, args=(caller,), name="attending", daemon=True).start()
-    return function(*piece)
+def end_with(process_id):
+    """End this process within a second after another one's death, so that none goes on working for nobody."""
+
+    def watch():
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(process_id)
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def _attend(caller):
-    """End this process once `caller`, whose child it is, is no more."""
-    while os.getppid() == caller:
-        time.sleep(1)
-    os._exit(1)
-
-
-def _client(address):
+def _connect(address):
     """Return a client of the Dask scheduler at `address`."""
     try:
-        from distributed import Client  # not needed, and slow to import, without a scheduler
+        from distributed import Client  # optional, and slow to import
     except ImportError as error:
         raise ValueError(
             f"DASK_SCHEDULER_ADDRESS is {address}, but the package distributed is not installed: "

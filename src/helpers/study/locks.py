@@ -1,0 +1,50 @@
+"""One run of the same work at a time: ``python -m helpers.study.locks <file> <command …>`` runs a command so."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from helpers.study import files
+
+
+@contextmanager
+def wait_for(path, name):
+    """Hold the lock at `path`; wait, saying so, while another run of `name` holds it.
+
+    The system releases the lock when a process ends, however it ends: a file that is left over locks nothing.
+
+    Raises
+    ------
+    DiskError
+        If the lock's file cannot be made.
+    """
+    with files.disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{name}: another run is still at work; waiting until it ends (Ctrl-C gives up).", file=sys.stderr)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def main(path, *command):
+    """Run a command while holding the lock at `path`; exit with its status."""
+    try:
+        with wait_for(Path(path), "make study"):
+            return subprocess.run(command).returncode
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        return f"error: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

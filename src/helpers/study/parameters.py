@@ -1,0 +1,213 @@
+"""The parameters of the stages and the declarations of patients: each key with its type and range."""
+
+import difflib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+def whole(least, most, step=1):
+    """Return the type of a whole number from `least` to `most`, a multiple of `step`."""
+    words = f"a whole number from {least} to {most}" + (f", a multiple of {step}" if step > 1 else "")
+    return Annotated[int, Field(ge=least, le=most, multiple_of=step, description=words)]
+
+
+def number(least, most):
+    """Return the type of a number from `least` to `most`."""
+    return Annotated[float, Field(ge=least, le=most, description=f"a number from {least:g} to {most:g}")]
+
+
+def choice(*values):
+    """Return the type of one of some texts."""
+    return Annotated[Literal[values], Field(description=" or ".join(map(repr, values)))]
+
+
+def text(most):
+    """Return the type of a text of 1 to `most` characters."""
+    return Annotated[str, Field(min_length=1, max_length=most, description=f"a text of 1 to {most} characters")]
+
+
+SEED = whole(0, 2**32 - 1)
+FRAME_S = number(0.5, 60)
+NAME = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
+
+
+class Parameters(BaseModel):
+    """What all have in common: no other keys, no conversion of types, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Acquire(Parameters):
+    """``params/acquire.yaml``."""
+
+    trace_s: number(1, 600)
+    unusable: choice("refuse", "leave out")
+
+
+class Preprocess(Parameters):
+    """``params/preprocess.yaml``."""
+
+    frame_s: FRAME_S
+    window_s: number(0.25, 10)
+    hop_s: number(0.01, 10)
+
+
+class Train(Parameters):
+    """``params/train.yaml``."""
+
+    seed: SEED
+    step_s: number(0.01, 60)
+    epochs: whole(1, 1000)
+    batches_per_epoch: whole(1, 10_000)
+    batch_size: whole(2, 4096, step=2)
+    learning_rate: number(1e-6, 0.1)
+    weight_decay: number(0, 1)
+    width: whole(1, 512)
+    hidden: whole(1, 512)
+    dropout: number(0, 0.99)
+    gain_db: number(0, 40)
+    mixed: number(0, 1)
+    silent: number(0, 0.99)
+    earlier: number(0, 1)
+    averaged: number(0, 1)
+    members: whole(2, 100, step=2)
+    audit_splits: whole(1, 100)
+
+
+class Evaluate(Parameters):
+    """``params/evaluate.yaml``."""
+
+    negatives_per_seizure: number(0.01, 1000)
+    false_alarms_shown: whole(0, 100)
+
+
+class Explain(Parameters):
+    """``params/explain.yaml``."""
+
+    samples_per_class: whole(1, 50)
+    ig_steps: whole(2, 1000)
+    explained: whole(1, 1_000_000)
+    tested: whole(2, 10_000)
+    seed: SEED
+
+
+class Narrate(Parameters):
+    """``params/narrate.yaml``."""
+
+    model: text(4096)
+    mode: choice("constrained", "free")
+    seed: SEED
+    temperature: number(0, 10)
+
+
+class Report(Parameters):
+    """``params/report.yaml``."""
+
+    title: text(300)
+
+
+STAGES = {model.__name__.lower(): model for model in Parameters.__subclasses__()}
+
+
+class Recording(Parameters):
+    """A recording to be simulated."""
+
+    duration_s: whole(10, 172_800)
+    seizures: list[list[float]] = Field(description="a list of [start, end] in seconds")
+
+
+class Simulate(Parameters):
+    """``params/patients/<id>.yaml`` of a simulated patient."""
+
+    source: choice("simulate")
+    seed: SEED
+    recordings: dict[NAME, Recording] = Field(
+        description="lines like 'p_01: {duration_s: 240, seizures: [[110, 152]]}'"
+    )
+    frame_s: FRAME_S = None
+
+
+class Physionet(Parameters):
+    """``params/patients/<id>.yaml`` of a patient of CHB-MIT."""
+
+    source: choice("physionet")
+    frame_s: FRAME_S = None
+
+
+class Directory(Parameters):
+    """``params/patients/<id>.yaml`` of a folder of the user's own recordings."""
+
+    source: choice("directory")
+    folder: text(4096)
+    fingerprint: text(64)
+    frame_s: FRAME_S = None
+
+
+SOURCES = {"simulate": Simulate, "physionet": Physionet, "directory": Directory}
+
+
+def check(stage, given, declared):
+    """Check the parameters of a stage against its notebook and their ranges.
+
+    Parameters
+    ----------
+    stage : str
+    given : dict
+        ``patient`` and the values in ``params/<stage>.yaml``.
+    declared : collection of str
+        The names in the notebook's cell tagged ``parameters``.
+
+    Raises
+    ------
+    ValueError
+        If the stage is unknown, or a key is unknown, missing, of another type or out of range; the message names the
+        key, the value and the range.
+    """
+    if stage not in STAGES:
+        raise ValueError(f"There is no stage '{stage}'; {suggest(stage, STAGES)}")
+    where = f"params/{stage}.yaml"
+    if "patient" not in given:
+        raise ValueError(f"{stage} has no patient; give one, as in: papermill … -r patient sim08")
+    validate(STAGES[stage], {key: value for key, value in given.items() if key != "patient"}, where)
+    if set(declared) != set(given):
+        odd = ", ".join(sorted(set(declared) ^ set(given)))
+        raise ValueError(
+            f"{where} and the notebook's cell of parameters must have the same keys; they differ in {odd}."
+        )
+
+
+def validate(model, given, where):
+    """Return the values of `given` that `model` describes, as a dict.
+
+    Raises
+    ------
+    ValueError
+        With one sentence for each fault.
+    """
+    try:
+        return model.model_validate(given).model_dump(exclude_none=True)
+    except ValidationError as error:
+        raise ValueError("\n".join(describe(fault, model, where) for fault in error.errors())) from None
+
+
+def describe(fault, model, where):
+    """Return one sentence on a fault that pydantic found: the key, the value and what is wanted."""
+    key, *inner = fault["loc"]
+    if fault["type"] == "extra_forbidden" and not inner:
+        return f"{where}: there is no parameter '{key}'; {suggest(key, model.model_fields)}"
+    wanted = model.model_fields[key].description
+    if fault["type"] == "missing" and not inner:
+        return f"{where} lacks {key}; it must be {wanted}."
+    value = fault["input"]
+    hint = " (write 0.001, not 1e-3)" if isinstance(value, str) and "e-" in value else ""
+    place = ".".join(str(part) for part in (key, *inner) if part != "[key]")
+    if inner:
+        return f"{where}: {place} is {value!r}: {fault['msg']}; {key} must be {wanted}."
+    return f"{where}: {key} is {value!r}; it must be {wanted}{hint}."
+
+
+def suggest(name, known):
+    """Return the known name nearest to a wrong one as a question, or all known names."""
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(known))}."
