@@ -3,7 +3,6 @@
 A test is slow if it starts a process (a kernel, DVC, a browser, another Python) or takes more than two CPU seconds.
 """
 
-import ast
 import os
 import re
 import shutil
@@ -92,37 +91,9 @@ def write_signals(path, channels, signals, rate, record_s=None):
     Edf(signals, data_record_duration=record_s).write(path)
 
 
-def imported(source):
-    """Return the helper modules that a piece of Python imports, by name."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module == "helpers":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers."):
-            found.add(node.module.split(".")[1])
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("helpers.")}
-    return found
-
-
 def notebook_code(path):
     """Return all code of a notebook as one text."""
     return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
-
-
-def needed_helpers(path):
-    """Return the helper modules that a notebook imports, directly and through others, sorted."""
-    return needed_by(*imported(notebook_code(path)))
-
-
-def needed_by(*modules):
-    """Return helper modules and those that they import, directly and through others, sorted."""
-    todo, found = set(modules), set()
-    while todo:
-        name = todo.pop()
-        found.add(name)
-        todo |= imported((ROOT / "src" / "helpers" / f"{name}.py").read_text(encoding="utf-8")) - found
-    return sorted(found)
 
 
 @pytest.fixture
@@ -147,7 +118,7 @@ def copy_project(root):
     ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info")
     for name in ("notebooks", "src", "params", ".dvc"):
         shutil.copytree(ROOT / name, root / name, ignore=ignore)
-    for name in ("dvc.yaml", ".dvcignore", "requirements.lock", "CITATION.cff", "LICENSE"):
+    for name in ("dvc.yaml", ".dvcignore", "CITATION.cff", "LICENSE"):
         shutil.copy(ROOT / name, root / name)
     (root / "params" / "patients" / "sim08.yaml").write_text(TINY)
     (root / "params" / "study.yaml").write_text("patients: [sim08]\n")
@@ -162,7 +133,6 @@ def copy_project(root):
     models = ROOT / "output" / "models"  # converted once for all tests
     models.mkdir(parents=True, exist_ok=True)
     (root / "output").mkdir()
-    shutil.copytree(ROOT / "output" / "benchmark", root / "output" / "benchmark")  # the report shows what is there
     (root / "output" / "models").symlink_to(models, target_is_directory=True)
 
 

@@ -3,12 +3,10 @@
 Use: ``papermill <notebook> <executed copy> --engine study -f <parameters file> -r patient <id>``.
 """
 
-import builtins
-import itertools
+import logging
 import os
 import re
 import sys
-import sysconfig
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +18,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.engines import NBClientEngine
 from traitlets.config import Config
 
-from helpers.study import errors, files, locks, parallel, parameters, patients
+from helpers.study import errors, executed, files, locks, parallel, parameters, patients
 
 # What a user has set up changes no result: hashes, pictures, kernels, warnings, assertions.
 FIXED = {
@@ -29,12 +27,7 @@ FIXED = {
     "MNE_LOGGING_LEVEL": "INFO", "PYTHONUTF8": "1",  # Rust takes a path for UTF-8, whatever the locale
 }  # fmt: skip
 UNSET = ("PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "TRANSFORMERS_VERBOSITY")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish")
-# Printed once, when a user's first figure is drawn, or where there is no home to keep the list of fonts.
-FIRST_FIGURE = re.compile(
-    r"[^\n]*(?:Matplotlib (?:is building the font cache|created a temporary)|mkdir -p failed for path)[^\n]*(?:\n|$)"
-)
 
 
 class StudyEngine(NBClientEngine):
@@ -70,17 +63,18 @@ class StudyEngine(NBClientEngine):
                     )  # fmt: skip
                 finally:
                     files.remove_partial(folder)
-            if error := find_error(nb):
+            if error := executed.find_error(nb):
                 with files.atomic_write(failed) as partial:
                     nbformat.write(nb, partial)
-                raise ValueError(
-                    f"{cell_message(error)}\n(the notebook as it ran, with the traceback: {files.display_path(failed)})"
-                )
-            nb = canonical(nb)
+                place = files.display_path(failed)
+                message = executed.cell_message(error)
+                raise ValueError(f"{message}\n(the notebook as it ran, with the traceback: {place})")
+            nb = executed.canonical(nb)
             with files.atomic_write(output_path) as partial:  # papermill writes it again, but not whole or not at all
                 nbformat.write(nb, partial)
         except KeyboardInterrupt:
             end_children()
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would tell of the cell that was interrupted
             print(f"\n{name}: stopped before its end; the same command runs it again.", file=sys.stderr)
             sys.exit(130)  # as every program that Ctrl-C ends
         except (ValueError, OSError) as error:
@@ -139,71 +133,3 @@ def kernel_settings():
         os.environ["IPYTHONDIR"] = os.path.join(folder, "ipython")  # not the user's, with what runs at its start
         # between processes of one user: nothing listens on the network
         yield Config(KernelManager={"transport": "ipc", "ip": os.path.join(folder, "kernel")})
-
-
-def find_error(book):
-    """Return the error that a cell of an executed notebook ended with, or None."""
-    outputs = (output for cell in book.cells for output in cell.get("outputs", []))
-    return next((output for output in outputs if output.output_type == "error"), None)
-
-
-def cell_message(error):
-    """Return one message of a failed cell that a person can act on."""
-    value = re.sub(r"\x1b\[[0-9;]*m", "", error.evalue).replace(str(files.ROOT) + os.sep, "")
-    # The helpers' own errors say it all; another error's name is part of what it says.
-    ours = error.ename in ("ValueError", "FileNotFoundError") or not hasattr(builtins, error.ename)
-    refused = re.match(r"\[Errno (\d+)\]", value)  # elsewhere than where the helpers write files
-    if refused and int(refused[1]) in files.FULL | files.BARRED:
-        value += f": {files.disk_advice(int(refused[1]), files.ROOT / 'output')}"
-    return value if ours else f"{error.ename}: {value}"
-
-
-def canonical(book):
-    """Take out of an executed notebook what differs between two runs of the same work, and return it.
-
-    Times, fresh cell identifiers, progress bars, the Python version and the places of files on this machine go. Code,
-    results, figures and warnings stay.
-    """
-    book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}})
-    for number, cell in enumerate(book.cells):
-        cell.id = f"cell-{number:02d}"
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        if cell.cell_type == "code":
-            cell.outputs = canonical_outputs(cell.outputs)
-    return book
-
-
-def canonical_outputs(outputs):
-    """Return the outputs of a cell; how a stream was cut into pieces is chance, so each run of them is joined."""
-    # A widget (tqdm draws its bar as one, where it is asked to) is nothing without the kernel that drew it.
-    outputs = [output for output in outputs if WIDGET not in output.get("data", {})]
-    found = []
-    for kind, group in itertools.groupby(outputs, key=lambda output: output.output_type):
-        if kind != "stream":
-            for output in group:
-                output.get("metadata", {}).clear()
-                data = output.get("data", {})
-                data.update({mime: remove_places(text) for mime, text in data.items() if mime.startswith("text/")})
-                found.append(output)
-            continue
-        group = list(group)
-        for name in ("stdout", "stderr"):
-            text = "".join(output.text for output in group if output.name == name)
-            # tqdm rewrites its line by carriage returns; what it shows is seconds, not a result
-            text = remove_places(FIRST_FIGURE.sub("", re.sub(r"[^\n]*\r[^\n]*(\n|$)", "", text)))
-            if text.strip():
-                found.append(nbformat.v4.new_output("stream", name=name, text=text))
-    return found
-
-
-def remove_places(text):
-    """Return a text without this machine's folders and addresses; the project's files stay, seen from its folder."""
-    places = {sysconfig.get_path(name): "packages" for name in ("purelib", "platlib", "stdlib")}
-    places |= {str(files.ROOT): ".", sys.prefix: "environment", os.path.expanduser("~"): "~"}
-    for place, name in places.items():
-        if len(place) > 1:  # a user without a home has "~" or "/"
-            text = re.sub(rf"{re.escape(place)}(?![\w-])", name, text)
-    # a cell's code has a file of its own, by the kernel's process, which a warning names
-    text = re.sub(rf"{re.escape(tempfile.gettempdir())}/(ipykernel_\d+/\d+\.py|tmp\w{{8}})", "temporary", text)
-    return re.sub(r"\b0x[0-9a-f]{6,16}\b", "0x…", text)
