@@ -7,18 +7,30 @@ import sys
 
 import nbformat
 import pandas as pd
-from conftest import ROOT
+import pytest
+from conftest import ROOT, copy_study, environment
 from nbclient import NotebookClient
+
+# a user's own settings: none may change a result
+SETTINGS = {
+    ".config/matplotlib/matplotlibrc": "axes.titlelocation: left\nlines.linewidth: 9\nfigure.dpi: 40\n",
+    ".ipython/profile_default/startup/00.py": "raise SystemError('a start-up file of the user was run')\n",
+    ".mne/mne-python.json": '{"MNE_LOGGING_LEVEL": "DEBUG"}\n',
+}
+VARIABLES = {
+    "STUDY_WORKERS": "1", "OMP_NUM_THREADS": "1", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "12345",
+    "MPLBACKEND": "Agg", "PYTHONWARNINGS": "default", "PYTHONOPTIMIZE": "1", "LC_ALL": "C", "PYTHONUTF8": "0",
+}  # fmt: skip
 
 
 def digests(folder):
     """Return the SHA-256 of every file below `folder`, by path."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 def test_everything_is_there(study):
-    """Every stage left its files; every recording was held out once, and is inner elsewhere, each network serving two
+    """Every stage left its files; every recording was held out once and is inner elsewhere, each network serving two
     folds; the report lists its seven files a sample."""
     root = study[0]
     output = root / "output" / "sim08"
@@ -44,30 +56,66 @@ def test_everything_is_there(study):
     assert f"| Accuracy | {metrics['accuracy']:.2%} |" in report
     assert "simulated" in (output / "report" / "index.html").read_text().lower()
     assert '<a href="../sim08/report/index.html">sim08</a>' in (root / "output" / "overview" / "index.html").read_text()
-    claims = pd.read_csv(output / "narrate" / "claims.csv")
-    assert set(claims["verdict"]) == {"proven", "no claim", "fixed text"} and len(claims) > 20
 
 
-def test_nothing_runs_a_second_time(study):
-    """A second `dvc repro` finds all up to date."""
+def would_run(root, environment):
+    """Return the stages that `dvc repro` would run."""
+    done = subprocess.run(["dvc", "repro", "--dry"], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split("'")[1].split("@")[0] for line in done.stdout.splitlines() if line.startswith("Running stage")]
+
+
+def test_only_what_changed_runs_again(study):
+    """Nothing, where nothing changed and where bytecode came to lie beside the helpers; a changed
+    title runs the report; a changed helper of evaluate runs that stage and those after it; a changed figure never
+    trains."""
     root, environment = study
-    before = (root / "dvc.lock").read_bytes()
-    done = subprocess.run(["dvc", "repro"], cwd=root, env=environment, capture_output=True, text=True)
-    assert "Running stage" not in done.stdout and "up to date" in done.stdout
-    assert (root / "dvc.lock").read_bytes() == before
+    assert would_run(root, environment) == []
+    helpers = root / "src" / "helpers"
+    (helpers / "evaluate" / "__pycache__").mkdir(exist_ok=True)
+    (helpers / "evaluate" / "__pycache__" / "scores.pyc").write_bytes(b"x")
+    (root / "output" / "sim08" / "acquire" / ".x.1.partial.npy").write_bytes(b"x")
+    assert would_run(root, environment) == []
+    changes = {
+        root / "params" / "report.yaml": ["report", "overview"],
+        helpers / "evaluate" / "scores.py": ["evaluate", "explain", "narrate", "report", "overview"],
+        helpers / "figures.py": ["acquire", "preprocess", "evaluate", "explain", "narrate", "report", "overview"],
+    }
+    for path, wanted in changes.items():
+        before = path.read_text()
+        try:
+            path.write_text(before.replace("Finding", "Looking for") + "\n# changed\n")
+            assert set(would_run(root, environment)) - {"overview"} <= set(wanted)
+            assert wanted[0] in would_run(root, environment)
+        finally:  # tests come in any order
+            path.write_text(before)
 
 
-def test_notebooks_run_with_their_defaults_from_anywhere_to_the_same_bytes(study, tmp_path):
-    """Opened as a student would, in another folder, top to bottom: every output file comes out byte for byte.
+@pytest.mark.slow
+def test_forced_again_with_all_else_another(made_study, tmp_path):
+    """`dvc repro --force` by one worker, in a moved folder, called from elsewhere, in another zone and locale, with
+    other hashes, file rights and a user's own settings: `dvc.lock` and every file keep their bytes."""
+    root, home = copy_study(made_study, tmp_path / "eine prüfung"), tmp_path / "home"
+    for name, text in SETTINGS.items():
+        (home / name).parent.mkdir(parents=True)
+        (home / name).write_text(text)
+    variables = {name: value for name, value in environment(root).items() if not name.startswith("XDG_")}
+    command = ["dvc", "--cd", root, "repro", "--force"]
+    own = variables | VARIABLES | {"HOME": str(home)}
+    done = subprocess.run(command, cwd="/", env=own, umask=0o077, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (root / "dvc.lock").read_bytes() == (made_study / "dvc.lock").read_bytes()
+    before, after = digests(made_study / "output"), digests(root / "output")
+    assert len(after) > 100 and {name for name in before if before[name] != after.get(name)} == set()
 
-    Three of the seven, as the others take longest, and `test_verify.py` has all of them run a second time.
-    """
+
+def test_a_notebook_runs_with_its_defaults_from_anywhere_to_the_same_bytes(study, tmp_path):
+    """Opened as a student would, in another folder, top to bottom: every output file comes out byte for byte."""
     root, environment = study
     before = digests(root / "output" / "sim08")
-    for name in ("02_preprocess", "04_evaluate", "07_report"):
+    for name in ("02_preprocess", "04_evaluate"):
         book = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
-        client = NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
-        client.execute(env=environment)
+        NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute(env=environment)
     after = digests(root / "output" / "sim08")
     assert {name for name in before if before[name] != after.get(name)} == set()
     assert list(tmp_path.iterdir()) == []
@@ -75,36 +123,38 @@ def test_notebooks_run_with_their_defaults_from_anywhere_to_the_same_bytes(study
 
 def test_no_executed_notebook_holds_a_path_or_a_page_from_elsewhere(study):
     """No machine path, and no HTML output: that would pull scripts from a network when rendered."""
-    root, _ = study
-    books = sorted((root / "output" / "sim08" / "notebooks").glob("*.ipynb"))
+    books = sorted((study[0] / "output" / "sim08" / "notebooks").glob("*.ipynb"))
     assert len(books) == 7
     for path in books:
         text = path.read_text()
-        assert str(root) not in text and str(ROOT) not in text and sys.prefix not in text, path.name
+        assert not [place for place in (study[0], ROOT, sys.prefix) if str(place) in text], path.name
         for cell in nbformat.reads(text, as_version=4).cells:
             for output in cell.get("outputs", []):
                 assert output.output_type != "error" and "text/html" not in output.get("data", {}), path.name
 
 
-def test_other_stages_stay_when_one_changes(study):
-    """A changed report runs the report alone; a changed figure never trains."""
+def test_a_damaged_result_is_found_and_comes_back(study):
+    """`dvc status` names it, and `dvc checkout --force` brings it back from the cache."""
     root, environment = study
+    path = root / "output" / "sim08" / "train" / "predictions.csv"
+    before = path.read_bytes()
+    path.unlink()
+    path.write_bytes(before[:-9])
+    status = subprocess.run(["dvc", "status", "train"], cwd=root, env=environment, capture_output=True, text=True)
+    assert "modified" in status.stdout and "output/sim08/train" in status.stdout
+    subprocess.run(["dvc", "checkout", "--force"], cwd=root, env=environment, check=True, capture_output=True)
+    assert path.read_bytes() == before
 
-    def would_run():
-        command = ["dvc", "repro", "--dry", "report@sim08"]
-        said = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True).stdout
-        return [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")]
 
-    params = root / "params" / "report.yaml"
-    text = params.read_text()
-    figures = root / "src" / "helpers" / "figures.py"
-    drawn = figures.read_text()
-    try:
-        params.write_text(text.replace("Finding seizures", "Looking for seizures"))
-        assert would_run() == ["report@sim08"]
-        params.write_text(text)
-        figures.write_text(drawn + "\n# another colour\n")
-        assert "evaluate@sim08" in would_run() and "train@sim08" not in would_run()
-    finally:  # tests come in any order
-        params.write_text(text)
-        figures.write_text(drawn)
+@pytest.mark.slow
+def test_two_studies_at_once(tmp_path):
+    """The second command waits, saying so, until the first has ended."""
+    command = [sys.executable, "-m", "helpers.study.locks", str(tmp_path / "a" / ".lock")]
+    own = environment(ROOT)
+    first = subprocess.Popen([*command, "sh", "-c", f"touch {tmp_path}/begun; sleep 4; echo x > {tmp_path}/x"], env=own)
+    while not (tmp_path / "begun").exists():
+        assert first.poll() is None
+    second = subprocess.run([*command, "cat", f"{tmp_path}/x"], env=own, capture_output=True, text=True)
+    assert second.returncode == 0 == first.wait() and second.stdout == "x\n"
+    assert "make study: another run is still at work; waiting" in second.stderr
+    assert subprocess.run([*command, "sh", "-c", "exit 7"], env=own).returncode == 7
