@@ -4,25 +4,104 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from datetime import datetime
 from os.path import commonprefix
 from pathlib import Path
 
 import pandas as pd
 
-from helpers.acquire import annotation_files, edf, events, montages, summaries
+from helpers.acquire import annotation_files, annotations, edf, montages
 from helpers.study.errors import RecordingError, UnusableRecording
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
-
 FORMULA = ("=", "+", "-", "@")
-
+ROUNDING_S = 0.02
 OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
-
 LAYOUTS = (
     "It must hold EDF files beside one *-summary.txt that lists each with its seizures (CHB-MIT's layout), or be a "
     "subject of a BIDS data set (sub-01/…/eeg/*_eeg.edf, each with its *_events.tsv)."
 )
+
+
+def survey(folder, leave_out=False, unlisted=()):
+    """Check a folder of recordings against its annotations, and list both.
+
+    Parameters
+    ----------
+    folder : Path
+        EDF files beside one ``*-summary.txt`` in CHB-MIT's layout, whose ``.edf.seizures`` are compared with it where
+        they are; or one subject of a BIDS data set.
+    leave_out : bool
+        Go on without a good recording that the study cannot use, and list it with the reason, instead of refusing it.
+    unlisted : collection of str
+        Files that may be there though the summary does not list them: they are not read.
+
+    Returns
+    -------
+    recordings : pandas.DataFrame
+        One row a recording: ``recording``, ``file`` (below `folder`), ``start``, ``duration_s``, ``sampling_hz``,
+        ``seizures`` (their number) and ``montage``: how the 18 channels were found.
+    seizures : pandas.DataFrame
+        One row a seizure: ``recording``, ``start_s``, ``end_s``.
+    left_out : pandas.DataFrame
+        One row a recording left out: ``recording``, ``seizures`` (their number), ``reason``.
+
+    Raises
+    ------
+    RecordingError
+        If the folder or its annotation is missing or contradictory, a listed file is missing or a present one is not
+        listed, a file is damaged, or a seizure lies beyond a recording's end.
+    UnusableRecording
+        If a recording cannot be used (`edf.read_header`), or has another sampling rate than most, unless `leave_out`.
+    """
+    folder, usable, left_out = Path(folder), [], []
+    contents(folder)
+    entries = _summary_entries(folder, unlisted) if _summaries(folder) else _bids_entries(folder)
+    _check_names(entries)
+
+    def leave(entry, error):
+        if not leave_out:
+            raise error
+        reason = re.split(r" (?:Rename|Export|Resample) ", str(error))[0]  # without what could be done instead
+        left_out.append((entry["recording"], len(entry["seizures"]), reason))
+
+    for entry in entries:
+        try:
+            header = edf.read_header(folder / entry["file"])
+        except UnusableRecording as error:
+            leave(entry, error)
+        else:
+            _check_times(entry, header)
+            usable.append((entry, header))
+    common_hz = Counter(header.sampling_hz for _, header in usable).most_common(1)
+    for entry, header in [one for one in usable if one[1].sampling_hz != common_hz[0][0]]:
+        found = f"{entry['file']} has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz[0][0]:g} Hz."
+        leave(entry, UnusableRecording(f"{found} Resample it, {montages.LEAVE_OUT}"))
+        usable.remove((entry, header))
+    if not usable:
+        raise RecordingError(f"None of the {len(entries)} recordings in {folder} can be used: {left_out[0][2]}")
+    rows = [
+        (entry["recording"], entry["file"], entry["start"], header.duration_s, header.sampling_hz,
+         len(entry["seizures"]), montages.describe(header.montage, header.labels))
+        for entry, header in usable
+    ]  # fmt: skip
+    seizures = [(entry["recording"], *seizure) for entry, _ in usable for seizure in entry["seizures"]]
+    return (
+        pd.DataFrame(rows, columns=COLUMNS),
+        pd.DataFrame(seizures, columns=annotations.COLUMNS),
+        pd.DataFrame(left_out, columns=["recording", "seizures", "reason"]),
+    )
+
+
+def check_enough_seizures(annotated):
+    """Return the recordings with a seizure, of some `Annotations`; raise ValueError if they are too few to study."""
+    positive = [name for name in annotated.durations_s if len(annotated.spans(name))]
+    if len(positive) < 3:
+        raise ValueError(
+            f"Seizures are in {len(positive)} recordings ({', '.join(positive) or 'none'}) of "
+            f"{len(annotated.durations_s)}; the study needs at least 3: one held out, one to choose the threshold, one "
+            "to train. Add recordings with seizures, or correct the summary."
+        )
+    return positive
 
 
 def contents(folder):
@@ -43,107 +122,41 @@ def contents(folder):
     return sorted([*recordings, *map(_events_file, recordings)])
 
 
-def survey(folder, leave_out=False, unlisted=()):
-    """Check a folder of recordings against its annotations, and list both.
-
-    Parameters
-    ----------
-    folder : Path
-        EDF files beside one ``*-summary.txt`` in CHB-MIT's layout, whose ``.edf.seizures`` are compared with it where
-        they are; or one subject of a BIDS data set.
-    leave_out : bool
-        Go on without a whole recording that cannot be used, and list it with the reason, instead of refusing it.
-    unlisted : collection of str
-        Files that may be there though the summary does not list them: they are not read.
-
-    Returns
-    -------
-    recordings : pandas.DataFrame
-        One row a recording: ``recording``, ``file`` (below `folder`), ``start``, ``duration_s``, ``sampling_hz``,
-        ``seizures`` (their number) and ``montage``: how the 18 channels were found.
-    seizures : pandas.DataFrame
-        One row a seizure: ``recording``, ``start_s``, ``end_s``.
-    left_out : pandas.DataFrame
-        One row a recording left out: ``recording``, ``seizures`` (their number), ``reason``.
-
-    Raises
-    ------
-    RecordingError
-        If the folder or its annotation is missing or contradictory, a listed file is missing or a present one is not
-        listed, a file is no whole EDF, or a seizure lies beyond a recording's end.
-    UnusableRecording
-        If a recording lacks a channel, or has another sampling rate than most, and `leave_out` is not set.
-    """
-    folder = Path(folder)
-    contents(folder)
-    listed = _summary_entries(folder, unlisted) if _summaries(folder) else _bids_entries(folder)
-    _check_names(listed)
-    usable, left_out = [], []
-    for entry in listed:
-        try:
-            header = edf.read_header(folder / entry["file"])
-        except UnusableRecording as error:
-            if not leave_out:
-                raise
-            left_out.append((entry["recording"], len(entry["seizures"]), _why(error)))
-            continue
-        _check_times(entry, header)
-        usable.append((entry, header))
-    if usable:
-        common_hz = Counter(header.sampling_hz for _, header in usable).most_common(1)[0][0]
-        usable, others = _split(usable, common_hz, leave_out)
-        left_out += others
-    if not usable:
-        raise RecordingError(f"None of the {len(listed)} recordings in {folder} can be used: {left_out[0][2]}")
-    rows = [
-        (entry["recording"], entry["file"], entry["start"], header.duration_s, header.sampling_hz,
-         len(entry["seizures"]), montages.describe(header.montage, header.labels))
-        for entry, header in usable
-    ]  # fmt: skip
-    seizures = [(entry["recording"], *seizure) for entry, _ in usable for seizure in entry["seizures"]]
-    return (
-        pd.DataFrame(rows, columns=COLUMNS),
-        pd.DataFrame(seizures, columns=["recording", "start_s", "end_s"]),
-        pd.DataFrame(left_out, columns=["recording", "seizures", "reason"]),
-    )
-
-
-def _why(error):
-    """Return what an UnusableRecording found, without what could be done: it has been decided."""
-    return re.split(r" (?:Rename|Resample) ", str(error))[0]
-
-
-def _split(usable, common_hz, leave_out):
-    """Part the recordings with most recordings' sampling rate from those with another."""
-    kept, others = [], []
-    for entry, header in usable:
-        if header.sampling_hz == common_hz:
-            kept.append((entry, header))
-            continue
-        error = UnusableRecording(
-            f"{entry['file']} has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample "
-            "it, leave it out of the folder, or set `unusable: leave out` in params/acquire.yaml."
-        )
-        if not leave_out:
-            raise error
-        others.append((entry["recording"], len(entry["seizures"]), _why(error)))
-    return kept, others
-
-
 def _check_times(entry, header):
-    """Raise RecordingError if a seizure lies beyond the recording's end, or the annotation is of another length."""
-    annotated_s = entry.get("duration_s") or header.duration_s
-    if abs(annotated_s - header.duration_s) > 1:
-        raise RecordingError(
-            f"{entry['annotation']} is of a recording of {annotated_s:g} s, and {entry['file']} lasts "
-            f"{header.duration_s:g} s. Find out which belongs to which, and correct it."
-        )
+    """Raise RecordingError if the annotation is of another length, or a seizure lies beyond the recording's end.
+
+    What ends later by rounding alone ends with the recording: SzCORE's tools write two decimals.
+    """
+    file, annotation, end_s = entry["file"], entry["annotation"], header.duration_s
+    annotated_s = entry.get("duration_s") or end_s
+    if abs(annotated_s - end_s) > 1:
+        found = f"{annotation} is of a recording of {annotated_s:g} s, and {file} lasts {end_s:g} s"
+        raise RecordingError(f"{found}. Find out which belongs to which, and correct it.")
     for start, end in entry["seizures"]:
-        if end > header.duration_s:
+        if end > end_s + ROUNDING_S or start >= end_s:
             raise RecordingError(
-                f"{entry['annotation']}: {entry['file']} has a seizure from {start:g} s to {end:g} s, beyond the "
-                f"recording's end at {header.duration_s:g} s. Correct the annotation or replace the recording."
+                f"{annotation}: {file} has a seizure from {start:g} s to {end:g} s, beyond the recording's end at "
+                f"{end_s:g} s. Correct the annotation or replace the recording."
             )
+    entry["seizures"] = [(start, min(end, end_s)) for start, end in entry["seizures"]]
+
+
+def _check_names(entries):
+    """Raise RecordingError if two recordings share a name, or one's is taken for something else where it is shown."""
+    files = {}
+    for entry in entries:
+        name, file = entry["recording"], entry["file"]
+        for text in (name, file):
+            # a formula to a spreadsheet that opens our tables; mathematics to Matplotlib; a line's end to anything
+            if text.startswith(FORMULA) or "$" in text or not text.isprintable():
+                raise RecordingError(
+                    f"{text!r} begins with one of {' '.join(FORMULA)}, or holds $ or a control character: tables and "
+                    "pictures take that for something else than a name. Rename it, in its annotation too."
+                )
+        if name in files or name.lower() in ("na", "n/a", "nan", "null", "none"):
+            other = f", as {files[name]} is" if name in files else ", which tables take for a missing value"
+            raise RecordingError(f"{file} is named '{name}'{other}. Rename it, in its annotation too.")
+        files[name] = file
 
 
 def _visible(folder, pattern="*"):
@@ -161,79 +174,50 @@ def _summary_entries(folder, unlisted):
     if len(paths) != 1:
         names = ", ".join(path.name for path in paths)
         raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
-    summary = paths[0].name
-    entries = summaries.read_summary(paths[0])
-    _check_files(folder, summary, [entry["file"] for entry in entries], unlisted)
+    summary, entries = paths[0].name, annotation_files.read_summary(paths[0])
+    _check_files(folder, summary, {entry["file"] for entry in entries}, unlisted)
     for entry in entries:
-        seizures = folder / f"{entry['file']}.seizures"
-        if seizures.exists() or seizures.is_symlink():  # a link to nothing is for read_seizures to refuse
-            found = annotation_files.read_seizures(seizures)
-            annotation_files.check_agreement(summary, entry["file"], entry["seizures"], seizures.name, found)
-    return [{**entry, "recording": Path(entry["file"]).stem, "annotation": summary} for entry in entries]
-
-
-def _check_names(entries):
-    """Raise RecordingError if two recordings share a name, or one's is taken for something else where it is shown."""
-    files = {}
-    for entry in entries:
-        for shown in (entry["recording"], entry["file"]):
-            # a formula to a spreadsheet that opens our tables; mathematics to Matplotlib; a line's end to anything
-            if shown.startswith(FORMULA) or "$" in shown or not shown.isprintable():
-                raise RecordingError(
-                    f"{shown!r} begins with one of {' '.join(FORMULA)}, or holds $ or a control character: tables and "
-                    "pictures take that for something else than a name. Rename it, in its annotation too."
-                )
-        name = entry["recording"]
-        if name in files or name.lower() in ("na", "n/a", "nan", "null", "none"):
-            other = f", as {files[name]} is" if name in files else ", which tables take for a missing value"
-            raise RecordingError(f"{entry['file']} is named '{name}'{other}. Rename it, in its annotation too.")
-        files[name] = entry["file"]
+        entry |= {"recording": Path(entry["file"]).stem, "annotation": summary}
+        path = folder / f"{entry['file']}.seizures"
+        if path.exists() or path.is_symlink():  # a link to nothing is for read_seizures to refuse
+            annotation_files.check_agreement(summary, entry["file"], entry["seizures"], path)
+    return entries
 
 
 def _check_files(folder, summary, listed, unlisted):
+    """Raise RecordingError unless the EDF files in `folder` are those that its summary lists."""
+
+    def plain(name):  # without regard to case and to how its letters are composed
+        return unicodedata.normalize("NFC", name).casefold()
+
     present = {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
-    if missing := sorted(set(listed) - present):
-        alike = {name: other for name in missing for other in present if _plain(name) == _plain(other)}
-        hint = "".join(f" {other} is there: name it alike." for other in alike.values())
+    if missing := sorted(listed - present):
+        hints = [
+            f" {there} is there: name it alike." for name in missing for there in present if plain(name) == plain(there)
+        ]
         raise RecordingError(
-            f"{summary} names {', '.join(missing)}, not found in {folder}.{hint} "
+            f"{summary} names {', '.join(missing)}, not found in {folder}.{''.join(hints)} "
             "Put the recordings there, or take them out of the summary."
         )
-    if surplus := sorted(present - set(listed) - set(unlisted)):
+    if surplus := sorted(present - listed - set(unlisted)):
         raise RecordingError(
             f"{folder} holds {', '.join(surplus)}, not listed in {summary}, so nobody can say whether they hold a "
             "seizure. List them there ('Number of Seizures in File: 0' if none), or move them elsewhere."
         )
 
 
-def _plain(name):
-    """Return a file's name without regard to case and to how its letters are composed."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _walk(folder):
-    """Return all files below `folder`, also behind links, but not other versions of the same EEG.
-
-    Raises
-    ------
-    RecordingError
-        If a folder cannot be read: what lies in it would be lost without a word.
-    """
-
-    def refuse(error):
-        raise RecordingError(
-            f"{error.filename} cannot be read ({error.strerror}). Allow reading it, or move it elsewhere."
-        )
-
-    found, been = [], set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        folders[:] = [name for name in folders if name not in OTHER_VERSIONS]
-        if (real := os.path.realpath(place)) in been:  # a link back up
-            folders.clear()
-            continue
-        been.add(real)
-        found += [Path(place) / name for name in names if not name.startswith("._")]
-    return sorted(found)
+def _bids_entries(folder):
+    """Return the recordings of a BIDS subject with the seizures of their events files."""
+    paths = _bids_recordings(folder)
+    # What all names begin with says nothing; without it, run-00 fits beside a figure.
+    names = [path.name.removesuffix("_eeg.edf").split("_") for path in paths]
+    shared = min(len(commonprefix(names)), min(map(len, names)) - 1) if len(names) > 1 else 0
+    return [
+        {"recording": "_".join(name[shared:]), "file": path.relative_to(folder).as_posix()}
+        | {"annotation": _events_file(path).name}
+        | annotation_files.read_events(_events_file(path))
+        for path, name in zip(paths, names, strict=True)
+    ]
 
 
 def _bids_recordings(folder):
@@ -270,13 +254,7 @@ def _bids_recordings(folder):
 
 
 def _events_file(recording):
-    """Return the path of a BIDS recording's events file.
-
-    Raises
-    ------
-    RecordingError
-        If there is none.
-    """
+    """Return the path of a BIDS recording's events file; raise RecordingError if there is none."""
     events = recording.with_name(recording.name.removesuffix("_eeg.edf") + "_events.tsv")
     if not events.exists():
         raise RecordingError(
@@ -286,18 +264,20 @@ def _events_file(recording):
     return events
 
 
-def _bids_entries(folder):
-    """Return the recordings of a BIDS subject with the seizures of their events files."""
-    paths = _bids_recordings(folder)
-    # What all names begin with says nothing; without it, run-00 fits beside a figure.
-    names = [path.name.removesuffix("_eeg.edf").split("_") for path in paths]
-    shared = min(len(commonprefix(names)), min(map(len, names)) - 1) if len(names) > 1 else 0
-    entries = []
-    for path, name in zip(paths, names, strict=True):
-        table, file = _events_file(path), path.relative_to(folder).as_posix()
-        read = events.read_events(table)
-        # the clock, as CHB-MIT's summaries have it: a date says more about a person than a study needs
-        start = read["start"] and datetime.fromisoformat(read["start"]).strftime("%H:%M:%S")
-        known = {"recording": "_".join(name[shared:]), "file": file, "annotation": table.name}
-        entries.append(known | read | {"start": start})
-    return entries
+def _walk(folder):
+    """Return all files below `folder`, also behind links, but not other versions of the same EEG."""
+
+    def refuse(error):  # what lies in it would be lost without a word
+        raise RecordingError(
+            f"{error.filename} cannot be read ({error.strerror}). Allow reading it, or move it elsewhere."
+        )
+
+    found, been = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        folders[:] = [name for name in folders if name not in OTHER_VERSIONS]
+        if (real := os.path.realpath(place)) in been:  # a link back up
+            folders.clear()
+            continue
+        been.add(real)
+        found += [Path(place) / name for name in names if not name.startswith("._")]
+    return sorted(found)

@@ -15,34 +15,28 @@ CHANNELS = (
 ELECTRODES = tuple(dict.fromkeys(name for channel in CHANNELS for name in channel.split("-")))
 PLUS, MINUS = (np.array([ELECTRODES.index(channel.split("-")[side]) for channel in CHANNELS]) for side in (0, 1))
 
-
-def _positions_cm():
-    """Return electrode positions [21, 3] in cm: MNE's colin27_1020 montage."""
-    montage = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
-    by_name = {name.upper(): position for name, position in montage.items()}
-    return 100 * np.array([by_name[name] for name in ELECTRODES])
-
-
-_POSITIONS_CM = _positions_cm()
+_MONTAGE = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
+_BY_NAME = {name.upper(): position for name, position in _MONTAGE.items()}
+_POSITIONS_CM = 100 * np.array([_BY_NAME[name] for name in ELECTRODES])
 DISTANCES_CM = np.sqrt(((_POSITIONS_CM[:, None] - _POSITIONS_CM[None]) ** 2).sum(-1))
-_ALIKE = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
-_ALIKE /= np.sqrt((_ALIKE**2).sum(axis=1, keepdims=True))
+_SMOOTHING = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
+_SMOOTHING /= np.sqrt((_SMOOTHING**2).sum(axis=1, keepdims=True))
 
 
 def footprint(width_cm, *centres):
-    """Return the scalp field [21] of sources under `centres`: Gaussian, 1 at its centre (volume conduction)."""
+    """Return the scalp field [21] of sources under `centres`: Gaussian, 1 at its centre."""
     nearest = DISTANCES_CM[[ELECTRODES.index(name) for name in centres]].min(axis=0)
     return np.exp(-0.5 * (nearest / width_cm) ** 2)
 
 
-def alike(independent):
-    """Mix independent values [21, ...] of unit variance into values alike at neighbouring electrodes."""
-    return np.einsum("es,s...->e...", _ALIKE, independent)  # no BLAS: its sums depend on the number of threads
+def smooth(independent):
+    """Mix independent values [21, ...] of unit variance into values that are similar at neighbouring electrodes."""
+    return np.einsum("es,s...->e...", _SMOOTHING, independent)  # no BLAS: its sums depend on the number of threads
 
 
 def field(rng):
     """Return a smooth random scalp field [21] of unit variance."""
-    return alike(rng.standard_normal(len(ELECTRODES)))
+    return smooth(rng.standard_normal(len(ELECTRODES)))
 
 
 def noise(rng, samples, shape):

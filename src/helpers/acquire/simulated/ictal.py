@@ -10,12 +10,12 @@ from helpers.acquire.simulated.electrodes import (
     MINUS,
     PLUS,
     RATE_HZ,
-    alike,
     around,
     drift,
     field,
     footprint,
     noise,
+    smooth,
     swell,
 )
 
@@ -72,7 +72,7 @@ def _spread(rng, traits, samples, strength):
 
 def _wander(rng, samples):
     """Return slow random courses [21, samples], alike at neighbours."""
-    return alike(np.array([drift(rng, samples, 1) for _ in ELECTRODES]))
+    return smooth(np.array([drift(rng, samples, 1) for _ in ELECTRODES]))
 
 
 def _ictal_waves(rng, traits, growth, reach):
@@ -92,7 +92,7 @@ def _ictal_waves(rng, traits, growth, reach):
     for harmonic in range(1, HARMONICS + 1):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
-    slow = alike(np.array([noise(rng, samples, around(2.5, 1.4)) for _ in ELECTRODES]))
+    slow = smooth(np.array([noise(rng, samples, around(2.5, 1.4)) for _ in ELECTRODES]))
     local = 0.4 + 0.6 * footprint(7, traits["focus"])
     yield 1.1 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
 

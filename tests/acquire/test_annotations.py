@@ -13,7 +13,7 @@ from conftest import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.acquire import annotation_files, events, summaries
+from helpers.acquire import annotation_files
 from helpers.study.errors import RecordingError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:wfdb")
@@ -55,11 +55,11 @@ Seizure End Time: 99 seconds
 """
 READ = [
     {
-        "file": "p_01.edf", "start": "23:50:12", "end": "24:50:12", "channels": ("FP1-F7", "-", "T8-P8"),
+        "file": "p_01.edf", "start": "23:50:12",
         "seizures": [(12, 40), (2996, 3036)],
     },
-    {"file": "p_02+.edf", "start": "1:50:12", "end": "2:50:12", "channels": ("T8-P8", "T8-P8"), "seizures": []},
-    {"file": "p_03.edf", "start": "", "end": "", "channels": ("T8-P8", "T8-P8"), "seizures": [(7, 99)]},
+    {"file": "p_02+.edf", "start": "1:50:12", "seizures": []},
+    {"file": "p_03.edf", "start": "", "seizures": [(7, 99)]},
 ]  # fmt: skip
 
 EVENTS = """\
@@ -71,7 +71,7 @@ onset\tduration\teventType\tconfidence\tchannels\tdateTime\trecordingDuration
 3000.00\t600.00\tsz_gen_m_tonicClonic\tn/a\tn/a\t2016-11-06 13:43:04\t3600.00
 """
 EVENTS_READ = {
-    "seizures": [(12, 40.5), (296.25, 350), (3000, 3600)], "start": "2016-11-06 13:43:04", "duration_s": 3600,
+    "seizures": [(12, 40.5), (296.25, 350), (3000, 3600)], "start": "13:43:04", "duration_s": 3600,
 }  # fmt: skip
 
 
@@ -101,14 +101,14 @@ def summary_of(folder, text):
     """Write text or bytes as a summary and read it."""
     path = folder / "p-summary.txt"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return summaries.read_summary(path)
+    return annotation_files.read_summary(path)
 
 
 def events_of(folder, text):
     """Write text or bytes as an events file and read it."""
     path = folder / "p_events.tsv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return events.read_events(path)
+    return annotation_files.read_events(path)
 
 
 def seizures_of(folder, data):
@@ -148,7 +148,9 @@ def database():
 
 def test_all_summaries_of_the_database(database):
     """664 recordings and chb24's 12, patient by patient; 198 seizures; chb08's five by hand; all clocks but chb24's."""
-    entries = {path.name[:5]: summaries.read_summary(path) for path in (database / "summaries").glob("*-summary.txt")}
+    entries = {
+        path.name[:5]: annotation_files.read_summary(path) for path in (database / "summaries").glob("*-summary.txt")
+    }
     counts = [42, 36, 38, 42, 39, 18, 19, 20, 19, 25, 35, 24, 33, 26, 40, 19, 21, 36, 30, 29, 33, 31, 9, 12]
     assert {name: len(listed) for name, listed in entries.items()} == {
         f"chb{number:02}": count for number, count in enumerate(counts, 1)
@@ -173,7 +175,7 @@ def test_traps_of_the_database(database):
     """A clock past 24 h, a name with '+', a wrong number at an end, and chb13's six channel blocks in turn."""
     entries = {}
     for path in (database / "summaries").glob("*-summary.txt"):
-        entries |= {entry["file"]: entry for entry in summaries.read_summary(path)}
+        entries |= {entry["file"]: entry for entry in annotation_files.read_summary(path)}
     assert entries["chb08_14.edf"]["start"].startswith("24:") or entries["chb08_14.edf"]["end"].startswith("24:")
     assert entries["chb02_16+.edf"]["seizures"] == [(2972, 3053)]
     assert entries["chb09_08.edf"]["seizures"] == [(2951, 3030), (9196, 9267)]
@@ -185,7 +187,8 @@ def test_traps_of_the_database(database):
 def test_seizures_files_of_chb08(database):
     """The five files hold one seizure each, the summary's to the second."""
     listed = {
-        entry["file"]: entry["seizures"] for entry in summaries.read_summary(database / "chb08/chb08-summary.txt")
+        entry["file"]: entry["seizures"]
+        for entry in annotation_files.read_summary(database / "chb08/chb08-summary.txt")
     }
     paths = sorted((database / "chb08").glob("*.seizures"))
     assert len(paths) == 5
@@ -325,12 +328,12 @@ def test_no_line_of_a_seizure_can_be_lost(tmp_path, line):
 def test_what_is_no_summary(tmp_path):
     """A directory, nothing, a file that cannot be opened, emptiness, UTF-16, Latin-1, binary and 2 MB."""
     with pytest.raises(RecordingError, match="is no file"):
-        summaries.read_summary(tmp_path)
+        annotation_files.read_summary(tmp_path)
     with pytest.raises(RecordingError, match="is not there"):
-        summaries.read_summary(tmp_path / "p-summary.txt")
+        annotation_files.read_summary(tmp_path / "p-summary.txt")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RecordingError, match="is no file"):
-        summaries.read_summary(tmp_path / "pipe")
+        annotation_files.read_summary(tmp_path / "pipe")
     for data, said in [
         (b"", "lists no recording"),
         (SUMMARY.encode("utf-16"), "line 1 is no UTF-8"),
@@ -343,7 +346,9 @@ def test_what_is_no_summary(tmp_path):
             summary_of(tmp_path, data)
 
 
-@pytest.mark.parametrize("read", [summaries.read_summary, annotation_files.read_seizures, events.read_events])
+@pytest.mark.parametrize(
+    "read", [annotation_files.read_summary, annotation_files.read_seizures, annotation_files.read_events]
+)
 def test_a_file_without_permission(tmp_path, monkeypatch, read):
     """The operating system says no: the error names the file and the reason."""
 
@@ -555,7 +560,7 @@ def test_what_is_no_events_file(tmp_path):
         with pytest.raises(RecordingError, match=said):
             events_of(tmp_path, data)
     with pytest.raises(RecordingError, match="is no file"):
-        events.read_events(tmp_path)
+        annotation_files.read_events(tmp_path)
 
 
 # -------------------------------------------------------------------------------------------------------------- fuzz
