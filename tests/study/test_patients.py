@@ -63,23 +63,6 @@ def test_any_text(root, written):
     assert declaration is None or declaration["source"] in patients.KEYS
 
 
-@FUZZ
-@given(st.lists(st.text(max_size=12) | st.sampled_from(["p", "q-1", "no", "e3", "models", "../p", "p;ls"]), max_size=4))
-def test_any_list_of_patients(root, names):
-    """Enrolled among whatever a person has listed: all are kept, once the new one more, and any bad name is refused."""
-    path = root / "params" / "study.yaml"
-    path.write_text(yaml.safe_dump({"patients": names}, allow_unicode=True), encoding="utf-8")
-    before = path.read_bytes()
-    try:
-        patients.enrol("p")
-    except ValueError:
-        assert path.read_bytes() == before
-    else:
-        listed = files.read_yaml(path)["patients"]
-        assert listed == ([*names, "p"] if "p" not in names else names)
-        assert all(name.replace("-", "").replace("_", "").isalnum() and name.isascii() for name in listed)
-
-
 def test_the_project_s_own_are_read(root):
     """Every patient that the project declares."""
     shutil.copytree(ROOT / "params" / "patients", root / "params" / "patients", dirs_exist_ok=True)

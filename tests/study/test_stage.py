@@ -17,7 +17,7 @@ import yaml
 from conftest import CHANNELS, ROOT, write_edf
 from nbclient.exceptions import DeadKernelError
 
-from helpers.acquire import physionet, recordings, sources
+from helpers.acquire import declare, physionet, recordings, sources
 from helpers.study import errors, files, patients, processes, stage
 
 
@@ -59,7 +59,7 @@ def test_a_patient_of_the_database(project, monkeypatch):
         return ["chb24-summary.txt", "chb24_01.edf"]
 
     monkeypatch.setattr(physionet, "fetch", fetch)
-    patients.main("chb24")
+    declare.main("chb24")
     assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08", "chb24"]}
     folder, source = sources.acquire("chb24")
     assert folder == project / "output" / "chb24" / "recordings" and not source["simulated"]
@@ -117,8 +117,8 @@ def test_wrong_declarations(project, text, said):
 
 def test_declaring_a_folder(project, excerpts):
     """Short excerpts: frames of 2 s, which a person may change; enrolled once; renewed when data change."""
-    patients.main("excerpts01", str(excerpts))
-    patients.main("excerpts01", str(excerpts))
+    declare.main("excerpts01", str(excerpts))
+    declare.main("excerpts01", str(excerpts))
     assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08", "excerpts01"]}
     declaration = patients.load("excerpts01")
     assert declaration["frame_s"] == 2.0 and patients.recordings_folder("excerpts01") == excerpts.resolve()
@@ -126,12 +126,12 @@ def test_declaring_a_folder(project, excerpts):
     path.write_text(path.read_text().replace("frame_s: 2.0", "frame_s: 1.0"))
     copy = project / "copy é"
     shutil.copytree(excerpts, copy)
-    patients.main("excerpts01", str(copy))
+    declare.main("excerpts01", str(copy))
     assert patients.load("excerpts01")["frame_s"] == 1.0
     assert patients.load("excerpts01")["fingerprint"] == declaration["fingerprint"]
     summary = copy / "chb01-summary.txt"
     summary.write_text(summary.read_text().replace("End Time: 37 seconds", "End Time: 36 seconds"))
-    patients.main("excerpts01")
+    declare.main("excerpts01")
     assert patients.load("excerpts01")["fingerprint"] != declaration["fingerprint"]
 
 
@@ -147,7 +147,7 @@ def test_declaring_the_wrong_thing(project, patient, folder, said):
     """Ends with one message, and leaves the study as it was."""
     before = sorted((project / "params").rglob("*"))
     with pytest.raises(SystemExit, match=said):
-        patients.main(patient, str(project / folder))
+        declare.main(patient, str(project / folder))
     assert sorted((project / "params").rglob("*")) == before
 
 
@@ -281,7 +281,7 @@ def test_one_run_of_a_stage_at_a_time(tmp_path, capsys):
 def test_names_that_cannot_name_a_patient(project, excerpts, name):
     """A number or a truth value to YAML, another folder of output/, a declared name in capitals, a path."""
     with pytest.raises(SystemExit, match=rf"'{name}' (cannot name a patient|differs from the declared 'sim08')"):
-        patients.main(name, str(excerpts))
+        declare.main(name, str(excerpts))
     assert yaml.safe_load((project / "params" / "study.yaml").read_text()) == {"patients": ["sim08"]}
 
 
@@ -295,12 +295,12 @@ def test_what_declaring_looks_at(project):
     write_edf(folder / "c.edf", CHANNELS[1:])
     entries = "".join(f"File Name: {name}.edf\nNumber of Seizures in File: 0\n" for name in "abc")
     (folder / "x-summary.txt").write_text(entries)
-    patients.declare("mine", folder)
+    declare.declare("mine", folder)
     before = patients.load("mine")
     assert before["frame_s"] == 2.0
     (folder / "b.edf").rename(folder / "d.edf")
     (folder / "x-summary.txt").write_text(entries.replace("b.edf", "d.edf"))
-    assert patients.fingerprint(folder) != before["fingerprint"]
+    assert declare.fingerprint(folder) != before["fingerprint"]
     folder, source = sources.acquire("mine")
     assert not source["simulated"] and "CHB-MIT's layout" in source["description"]
 

@@ -18,7 +18,8 @@ from dvc.lock import make_lock
 from dvc.repo import Repo
 from tqdm import tqdm
 
-from helpers.study import errors, files, patients, processes
+from helpers.acquire import declare
+from helpers.study import errors, files, processes
 
 # What DVC's errors are called, or say, and what to do then.
 KNOWN = {
@@ -123,7 +124,7 @@ def main(patient, folder=None):
     os.chdir(files.ROOT)
     try:
         with processes.sole(files.ROOT / "output" / ".study.lock", "make study"):
-            patients.main(patient, folder)
+            declare.main(patient, folder)
             if damaged := mend_cache():
                 print(f"{damaged} damaged files were deleted from DVC's cache; what they held is made again if needed.")
             mend_lock()
