@@ -438,7 +438,7 @@ ROW, CLOCK = "12.00\t28.50", "13:43:04\t3600.00\n12.00"
         *((ROW, f"{onset}\t28.50", "line 3: a seizure has onset") for onset in (
             "n/a", "-12.00", "nan", "1e400", "9" * 400, "12,00", "1_2",
         )),
-        *((ROW, f"12.00\t{duration}", "line 3: a seizure has .* duration") for duration in ("n/a", "-28.50", "0", "inf")),
+        *((ROW, f"12.00\t{length}", "line 3: a seizure has .* duration") for length in ("n/a", "-28.50", "0", "inf")),
         (ROW, "12.00\t28.5\x1c", "line 3: .* is no line of an annotation file"),
         (ROW, "", "line 3: 6 cells, wanted 7"),
         (ROW, f"{ROW}\t", "line 3: 8 cells, wanted 7"),

@@ -255,10 +255,10 @@ def test_other_channels_may_have_other_rates(opened, label, rate):
 
 def test_eeg_of_two_rates_is_refused(opened):
     """One channel at half the rate; and a second T8-P8 of another rate, which MNE would mix with the first."""
-    with pytest.raises(RecordingError, match="different sampling rates: FP1-F7 256 Hz, C3-P3 128 Hz"):
+    with pytest.raises(RecordingError, match="different sampling rates: .* 256 Hz, C3-P3 128 Hz"):
         opened(built(CHBMIT, rates={"C3-P3": 128}))
     other = built(("X1", *CHBMIT), rates={"X1": 128})
-    with pytest.raises(RecordingError, match="different sampling rates: T8-P8 128 Hz, FP1-F7 256 Hz"):
+    with pytest.raises(RecordingError, match="different sampling rates: T8-P8 128 Hz, .* 256 Hz"):
         opened(patched(other, "label", "T8-P8"))
 
 

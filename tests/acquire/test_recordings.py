@@ -9,7 +9,7 @@ import pytest
 from conftest import CHANNELS, write_edf
 from test_annotations import mit
 
-from helpers.acquire import edf, recordings
+from helpers.acquire import edf, layouts, recordings
 from helpers.acquire.annotations import Annotations
 from helpers.study.errors import RecordingError, UnusableRecording
 
@@ -47,7 +47,7 @@ def test_a_good_folder(folder):
     ]  # fmt: skip
     assert seizures.to_numpy().tolist() == [["p_01", 10, 20]]
     assert left_out.empty and (table["montage"] == "by name").all()
-    assert [path.name for path in recordings.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
+    assert [path.name for path in layouts.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
 
 
 def test_a_damaged_recording_is_never_left_out(folder):
@@ -111,7 +111,7 @@ def test_seizure_files_must_agree(folder):
     """p_01.edf.seizures says 10 to 20 s as the summary does; then 12 to 20 s; then one for a recording without any."""
     (folder / "p_01.edf.seizures").write_bytes(mit([(2560, 5120)]))
     recordings.survey(folder)
-    assert folder / "p_01.edf.seizures" in recordings.contents(folder)
+    assert folder / "p_01.edf.seizures" in layouts.contents(folder)
     (folder / "p_01.edf.seizures").write_bytes(mit([(3072, 5120)]))
     with pytest.raises(RecordingError, match=r"p-summary\.txt and p_01\.edf\.seizures disagree on p_01\.edf"):
         recordings.survey(folder)
@@ -145,7 +145,7 @@ def test_a_bids_subject(subject):
         assert table["recording"].tolist() == ["ses-01_task-szMonitoring_run-00", "ses-02_task-szMonitoring_run-00"]
         assert seizures.to_numpy().tolist() == [["ses-01_task-szMonitoring_run-00", 5.5, 9.0]]
         assert all((folder / file).exists() for file in table["file"]) and left_out.empty
-        assert len(recordings.contents(folder)) == 4
+        assert len(layouts.contents(folder)) == 4
 
 
 @pytest.mark.parametrize("name", ["_eeg.Edf", "_eeg.BDF", "_eeg.set", "_eeg.edf.gz", "_EEG.edf", "_eeg.nwb"])
@@ -154,7 +154,7 @@ def test_no_bids_recording_is_lost(subject, name):
     eeg = subject / "sub-01" / "ses-01" / "eeg"
     (eeg / f"sub-01_ses-01_task-szMonitoring_run-01{name}").write_text("")
     (eeg / "sub-01_ses-01_task-szMonitoring_run-00_eeg.json").write_text("{}")
-    with pytest.raises(RecordingError, match=rf"run-01{name}; only EDF"):
+    with pytest.raises(RecordingError, match=rf"run-01{name}; wanted are .* only EDF is read"):
         recordings.survey(subject)
 
 
@@ -170,7 +170,7 @@ def test_events_without_their_recording(subject):
     (subject / "sub-01" / "loop").symlink_to(subject, target_is_directory=True)
     assert len(recordings.survey(subject)[0]) == 2
     (eeg / "sub-01_ses-01_task-szMonitoring_run-03_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
-    with pytest.raises(RecordingError, match=r"run-03_events.tsv has no .*run-03_eeg.edf beside it"):
+    with pytest.raises(RecordingError, match=r"run-03_events.tsv; wanted are .*run-03_eeg.edf and"):
         recordings.survey(subject)
 
 
@@ -178,7 +178,7 @@ def test_names_that_would_be_confused(folder, subject):
     """NA.edf, which tables take for a missing value; and the same BIDS name in two folders."""
     (folder / "p_02.edf").rename(folder / "NA.edf")
     edit(folder, "p_02.edf", "NA.edf")
-    with pytest.raises(RecordingError, match=r"NA\.edf is named 'NA', which tables take"):
+    with pytest.raises(RecordingError, match=r"'NA' .*stands for a missing value"):
         recordings.survey(folder)
     (folder / "p-summary.txt").unlink()
     shutil.copytree(subject / "sub-01" / "ses-01", subject / "sub-01" / "copy")
@@ -220,11 +220,11 @@ def test_wrong_bids_subjects(subject):
     with pytest.raises(RecordingError, match=rf"{events.name} is of a recording of 40 s, and ses-01/.* lasts 30 s"):
         recordings.survey(subject / "sub-01")
     events.unlink()
-    with pytest.raises(RecordingError, match=rf"has no {events.name} beside it"):
+    with pytest.raises(RecordingError, match=rf"run-00_eeg.edf; wanted are .* and {events.name}"):
         recordings.survey(subject)
     events.write_text(text)
     (eeg / "sub-01_ses-01_task-rest_eeg.vhdr").write_text("")
-    with pytest.raises(RecordingError, match=r"task-rest_eeg\.vhdr; only EDF"):
+    with pytest.raises(RecordingError, match=r"task-rest_eeg\.vhdr; wanted are"):
         recordings.survey(subject)
     (eeg / "sub-01_ses-01_task-rest_eeg.vhdr").rename(subject / "sub-02_eeg.edf")
     with pytest.raises(RecordingError, match="2 subjects: sub-01, sub-02"):
@@ -236,7 +236,7 @@ def test_companions_from_macos_are_no_recordings(folder):
     for name in ("._p_01.edf", "._p-summary.txt"):
         (folder / name).write_bytes(b"Mac OS X")
     assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "p_02"]
-    assert [path.name for path in recordings.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
+    assert [path.name for path in layouts.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
 
 
 def test_endings_in_capitals(folder):
@@ -260,7 +260,7 @@ def test_summary_names_a_missing_file(folder):
 
 
 def test_seizure_beyond_the_end(folder):
-    """31 s in a recording of 30 s; what SzCORE's tools write with two decimals may end 0.01 s late, and ends with it."""
+    """31 s in a recording of 30 s; what tools round to two decimals may be 0.01 s late, and ends with the recording."""
     edit(folder, "End Time: 20 seconds", "End Time: 31 seconds")
     with pytest.raises(RecordingError, match=r"p_01\.edf has a seizure from 10 s to 31 s, beyond .* at 30 s"):
         recordings.survey(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers.acquire import recordings
+from helpers.acquire import layouts, recordings
 from helpers.study import errors, files, patients
 
 SHORT_RECORDING_S = 120.0
@@ -31,7 +31,7 @@ frame_s: {frame_s}
 def fingerprint(folder):
     """Return the SHA-256 over the names and contents of the recordings and annotations below `folder`."""
     digest = hashlib.sha256()
-    for path in recordings.contents(folder):
+    for path in layouts.contents(folder):
         digest.update(f"{path.relative_to(folder).as_posix()} {files.sha256(path)}\n".encode())
     return digest.hexdigest()
 

@@ -73,18 +73,16 @@ def read_header(path):
     """
     path = Path(path)
     size = _check_kind(path)
-    records, record_s, signals = _parse(path)
-    file, labels = path.name, tuple(label for label, *_ in signals)
-    if (size - 256 * (len(signals) + 1)) / records > RECORD_BYTES:
-        _refuse(
-            file, f"has data records of more than {RECORD_BYTES} bytes", "Export it with records of about a second."
-        )
-    montage = tuple(montages.find(labels, file))
-    used = tuple(sorted({index for pair in montage for index in pair if index is not None}))
-    sampling_hz = _sampling(signals, used, record_s, file)
-    _check_ranges([signals[index] for index in used], file)
-    samples, units = records * signals[used[0]][2], tuple(unit for _, unit, *_ in signals)
-    return Header(file, labels, units, montage, used, sampling_hz, samples, samples / sampling_hz)
+    try:
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("error")  # edfio warns of a size that is not the promised one
+            parsed = edfio.read_edf(path, header_encoding="latin-1")
+        return _check(parsed, path.name, size)
+    except RecordingError:
+        raise
+    except Exception as error:  # edfio raises many types on a damaged header; each means the same to a user
+        found = str(error).removesuffix(" Updating header.")
+        raise RecordingError(f"{path.name} is damaged or was not copied completely ({found}). {ANEW}") from error
 
 
 def _refuse(file, found, do=ANEW):
@@ -99,9 +97,8 @@ def _check_kind(path):
         with open(path, "rb") as opened:
             main, size = opened.read(256), os.fstat(opened.fileno()).st_size
     except OSError as error:
-        raise RecordingError(
-            f"{path} cannot be opened ({error.strerror}). See that it is there and readable."
-        ) from error
+        found = f"{path} cannot be opened ({error.strerror})"
+        raise RecordingError(f"{found}. See that it is there and readable.") from error
     file, count = path.name, main[252:].strip()
     for magic, kind in KINDS.items():
         if main.startswith(magic):
@@ -118,34 +115,31 @@ def _check_kind(path):
     return size
 
 
-def _parse(path):
-    """Return the number of data records, their length in s, and (label, unit, samples, limits) of each signal."""
-    try:
-        with _OPENING, warnings.catch_warnings():
-            warnings.simplefilter("error")  # edfio warns of a size that is not the promised one
-            parsed = edfio.read_edf(path, header_encoding="latin-1")
-        limits = [(*one.digital_range, *one.physical_range) for one in parsed.signals]
-        labels, units = zip(
-            *((one.label.strip(), one.physical_dimension.strip()) for one in parsed.signals), strict=True
-        )
-        counts = [one.samples_per_data_record for one in parsed.signals]
-        records, record_s, length = parsed.num_data_records, parsed.data_record_duration, parsed.bytes_in_header_record
-    except Exception as error:  # edfio raises many types on a damaged header; each means the same to a user
-        found = str(error).removesuffix(" Updating header.")
-        raise RecordingError(f"{path.name} is damaged or was not copied completely ({found}). {ANEW}") from error
-    if records < 1 or min(counts) < 1 or not 0 < record_s < np.inf or length % 256:
-        found = f"{records} data records of {record_s:g} s, {min(counts)} samples or more each, from byte {length} on"
-        _refuse(path.name, f"has a damaged header: {found}")
-    return records, record_s, list(zip(labels, units, counts, limits, strict=True))
-
-
-def _sampling(signals, used, record_s, file):
-    """Return the sampling rate in Hz, the same for all signals in use and all others of their labels."""
+def _check(parsed, file, size):
+    """Return the `Header` of what edfio parsed, checked; any property of edfio's may raise."""
+    records, record_s, signals = parsed.num_data_records, parsed.data_record_duration, parsed.signals
+    shortest = min((signal.samples_per_data_record for signal in signals), default=0)
+    if records < 1 or shortest < 1 or not 0 < record_s < np.inf or parsed.bytes_in_header_record % 256:
+        found = f"{records} data records of {record_s:g} s, with {shortest} samples a signal or more"
+        _refuse(file, f"has a damaged header: {found}")
+    if (size - parsed.bytes_in_header_record) / records > RECORD_BYTES:
+        do = "Export it with data records of about one second."
+        _refuse(file, f"has data records of more than {RECORD_BYTES} bytes", do)
+    labels = tuple(signal.label.strip() for signal in signals)
+    montage = tuple(montages.find(labels, file))
+    used = tuple(sorted({index for pair in montage for index in pair if index is not None}))
     # MNE takes all signals of a label; one of another rate would make it resample the rest.
-    chosen, rates = {signals[index][0] for index in used}, {}
-    for label, _, samples, _ in signals:
-        if label in chosen:
-            rates.setdefault(round(samples / record_s, 6), label)  # 110 samples in 0.55 s are 200 Hz
+    chosen = {labels[index] for index in used}
+    sampling_hz = _sampling([signal for signal in signals if signal.label.strip() in chosen], file)
+    _check_ranges([signals[index] for index in used], file)
+    samples = records * signals[used[0]].samples_per_data_record
+    units = tuple(signal.physical_dimension.strip() for signal in signals)
+    return Header(file, labels, units, montage, used, sampling_hz, samples, samples / sampling_hz)
+
+
+def _sampling(signals, file):
+    """Return the sampling rate of some signals in Hz, the same for all."""
+    rates = {round(signal.sampling_frequency, 6): signal.label for signal in signals}  # 110 / 0.55 is a little less
     if len(rates) > 1:
         found = ", ".join(f"{label} {rate:g} Hz" for rate, label in rates.items())
         _refuse(file, f"has EEG channels of different sampling rates: {found}", "Export all EEG channels at one rate.")
@@ -163,7 +157,9 @@ def _sampling(signals, used, record_s, file):
 def _check_ranges(signals, file):
     """Check unit, digital and physical limits of the signals in use."""
     ranges_v = []
-    for label, unit, _, (low, high, bottom, top) in signals:
+    for signal in signals:
+        label, unit = signal.label, signal.physical_dimension.strip()
+        (low, high), (bottom, top) = signal.digital_range, signal.physical_range
         if unit not in UNITS:
             do = "Write the unit into the header, or export the file anew with it."
             _refuse(file, f"has {label} in the unit {unit!r}, not in uV, µV, mV, V or nV", do)
@@ -204,12 +200,7 @@ def open_edf(path):
 
 
 def read(recording, start=0, stop=None):
-    """Read the double banana from sample `start` up to, and without, `stop`; by default all.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 [18, stop - start], in µV. Derived channels are subtracted in float64.
+    """Return samples `start` up to, and without, `stop` (by default all) of the double banana, float32 [18, …] in µV.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The sources of a patient's recordings: simulated, fetched, or a folder of the user's."""
 
-from helpers.acquire import physionet, recordings
+from helpers.acquire import layouts, physionet
 from helpers.acquire.simulated import simulation
 from helpers.study import patients
 
@@ -40,7 +40,7 @@ def acquire(patient):
                 f"says whether they hold a seizure; they are not used: {', '.join(unlisted)}."
             )
     else:
-        summary = any(path.name.endswith("-summary.txt") for path in recordings.contents(folder))
+        summary = any(path.name.endswith("-summary.txt") for path in layouts.contents(folder))
         description = description.format(layout="CHB-MIT's layout" if summary else "BIDS with HED-SCORE events")
     source = {"patient": patient, "source": kind, "description": description}
     return folder, source | {"simulated": kind == "simulate", "unlisted": unlisted}

@@ -1,22 +1,17 @@
-"""The electrodes of CHB-MIT's montage: how sources reach them, which channels they form, what sources consist of.
-
-A source has a Gaussian footprint on the scalp (volume conduction); its course in time is noise of a given spectrum,
-a slow drift or an envelope.
-"""
+"""The electrodes of CHB-MIT's montage: how sources reach them, which channels they form, what sources consist of."""
 
 import mne
 import numpy as np
 
+from helpers.acquire.montages import DOUBLE_BANANA
+
 RATE_HZ = 256
-CHANNELS = (
-    *("FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4", "C4-P4", "P4-O2"),
-    *("FP2-F8", "F8-T8", "T8-P8", "P8-O2", "FZ-CZ", "CZ-PZ", "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8"),
-)
+CHANNELS = (*DOUBLE_BANANA, "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")
 ELECTRODES = tuple(dict.fromkeys(name for channel in CHANNELS for name in channel.split("-")))
 PLUS, MINUS = (np.array([ELECTRODES.index(channel.split("-")[side]) for channel in CHANNELS]) for side in (0, 1))
 
-_MONTAGE = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
-_BY_NAME = {name.upper(): position for name, position in _MONTAGE.items()}
+_PLACES_M = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
+_BY_NAME = {name.upper(): place for name, place in _PLACES_M.items()}
 _POSITIONS_CM = 100 * np.array([_BY_NAME[name] for name in ELECTRODES])
 DISTANCES_CM = np.sqrt(((_POSITIONS_CM[:, None] - _POSITIONS_CM[None]) ** 2).sum(-1))
 _SMOOTHING = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones

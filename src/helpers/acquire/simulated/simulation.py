@@ -28,13 +28,13 @@ EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
 
 
 def simulate_patient(folder, patient, recordings, seed):
-    """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`.
+    """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`, made if absent.
+
+    The EDF files of an earlier plan are removed.
 
     Parameters
     ----------
     folder : Path
-        Made if absent; gets ``<recording>.edf``, ``<patient>-summary.txt`` and ``<patient>-planted.csv``. The EDF files
-        of an earlier plan are removed.
     patient : str
         With `seed`, decides what is stable in the patient, such as the seizure focus.
     recordings : dict
@@ -47,9 +47,7 @@ def simulate_patient(folder, patient, recordings, seed):
         If there are no recordings, or the plan of one cannot be simulated; nothing is written then.
     """
     if not recordings:
-        raise ValueError(
-            f"{patient}: there are no recordings to simulate. Give at least one, as {patient}_01: {EXAMPLE}."
-        )
+        raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
     for name, plan in recordings.items():
         if not isinstance(plan, dict) or set(plan) != {"duration_s", "seizures"}:
             raise ValueError(f"{name}: the plan is {plan}; it must be like {EXAMPLE}.")
@@ -77,15 +75,8 @@ def simulate_recording(patient, name, duration_s, seizures, seed):
     eeg : float64 [23, duration_s * 256], µV
         Channels in the order of `CHANNELS`.
     planted : DataFrame
-        One row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`): ``amplitude``
-        is the wave's µV RMS there, at least `ictal.NOTICEABLE_UV`. Bands are those of the fast onset, the rhythm, its
-        harmonics and the slow activity about it; they may overlap. Muscle, movement and the slowing after a seizure
-        only accompany it, and are not planted.
-
-    Raises
-    ------
-    ValueError
-        If the plan cannot be simulated.
+        One row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude
+        in µV RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
     _check(name, duration_s, seizures)
     rng, traits = _generator(seed, patient, name), _traits(seed, patient)
@@ -107,16 +98,16 @@ def _check(name, duration_s, seizures):
         raise ValueError(f"{name}: duration_s is {duration_s}; EDF needs a whole number of seconds greater than 0.")
     free_from = 0
     for start_s, end_s in seizures:
+        seizure = f"{name}: seizure [{start_s}, {end_s}]"
         if not 0 <= start_s < end_s <= duration_s:
-            found = f"does not lie within the recording: 0 <= start < end <= {duration_s} is wanted, in seconds"
-        elif start_s != int(start_s) or end_s != int(end_s):
-            found = "is not in whole seconds, and a CHB-MIT summary holds no others: round it"
-        elif start_s < free_from:
-            found = f"starts before the one ahead of it ends, at {free_from} s: give seizures in order, not overlapping"
-        else:
-            free_from = end_s
-            continue
-        raise ValueError(f"{name}: seizure [{start_s}, {end_s}] {found}.")
+            raise ValueError(
+                f"{seizure} does not lie within the recording: 0 <= start < end <= {duration_s} is wanted."
+            )
+        if start_s != int(start_s) or end_s != int(end_s):
+            raise ValueError(f"{seizure} is not in whole seconds, and a CHB-MIT summary holds no others. Round it.")
+        if start_s < free_from:
+            raise ValueError(f"{seizure} starts before the one ahead of it ends, at {free_from} s. Give them in order.")
+        free_from = end_s
 
 
 def _generator(seed, *names):
@@ -137,17 +128,20 @@ def _traits(seed, patient):
     }
 
 
+def _write_recording(path, start, *arguments):
+    """Simulate one recording, write it, and return its planted truth."""
+    eeg, planted = simulate_recording(*arguments)
+    _write_edf(path, eeg, start)
+    return planted
+
+
 def _write_edf(path, eeg, start):
     """Write `eeg` [23, samples] in µV as EDF, 16 bit, one-second data records."""
-    scale = {"physical_range": (-LIMIT_UV, LIMIT_UV), "digital_range": (-32767, 32767)}
-    signals = [
-        EdfSignal(row, RATE_HZ, label=channel, physical_dimension="uV", **scale)
-        for channel, row in zip(CHANNELS, eeg, strict=True)
-    ]
+    options = {"physical_dimension": "uV", "physical_range": (-LIMIT_UV, LIMIT_UV), "digital_range": (-32767, 32767)}
+    signals = [EdfSignal(row, RATE_HZ, label=name, **options) for name, row in zip(CHANNELS, eeg, strict=True)]
     about = Recording(startdate=start.date(), equipment_code="simulated")
-    edf = Edf(signals, recording=about, starttime=start.time(), data_record_duration=1)
     with atomic_write(path) as partial:
-        edf.write(partial)
+        Edf(signals, recording=about, starttime=start.time(), data_record_duration=1).write(partial)
 
 
 def _summary_head():
@@ -165,10 +159,3 @@ def _summary_entry(name, start, plan):
     for i, (start_s, end_s) in enumerate(plan["seizures"], 1):
         lines += [f"Seizure {i} Start Time: {start_s} seconds", f"Seizure {i} End Time: {end_s} seconds"]
     return "\n".join([*lines, ""])
-
-
-def _write_recording(path, start, *arguments):
-    """Simulate one recording, write it, and return its planted truth."""
-    eeg, planted = simulate_recording(*arguments)
-    _write_edf(path, eeg, start)
-    return planted
