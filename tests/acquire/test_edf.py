@@ -71,10 +71,10 @@ def seed(name):
     """Return one of the valid files that the tests damage."""
     notes = [EdfAnnotation(0.5, None, "eyes closed"), EdfAnnotation(1.0, 2.0, "@ spike")]
     return {
-        "chbmit": lambda: built(CHBMIT, rate=64),
-        "annotated": lambda: built(CHBMIT, rate=64, annotations=notes),
-        "ecg": lambda: built((*CHBMIT[:3], "ECG", *CHBMIT[3:]), rate=64, rates={"ECG": 128}),
-        "referential": lambda: built(REFERENTIAL, rate=64),
+        "chbmit": lambda: built(CHBMIT, 128, seconds=2),
+        "annotated": lambda: built(CHBMIT, 128, seconds=2, annotations=notes),
+        "ecg": lambda: built((*CHBMIT[:3], "ECG", *CHBMIT[3:]), 128, seconds=2, rates={"ECG": 256}),
+        "referential": lambda: built(REFERENTIAL, 128, seconds=2),
     }[name]()
 
 
@@ -129,49 +129,48 @@ def decoded(data, header):
 
 
 def test_a_good_header(opened):
-    """23 channels as in CHB-MIT, 256 Hz, 4 s, midnight; the first of the two T8-P8."""
+    """23 channels as in CHB-MIT, 256 Hz, 4 s; the first of the two T8-P8."""
     header = opened(built(CHBMIT)).header
     assert header.file == "a.edf" and header.labels == CHBMIT and header.units == ("uV",) * 23
-    assert (header.sampling_hz, header.samples, header.duration_s, header.start) == (256, 1024, 4, "00:00:00")
+    assert (header.sampling_hz, header.samples, header.duration_s) == (256, 1024, 4)
     assert header.montage == tuple((index, None) for index in range(18)) and header.used == tuple(range(18))
 
 
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("version", "1", "is no EDF file: its header begins with"),
-        ("length", "6400", "6400 bytes for 23 signals"),
-        ("length", "-1", "-1 bytes for 23 signals"),
+        ("version", "1", "is no EDF file: .* its header begins with"),
+        ("length", "6400", "damaged"),
+        ("length", "-1", "damaged"),
         ("records", "-1", "is still being written"),
-        ("records", "0", "0 data records of 1 s"),
-        ("records", "99999999", "but its header promises"),
-        ("records", "4.0", "number of data records is '4.0', not a whole number"),
-        ("duration", "0", "of 0 s.*must be positive"),
-        ("duration", "-1", "of -1 s.*must be positive"),
-        ("duration", "nan", "duration of a data record is 'nan'"),
-        ("duration", "1e999", "of inf s.*must be positive"),
+        ("records", "0", "header indicates 0 data records, but file contains 2"),
+        ("records", "99999999", "header indicates 99999999 data records, but file contains 2"),
+        ("records", "2.0", "damaged"),
+        ("duration", "0", "damaged"),
+        ("duration", "-1", "damaged header: 2 data records of -1 s"),
+        ("duration", "nan", "damaged header: 2 data records of nan s"),
+        ("duration", "1e999", "damaged"),
         ("duration", "1e-9", "sampling rate of .* is none of an EEG"),
-        ("duration", "1e9", "sampling rate of .* is none of an EEG"),
-        ("signals", "0", "announces 0 signals"),
-        ("signals", "-23", "announces -23 signals"),
-        ("signals", "9999", "announces 9999 signals"),
-        ("signals", "22", "damaged header"),
-        ("signals", "2_3", "number of signals is '2_3'"),
+        ("duration", "1e9", "sampling rate of .*; the bands reach 55 Hz"),
+        ("signals", "0", "announces b'0' signals"),
+        ("signals", "-23", "announces b'-23' signals"),
+        ("signals", "9999", "announces b'9999' signals"),
+        ("signals", "22", "damaged"),
+        ("signals", "2_3", "announces b'2_3' signals"),
         ("reserved", "EDF+D", "is discontinuous"),
-        ("n", "0", "0 samples or more a signal; each must be positive"),
-        ("n", "-64", "-64 samples or more"),
-        ("n", "99999999", "but its header promises"),
+        ("n", "0", "damaged"),
+        ("n", "-128", "damaged"),
+        ("n", "99999999", "damaged"),
         ("unit", "", "FP1-F7 in the unit ''"),
         ("unit", "mmHg", "FP1-F7 in the unit 'mmHg'"),
         ("pmax", "-400", "physical limits of FP1-F7 from -400 to -400"),
-        ("pmax", "inf", "signal 1's physical maximum is 'inf'"),
-        ("pmax", "1e999", "physical limits of FP1-F7 from -400 to inf"),
-        ("pmax", "400,5", "'400,5', not a number, decimals after a point"),
+        ("pmax", "nan", "physical limits of FP1-F7"),
+        ("pmax", "1e999", "damaged"),
+        ("pmax", "400,5", "damaged .*400,5"),
         ("pmax", "1e9", "physical limits of FP1-F7"),
         ("dmin", "32767", "digital limits of FP1-F7 from 32767 to 32767"),
-        ("dmax", "-32769", "digital limits"),
         ("dmax", "65535", "no range of 16 bits"),
-        ("dmax", "\u00b2", "digital maximum is '\u00b2'"),
+        ("dmax", "\u00b2", "damaged"),
     ],
 )
 def test_an_impossible_header_is_named(opened, field, value, said):
@@ -181,37 +180,51 @@ def test_an_impossible_header_is_named(opened, field, value, said):
 
 
 def test_files_of_other_kinds(opened, tmp_path):
-    """Text, nothing, BDF, gzip, ZIP, a folder, no file at all."""
+    """Text, nothing, BDF, gzip, ZIP, a header cut short, a folder, a pipe, no file at all."""
     for data, said in (
         (b"not an EDF file" * 100, "is no EDF file.*header begins with b'not an E'"),
         (b"", "is no EDF file: it has 0 bytes"),
         (b"\xffBIOSEMI" + b" " * 248, "header is that of BDF"),
         (b"\x1f\x8b" + bytes(500), "header is that of a gzip"),
         (b"PK\3\4" + bytes(500), "header is that of a ZIP"),
-        (seed("chbmit")[:300], "announces 23 signals, and it has 300 bytes"),
+        (seed("chbmit")[:300], "announces b'23' signals, and has 300 bytes"),
+        (seed("chbmit")[:6144], "damaged or was not copied completely"),
     ):
         with pytest.raises(RecordingError, match=rf"^a\.edf .*{said}.*\. [A-Z]"):
             opened(data)
-    for path in (tmp_path, tmp_path / "nowhere.edf"):
+    os.mkfifo(tmp_path / "pipe.edf")
+    for path in (tmp_path, tmp_path / "pipe.edf", tmp_path / "nowhere.edf"):
         with pytest.raises(RecordingError, match="cannot be opened .*See that it is there"):
             edf.open_edf(path)
 
 
-@pytest.mark.parametrize("cut", [-1, -2, -1000, -2944, 1, 2, 2944])
+@pytest.mark.parametrize("cut", [-1, -2, -1000, -5888, 1, 2, 5888])
 def test_a_size_that_is_not_promised(opened, cut):
-    """One byte, one sample or one whole data record too few or too many."""
+    """One byte, one sample or one complete data record too few or too many."""
     good = seed("chbmit")
     data = good[:cut] if cut < 0 else good + bytes(cut)
-    with pytest.raises(RecordingError, match=rf"a\.edf has {len(data)} bytes, but its header promises {len(good)}"):
+    with pytest.raises(
+        RecordingError, match=r"a\.edf is damaged or was not copied completely \((Incomplete|EDF header)"
+    ):
         opened(data)
+
+
+def test_sampling_rates(opened):
+    """The bands reach 55 Hz: 110 Hz and less cannot show them, and a study may go on without such a recording; all
+    usual rates above are read."""
+    for rate in (128, 200, 250, 256, 500, 512, 1000):
+        assert opened(built(CHBMIT, rate)).header.sampling_hz == rate
+    for rate in (100, 110):
+        with pytest.raises(UnusableRecording, match=rf"^a\.edf has a sampling rate of {rate} Hz; .* more than 110 Hz"):
+            opened(built(CHBMIT, rate))
 
 
 def test_one_endless_record_is_refused(opened, monkeypatch):
     """All in one data record, which would be read whole for each block: too long beyond the limit."""
-    monkeypatch.setattr("helpers.acquire.edf_header.RECORD_BYTES", 2 * 23 * 256 - 1)
-    assert opened(built(CHBMIT, rate=64)).header.samples == 256
-    with pytest.raises(RecordingError, match="data records of 11776 bytes, too long"):
-        opened(built(CHBMIT, rate=64, record_s=4))
+    monkeypatch.setattr(edf, "RECORD_BYTES", 2 * 23 * 512 - 1)
+    assert opened(built(CHBMIT, 128)).header.samples == 512
+    with pytest.raises(RecordingError, match="data records of more than 23551 bytes"):
+        opened(built(CHBMIT, 128, record_s=4))
 
 
 def test_a_missing_channel_is_a_montage_error(opened):
@@ -227,7 +240,7 @@ def test_annotations_are_no_eeg_and_never_stop_it(opened):
     assert b"eyes closed" in data and b"EDF+C" in data
     np.testing.assert_array_equal(edf.read(opened(data)), plain)
     np.testing.assert_array_equal(edf.read(opened(data.replace(b"eyes closed", b"\xc4uge ge\xf6ffn"))), plain)
-    with pytest.raises(UnusableRecording, match="lacks FP1-F7, .* it has: .*EDF Annotations"):
+    with pytest.raises(UnusableRecording, match="lacks FP1-F7, .* it has: ECG"):
         opened(built(("ECG",), annotations=[EdfAnnotation(0, None, "x")]))
 
 
@@ -242,10 +255,10 @@ def test_other_channels_may_have_other_rates(opened, label, rate):
 
 def test_eeg_of_two_rates_is_refused(opened):
     """One channel at half the rate; and a second T8-P8 of another rate, which MNE would mix with the first."""
-    with pytest.raises(RecordingError, match="different sampling rates: FP1-F7 256 Hz, C3-P3 128 Hz"):
+    with pytest.raises(RecordingError, match="different sampling rates: .* 256 Hz, C3-P3 128 Hz"):
         opened(built(CHBMIT, rates={"C3-P3": 128}))
     other = built(("X1", *CHBMIT), rates={"X1": 128})
-    with pytest.raises(RecordingError, match="different sampling rates: T8-P8 128 Hz, FP1-F7 256 Hz"):
+    with pytest.raises(RecordingError, match="different sampling rates: T8-P8 128 Hz, .* 256 Hz"):
         opened(patched(other, "label", "T8-P8"))
 
 
@@ -306,11 +319,11 @@ def test_of_two_channels_of_a_name_the_first_is_taken(opened):
     """The second T8-P8 overwritten by another signal, or moved beside the first: nothing changes. The first
     overwritten: the channel does."""
     good, labels = edf.read(opened(seed("chbmit"))), list(CHBMIT)
-    np.testing.assert_array_equal(edf.read(opened(built([*CHBMIT[:15], *CHBMIT[14:22]], rate=64))), good)
+    np.testing.assert_array_equal(edf.read(opened(built([*CHBMIT[:15], *CHBMIT[14:22]], 128, seconds=2))), good)
     labels[22] = "another"
-    np.testing.assert_array_equal(edf.read(opened(patched(built(labels, rate=64), "label", "T8-P8", 22))), good)
+    np.testing.assert_array_equal(edf.read(opened(patched(built(labels, 128, seconds=2), "label", "T8-P8", 22))), good)
     labels[22], labels[14] = "T8-P8", "another"
-    changed = edf.read(opened(patched(built(labels, rate=64), "label", "T8-P8", 14))) != good
+    changed = edf.read(opened(patched(built(labels, 128, seconds=2), "label", "T8-P8", 14))) != good
     assert changed[14].mean() > 0.9 and not np.delete(changed, 14, axis=0).any()
 
 
@@ -322,12 +335,12 @@ def test_a_reversed_channel_is_negated(opened):
     np.testing.assert_array_equal(turned[1:], good[1:])
 
 
-@pytest.mark.parametrize(("name", "record_s"), [("chbmit", 1), ("referential", 0.5), ("ecg", 0.25), ("annotated", 4)])
+@pytest.mark.parametrize(("name", "record_s"), [("chbmit", 1), ("referential", 0.5), ("ecg", 0.25), ("annotated", 2)])
 def test_blocks_equal_the_whole(opened, name, record_s):
     """Blocks of 1, 7, 64 and 100 samples, across the bounds of data records: the same bits as at once."""
     labels = {"chbmit": CHBMIT, "referential": REFERENTIAL, "ecg": (*CHBMIT, "ECG"), "annotated": CHBMIT}[name]
     notes = [EdfAnnotation(0.5, None, "x")] if name == "annotated" else None
-    recording = opened(built(labels, rate=64, rates={"ECG": 128}, record_s=record_s, annotations=notes))
+    recording = opened(built(labels, 128, 2, {"ECG": 256}, record_s=record_s, annotations=notes))
     whole = edf.read(recording)
     for size in (1, 7, 64, 100):
         blocks = [edf.read(recording, start, min(start + size, 256)) for start in range(0, 256, size)]
@@ -335,13 +348,13 @@ def test_blocks_equal_the_whole(opened, name, record_s):
 
 
 def test_memory_does_not_grow_with_the_recording(opened):
-    """The last 1,024 samples of 10 s and of 1,000 s take the same memory, within a tenth of the longer file."""
+    """The last 512 samples of 10 s and of 500 s take the same memory, within a tenth of the longer file."""
     peaks = []
-    for seconds in (10, 1000):
-        recording = opened(built(CHBMIT, rate=64, seconds=seconds))
+    for seconds in (10, 500):
+        recording = opened(built(CHBMIT, 128, seconds))
         edf.read(recording, 0, 512)
         tracemalloc.start()
-        edf.read(recording, seconds * 64 - 512, seconds * 64)
+        edf.read(recording, seconds * 128 - 512, seconds * 128)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 2 * 23 * 64 * 1000 / 10

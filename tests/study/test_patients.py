@@ -9,13 +9,13 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.study import files, patients
+from helpers.study import files, parameters, patients
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
 VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
 KEYS = st.sampled_from(["source", "seed", "recordings", "frame_s", "folder", "fingerprint", "frames"]) | PLAIN
-SOURCES = st.sampled_from([*patients.KEYS, "simulated"]) | VALUES
+SOURCES = st.sampled_from([*parameters.SOURCES, "simulated"]) | VALUES
 SCRAPS = ["source: simulate\n", "seed: 1\n", "recordings:\n", "  p_01: {", "duration_s: 60", "}\n", "frame_s: "]
 SCRAPS += ["2.0", ".inf", "2001-13-45", "!!int ''", "!!timestamp x", "!!python/name:os.system ", "&a ", "*a", "<<: "]
 SCRAPS += ["[", "]", "\t", "\n", "- ", "? ", "| ", "'", "%YAML 9.9\n", "---\n", "é", "\0", "\ud800"]
@@ -48,8 +48,8 @@ def test_any_keys_and_values(root, found, source):
     declaration = loaded(root, text.encode("utf-8", "surrogatepass"))
     if declaration is None:
         return
-    required, optional = patients.KEYS[declaration["source"]]
-    assert required <= set(declaration) - {"source"} <= required | optional
+    keys = parameters.SOURCES[declaration["source"]].model_fields
+    assert {key for key, field in keys.items() if field.is_required()} <= set(declaration) <= set(keys)
     assert 0 < declaration.get("frame_s", 1) < math.inf
     assert isinstance(declaration.get("recordings", {}), dict)
 
@@ -60,24 +60,7 @@ def test_any_text(root, written):
     """Half-written, damaged, or no text at all."""
     data = written if isinstance(written, bytes) else written.encode("utf-8", "surrogatepass")
     declaration = loaded(root, data)
-    assert declaration is None or declaration["source"] in patients.KEYS
-
-
-@FUZZ
-@given(st.lists(st.text(max_size=12) | st.sampled_from(["p", "q-1", "no", "e3", "models", "../p", "p;ls"]), max_size=4))
-def test_any_list_of_patients(root, names):
-    """Enrolled among whatever a person has listed: all are kept, once the new one more, and any bad name is refused."""
-    path = root / "params" / "study.yaml"
-    path.write_text(yaml.safe_dump({"patients": names}, allow_unicode=True), encoding="utf-8")
-    before = path.read_bytes()
-    try:
-        patients.enrol("p")
-    except ValueError:
-        assert path.read_bytes() == before
-    else:
-        listed = files.read_yaml(path)["patients"]
-        assert listed == ([*names, "p"] if "p" not in names else names)
-        assert all(name.replace("-", "").replace("_", "").isalnum() and name.isascii() for name in listed)
+    assert declaration is None or declaration["source"] in parameters.SOURCES
 
 
 def test_the_project_s_own_are_read(root):
@@ -85,4 +68,4 @@ def test_the_project_s_own_are_read(root):
     shutil.copytree(ROOT / "params" / "patients", root / "params" / "patients", dirs_exist_ok=True)
     assert "sim08" in patients.declared()
     for patient in patients.declared():
-        assert patients.load(patient)["source"] in patients.KEYS
+        assert patients.load(patient)["source"] in parameters.SOURCES

@@ -22,7 +22,7 @@ from conftest import ROOT, SECRETS, copy_project, environment, notebook_code, wr
 from test_report import article_of, patient, without_quarto, written  # noqa: F401
 from test_stage import project, small_notebook  # noqa: F401
 
-from helpers.acquire import downloads, edf, recordings  # fmt: skip
+from helpers.acquire import declare, edf, physionet, recordings  # fmt: skip
 from helpers.narrate import decoding, language_model  # fmt: skip
 from helpers.preprocess import spectrograms  # fmt: skip
 from helpers.report import links, overview  # fmt: skip
@@ -344,7 +344,7 @@ def test_a_name_written_by_hand_is_refused(project, name):  # noqa: F811
     path = project / "params" / "study.yaml"
     path.write_text(yaml.safe_dump({"patients": ["sim08", name]}))
     with pytest.raises(SystemExit, match="cannot name a patient"):
-        patients.main("chb01")
+        declare.main("chb01")
     with pytest.raises(ValueError, match="cannot name a patient"):
         overview.gather(["sim08", name])
     assert yaml.safe_load(path.read_text())["patients"] == ["sim08", name]
@@ -379,7 +379,7 @@ def test_messages_command_no_terminal(project, capsys):  # noqa: F811
     write_edf(folder / "b.edf")
     (folder / "p-summary.txt").write_text("File Name: b.edf\nNumber of Seizures in File: 0\n")
     with pytest.raises(SystemExit) as end:
-        patients.main("mine", str(folder))
+        declare.main("mine", str(folder))
     assert r"a\x1b[2J\u202efde.edf" in str(end.value) and str(end.value).replace("\n", "").isprintable()
     small_notebook(project, "train", r"raise ValueError('a\x1b]0;x\x07 \u202e')")
     with pytest.raises(SystemExit) as end:
@@ -388,13 +388,13 @@ def test_messages_command_no_terminal(project, capsys):  # noqa: F811
 
 
 class Asked(BaseHTTPRequestHandler):
-    """Keep the headers of each request; send the first elsewhere on this machine."""
+    """Keep each request's path and headers; send whoever asks for a summary elsewhere on this machine."""
 
     headers_seen = []
 
     def do_GET(self):
-        self.headers_seen.append(dict(self.headers))
-        if self.path == "/a":
+        self.headers_seen.append({"path": self.path} | dict(self.headers))
+        if self.path != "/b":
             self.send_response(302)
             self.send_header("Location", f"http://localhost:{self.server.server_port}/b")
         else:
@@ -407,16 +407,17 @@ class Asked(BaseHTTPRequestHandler):
 
 
 def test_no_mirror_is_told_a_password(tmp_path, monkeypatch):
-    """A name and a password for all hosts in ~/.netrc: none of it is sent, nor after a redirect."""
+    """A name and a password for all hosts in ~/.netrc: none of it is sent, and no redirect is followed."""
     (tmp_path / "netrc").write_text("default login somebody password secret\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setattr(physionet, "RETRIES", 0)
     with ThreadingHTTPServer(("127.0.0.1", 0), Asked) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with downloads.open_session(1) as session:
-            session.get(f"http://127.0.0.1:{server.server_port}/a", timeout=10)
+        with pytest.raises(RecordingError, match="redirects to http://localhost.*, which is not followed"):
+            physionet.fetch("chb01", tmp_path / "in", [f"http://127.0.0.1:{server.server_port}"])
         server.shutdown()
-    assert len(Asked.headers_seen) == 2
+    assert {seen["path"] for seen in Asked.headers_seen} == {"/chb01/chb01-summary.txt"}
     assert not [name for seen in Asked.headers_seen for name in seen if name.lower() in ("authorization", "cookie")]
 
 

@@ -1,40 +1,132 @@
-"""Annotations: what their files have in common, and CHB-MIT's ``.edf.seizures`` files.
+"""Annotation files: CHB-MIT's summaries and ``.edf.seizures``, and the events of BIDS.
 
+A seizure lost without a word is the worst fault here, so what could be a seizure and is not understood is refused.
 Times are seconds from the recording's first sample: int where whole, else float, rounded to a microsecond.
 """
 
 import re
-import tempfile
+from datetime import datetime
 from pathlib import Path
 
-import wfdb
+import numpy as np
 
 from helpers.study.errors import RecordingError
 
-# The longest real summary has 7 kB: a larger file is no annotation, and need not fill the memory.
-MAX_BYTES, MAX_LINE = 1_000_000, 1_000
-
+MAX_BYTES, MAX_LINE = 1_000_000, 1_000  # the longest real summary has 7 kB
 RESOLUTION_S = 1  # of a summary, which counts in whole seconds
+NO_SEIZURE = ("bckg", "impd")
+
+ANNOUNCED = "number of seizures in file"
+CLOCK = r"([0-9]{1,3}:[0-5][0-9]:[0-5][0-9](\.[0-9]+)?)?"  # hours of 24 and more run on into the next day
+VALUES = {"file start time": CLOCK, "file end time": CLOCK, ANNOUNCED: "[0-9]{1,4}"}  # of a summary's recording
+IGNORED = re.compile(r"data sampling rate|channels in edf files|channels changed|channel ?[0-9]+")
+BOUND = re.compile(r"seizure(?: ?([0-9]+))? (start|end) time")
 
 # NOTE at sample 0, then AUX with its length: the head of a WFDB annotation file that states its time resolution.
-WFDB_HEAD = re.compile(rb"\x00\x58(.)\xfc(## time resolution: [0-9.]+)\x00?", re.DOTALL)
+WFDB_HEAD = re.compile(rb"\x00\x58(.)\xfc(## time resolution: ([0-9]{1,9}(?:\.[0-9]{1,9})?))", re.DOTALL)
+START, END, SKIP = 32, 33, 59  # WFDB's codes of "[", "]" and of a 32-bit interval
 
 
-def read_seizures(path):
-    """Read one of CHB-MIT's ``.edf.seizures`` files.
+def read_summary(path):
+    """Read a CHB-MIT summary, ``<patient>-summary.txt``, UTF-8.
 
-    WFDB annotations in MIT format: "[" and "]" at a seizure's first and last sample, after a note of the time
-    resolution (https://physionet.org/content/chbmit/1.0.0/, https://physionet.org/physiotools/wag/annot-5.htm).
-
-    Parameters
-    ----------
-    path : Path
-        Named ``<recording>.edf.seizures``.
+    Case, blanks, line ends, a byte-order mark, "s" or "sec" for "seconds" and fractions of a second are free. A line
+    of no known form may hold neither a digit nor ":" nor "=", as it could be meant as one; "#" comments it out.
 
     Returns
     -------
-    list of (start_s, end_s)
-        In seconds, in order and without overlap.
+    list of dict
+        One a recording, in the file's order: ``file``; ``start``, the clock as written, or ""; ``seizures``, a list of
+        (start_s, end_s), in order and without overlap.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read, a line is not understood, the announced number of seizures differs from those
+        listed, or what is listed cannot be; the message names the file and the line.
+    """
+    name, entries = Path(path).name, {}
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            _read_line(number, line, entries)
+        except RecordingError as error:
+            raise RecordingError(f"{name}, line {number}: {error}") from None
+    if not entries:
+        raise RecordingError(f"{name} lists no recording: it needs lines 'File Name: <recording>.edf'.")
+    for file, entry in entries.items():
+        if 2 * int(entry.get(ANNOUNCED, -1)) != len(entry["bounds"]):
+            raise RecordingError(
+                f"{name}, line {entry['line']}: {file} announces {entry.get(ANNOUNCED, 'no number of')} seizures and "
+                f"lists {len(entry['bounds'])} starts and ends. Correct 'Number of Seizures in File' or the list."
+            )
+    return [
+        {"file": file, "start": entry.get("file start time", ""), "seizures": _pairs(entry["bounds"])}
+        for file, entry in entries.items()
+    ]
+
+
+def _read_line(number, line, entries):
+    """Add what a summary's line says to `entries`, {file: {"line": its number, "bounds": [start, end, …], …}}."""
+    key, colon, value = line.partition(":")
+    key, value = " ".join(key.casefold().split()), value.strip()
+    entry, bound = next(reversed(entries.values()), None), BOUND.fullmatch(key)
+    if line.lstrip().startswith("#") or (colon and IGNORED.fullmatch(key)):
+        return
+    if not colon or not (bound or key in VALUES or key == "file name"):
+        if re.search(r"[\d:=]", line):
+            raise RecordingError(
+                f"{quoted(line)} is not understood. Write 'Seizure Start Time: 2996 seconds', 'Seizure End Time: 3036 "
+                "seconds' or 'Number of Seizures in File: 1', or # before what is something else."
+            )
+    elif key == "file name":
+        _check_file_name(value, entries)
+        entries[value] = {"line": number, "bounds": []}
+    elif entry is None:
+        raise RecordingError(f"{quoted(line)} stands above every 'File Name: <recording>.edf'.")
+    elif bound:
+        _add_bound(entry["bounds"], *bound.groups(), value, line)
+    elif key in entry:
+        raise RecordingError(f"{quoted(line)} comes a second time for a recording. Is a 'File Name:' missing?")
+    elif not re.fullmatch(VALUES[key], value):
+        raise RecordingError(f"{quoted(line)} is not understood: a time of day is 13:43:04, a number of seizures 1.")
+    else:
+        entry[key] = value
+
+
+def _check_file_name(file, entries):
+    """Raise RecordingError unless `file` is the plain name of an EDF file that is not listed yet."""
+    plain = re.fullmatch(r"[^/\\]+\.edf", file, re.IGNORECASE) and file.isprintable() and len(file) <= 200
+    if not plain or ".." in file or re.match("[a-z]:", file, re.IGNORECASE):
+        raise RecordingError(f"File Name is {quoted(file)}; it must be the plain name of an .edf file in this folder.")
+    if file.casefold() in map(str.casefold, entries):
+        raise RecordingError(f"the summary lists {file} more than once. Leave one entry a recording.")
+
+
+def _add_bound(bounds, number, kind, value, line):
+    """Add a seizure's start or end. A start's number must fit; an end's need not: chb09_08 has a wrong one."""
+    written = re.fullmatch(r"(\S+?)\s*s(?:ec(?:ond)?s?)?\.?", value, re.IGNORECASE)
+    time_s, starts = seconds(written[1]) if written else None, len(bounds) % 2 == 0
+    if time_s is None:
+        raise RecordingError(f"{quoted(line)} is not '<number> seconds', as in 'Seizure Start Time: 2996 seconds'.")
+    if starts != (kind == "start"):
+        raise RecordingError(f"{quoted(line)}: each seizure needs a start, then its end.")
+    if starts and number and int(number) != len(bounds) // 2 + 1:
+        raise RecordingError(f"{quoted(line)} should be seizure {len(bounds) // 2 + 1}. Is one missing?")
+    if bounds and (time_s < bounds[-1] or (time_s == bounds[-1] and not starts)):
+        raise RecordingError(f"{quoted(line)} must come later than the {bounds[-1]} s above: list seizures in order.")
+    bounds.append(time_s)
+
+
+def _pairs(bounds):
+    return list(zip(bounds[::2], bounds[1::2], strict=True))
+
+
+def read_seizures(path):
+    """Read one of CHB-MIT's ``<recording>.edf.seizures`` files: a list of (start_s, end_s), in order, without overlap.
+
+    WFDB annotations in MIT format: "[" and "]" at a seizure's first and last sample, after a note of the time
+    resolution (https://physionet.org/physiotools/wag/annot-5.htm). The package wfdb is not used: it loops for ever
+    over a damaged note, takes a file cut short for complete, and a name with '::' for an address.
 
     Raises
     ------
@@ -43,53 +135,137 @@ def read_seizures(path):
     """
     name, data = Path(path).name, read_bytes(path)
     head = WFDB_HEAD.match(data)
-    # wfdb loops for ever over a damaged or second "## " note, and takes a file cut short for a whole one.
-    if not head or head[1][0] != len(head[2]) or data.count(b"## ") != 1 or len(data) % 2 or data[-2:] != b"\0\0":
+    if not head or head[1][0] != len(head[2]) or float(head[3]) == 0 or len(data) % 2 or data[-2:] != b"\0\0":
         raise RecordingError(
-            f"{name} is no whole WFDB annotation file with one '## time resolution:' at its head and a mark at its end."
+            f"{name} is no complete WFDB annotation file: '## time resolution:' at its head, a mark at its end."
         )
-    with tempfile.TemporaryDirectory() as folder:
-        # A copy with a plain name: wfdb takes '::' or '://' in a path for an address and would open that.
-        (Path(folder) / "copy.seizures").write_bytes(data)
-        try:
-            marks = wfdb.rdann(str(Path(folder) / "copy"), "seizures")
-        except Exception as error:  # wfdb raises many types on damaged bytes; each means the same to a user
-            raise RecordingError(f"{name} cannot be read as WFDB annotations ({error}): it is damaged.") from error
-    times = [seconds(f"{sample / marks.fs:.6f}") if marks.fs else None for sample in marks.sample]
-    pairs = list(zip(times[::2], times[1::2], strict=False))
-    if None in times or list(marks.symbol) != ["[", "]"] * len(pairs):
+    first = len(head[0]) + len(head[0]) % 2
+    sample, marks, bounds, words = 0, [], [], iter(np.frombuffer(data[first:-2], "<u2").tolist())
+    for word in words:
+        code, interval = word >> 10, word & 1023
+        if code == SKIP:
+            high, low = next(words, 0), next(words, 0)
+            interval = (high << 16 | low) - (high >> 15 << 32)  # signed
+        sample += interval
+        if code != SKIP and word != 1:  # the database's first word after the head, which has no meaning
+            marks.append(code)
+            bounds.append(seconds(f"{sample / float(head[3]):.6f}"))
+    pairs = [] if None in bounds or marks != [START, END] * (len(marks) // 2) else _pairs(bounds)
+    if len(marks) != 2 * len(pairs) or bounds != sorted(bounds) or any(start == end for start, end in pairs):
         raise RecordingError(
-            f"{name} has the marks {shown(' '.join(map(str, marks.symbol)))} at {shown(str(times))} s; wanted are "
-            "[ and ], each seizure's start and end, at times from 0 s on."
+            f"{name} has the marks {quoted(str(marks))} at {quoted(str(bounds))} s; wanted are {START} and {END}, each "
+            "seizure's start and end, in order of time, from 0 s on."
         )
-    if any(start >= end for start, end in pairs) or any(a[1] > b[0] for a, b in zip(pairs, pairs[1:], strict=False)):
-        raise RecordingError(f"{name} has the seizures {pairs[:10]} (s); wanted is start before end, in order of time.")
     return pairs
 
 
-def check_agreement(summary_name, recording_file, listed, seizures_name, found):
-    """Raise RecordingError if a summary's seizures of a recording are not those of its ``.seizures`` file.
-
-    Parameters
-    ----------
-    summary_name, recording_file, seizures_name : str
-        For the message.
-    listed, found : list of (start_s, end_s)
-        What the summary and the ``.seizures`` file say, in seconds. A second of difference is the summary's resolution.
-    """
-    bounds = [pair for seizures in zip(listed, found, strict=False) for pair in zip(*seizures, strict=True)]
-    if len(listed) != len(found) or any(abs(a - b) > RESOLUTION_S for a, b in bounds):
+def check_agreement(summary, file, listed, path):
+    """Raise RecordingError if a summary's seizures of a recording are not those of its ``.seizures`` file, to 1 s."""
+    found = read_seizures(path)
+    if len(listed) != len(found) or (listed and np.abs(np.subtract(listed, found)).max() > RESOLUTION_S):
         raise RecordingError(
-            f"{summary_name} and {seizures_name} disagree on {recording_file}: seizures at {listed} s in the one, at "
-            f"{found} s in the other. Find out which is right, and correct or remove the other."
+            f"{summary} and {path.name} disagree on {file}: seizures at {listed} s in the one, at {found} s in the "
+            "other. Find out which is right, and correct or remove the other."
         )
+
+
+def read_events(path):
+    """Read a BIDS ``*_events.tsv`` in SzCORE's form.
+
+    The columns are ``onset`` and ``duration`` in seconds, ``eventType`` (or BIDS's ``trial_type``), and where known
+    ``dateTime`` and ``recordingDuration``. HED-SCORE's ``sz`` and all that begin with ``sz_`` are seizures, ``bckg``
+    is background, ``impd`` a check of impedances; any other type is refused, as it may be a seizure. So is a file
+    without a row: a recording without seizures has a ``bckg`` row. Rows of one seizure, a channel each, are united
+    where they overlap or touch. Sources: https://epilepsybenchmarks.com/framework/,
+    https://github.com/esl-epfl/epilepsy2bids, https://github.com/biomedepi/seizeit2 (``impd``).
+
+    Returns
+    -------
+    dict
+        ``seizures``, a list of (start_s, end_s) in order, no two touching; ``start``, the clock of ``dateTime``, or
+        ""; ``duration_s``, the ``recordingDuration``, or None.
+
+    Raises
+    ------
+    RecordingError
+        If the file is no such table, or a seizure has no onset or duration; the message names the file and the line.
+    """
+    name, seizures, starts, durations = Path(path).name, [], set(), set()
+    for number, row in _read_table(path):
+        try:
+            seizures += _seizure_of(row)
+            starts |= _known(row, "dateTime", datetime.fromisoformat)
+            durations |= _known(row, "recordingDuration", seconds)
+        except RecordingError as error:
+            raise RecordingError(f"{name}, line {number}: {error}") from None
+    if len(starts) > 1 or len(durations) > 1:
+        raise RecordingError(f"{name}: a row's dateTime or recordingDuration differs from another's. Correct them.")
+    # The clock alone, as in CHB-MIT's summaries: a date says more about a person than a study needs.
+    start = "".join(f"{begun:%H:%M:%S}" for begun in starts)
+    return {"seizures": _unite(seizures), "start": start, "duration_s": next(iter(durations), None)}
+
+
+def _read_table(path):
+    """Return a TSV file's rows as (line number, {column in lower case: cell}), its columns and shape checked."""
+    name = Path(path).name
+    rows = [(i, [cell.strip() for cell in line.split("\t")]) for i, line in enumerate(read_lines(path), 1) if line]
+    header = [cell.casefold() for cell in rows[0][1]] if rows else []
+    complete = {"onset", "duration"} <= set(header) and {"eventtype", "trial_type"} & set(header)
+    if not complete or len(set(header)) != len(header):
+        found = f"{name} has the columns {quoted(str(header))}"
+        raise RecordingError(f"{found}; it needs onset, duration and eventType, each name once.")
+    for number, cells in rows:
+        if len(cells) != len(header):
+            raise RecordingError(f"{name}, line {number}: {len(cells)} cells, wanted {len(header)} as in the header.")
+    if len(rows) < 2:
+        raise RecordingError(f"{name} has no row. A recording without seizures has one of type bckg over all of it.")
+    return [(number, dict(zip(header, cells, strict=True))) for number, cells in rows[1:]]
+
+
+def _seizure_of(row):
+    """Return a list of the row's seizure, (start_s, end_s), empty if its type is none."""
+    kind = row.get("eventtype", row.get("trial_type")).casefold()
+    if kind in NO_SEIZURE:
+        return []
+    if kind != "sz" and not kind.startswith("sz_"):
+        raise RecordingError(
+            f"the event type is {quoted(kind)}, and nobody can say whether that is a seizure. Write sz or a type of "
+            f"HED-SCORE that begins with sz_ if it is, {' or '.join(NO_SEIZURE)} if not."
+        )
+    onset, duration = seconds(row["onset"]), seconds(row["duration"])
+    if onset is None or not duration:
+        found = f"onset {quoted(row['onset'])} and duration {quoted(row['duration'])}"
+        raise RecordingError(f"a seizure has {found}; wanted are seconds, from 0 and above 0.")
+    return [(onset, rounded(onset + duration))]
+
+
+def _known(row, column, read):
+    """Return a set of the value in a row's cell, empty if it is not known."""
+    text = row.get(column.casefold(), "")
+    if text.casefold() in ("", "n/a"):
+        return set()
+    try:
+        value = read(text)
+    except ValueError:
+        value = None
+    if not value:
+        raise RecordingError(f"{column} is {quoted(text)}; wanted is 2016-11-06 13:43:04 or 3600.00 (s), or n/a.")
+    return {value}
+
+
+def _unite(seizures):
+    """Unite seizures that overlap or touch."""
+    united = []
+    for start, end in sorted(seizures):
+        if united and start <= united[-1][1]:
+            start, end = united[-1][0], max(end, united.pop()[1])
+        united.append((start, end))
+    return united
 
 
 def seconds(text):
     """Return a plain decimal number, int where whole, else float; None for all else (signs, exponents, NaN, words)."""
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", text):
-        return None
-    return rounded(float(text))
+    return rounded(float(text)) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", text) else None
 
 
 def rounded(time_s):
@@ -98,7 +274,7 @@ def rounded(time_s):
     return int(time_s) if time_s.is_integer() else time_s
 
 
-def shown(text):
+def quoted(text):
     """Return what was found for a message: in quotes, one line, not endless."""
     return repr(text.strip()[:100])
 
@@ -114,19 +290,17 @@ def read_lines(path):
     for number, line in enumerate(lines, 1):
         # A control character may stand where a digit was, and blanks are stripped: 299\x1c is not 299.
         if len(line) > MAX_LINE or re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", line):
-            raise RecordingError(
-                f"{name}, line {number}: {shown(line)} is no line of an annotation file: wanted is text of at most "
-                f"{MAX_LINE} characters, none of them a control character."
-            )
+            found = f"{name}, line {number}: {quoted(line)} is no line of an annotation file"
+            raise RecordingError(f"{found}: it has a control character, or more than {MAX_LINE} characters.")
     return lines
 
 
 def read_bytes(path):
     """Return the bytes of an annotation file, of a size that one can have."""
     path = Path(path)
+    if not path.is_file():  # nor a pipe, which would never end
+        raise RecordingError(f"{path} is {'no file' if path.exists() else 'not there'}; name an annotation file.")
     try:
-        if not path.is_file():  # nor a pipe, which would never end
-            raise RecordingError(f"{path} is {'no file' if path.exists() else 'not there'}; name an annotation file.")
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:

@@ -1,41 +1,33 @@
-"""CHB-MIT from PhysioNet: a patient's files, fetched from mirrors in turn, resumed, and checked by their SHA-256.
+"""CHB-MIT from PhysioNet: a patient's files, fetched by pooch from mirrors in turn and checked by their SHA-256.
 
 Goldberger et al. (2000), PhysioNet; Guttag (2010), CHB-MIT Scalp EEG Database 1.0.0, DOI 10.13026/C2K01R.
 """
 
-import multiprocessing
 import os
-import shutil
-import threading
-import time
-import warnings
-from contextlib import contextmanager
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-import filelock
 import pooch
 import requests
 from tqdm import tqdm
 
-from helpers.acquire import downloads
-from helpers.acquire.summaries import read_summary
+from helpers.acquire.annotation_files import read_summary
 from helpers.study.errors import RecordingError
 
 REGISTRY = Path(__file__).with_name("registries") / "chbmit-1.0.0.txt"
 MIRRORS = ("https://physionet-open.s3.amazonaws.com/chbmit/1.0.0/", "https://physionet.org/files/chbmit/1.0.0/")
+TIMEOUT_S = (10, 30)  # to connect, and between two pieces of an answer
+RETRIES = 2  # at each mirror
 FILES_AT_ONCE = 3  # more would be impolite to a public archive
 
 pooch.get_logger().setLevel("WARNING")  # it would name each file; the bar says enough
 
 
 def fetch(patient, folder, mirrors=None):
-    """Bring the files that the study of a patient needs into a folder.
+    """Bring a patient's summary, and the EDF and ``.edf.seizures`` files of what it lists, into a folder.
 
-    First the summary, then each EDF file that it lists, and its ``.edf.seizures`` if there is one. A file that is
-    there with the right content is kept, and the network is not asked for it. What has arrived of a file lies in
-    ``<name>.part`` beside it, to be continued, until all of it has the right SHA-256.
+    A file that is there with the right content is kept, and the network is not asked for it.
 
     Parameters
     ----------
@@ -54,37 +46,28 @@ def fetch(patient, folder, mirrors=None):
     Raises
     ------
     RecordingError
-        If the patient is not in the database, a mirror is not https, no mirror gives a file with the right content,
-        the disk takes no more, or another run is fetching into the folder. What has arrived is kept.
+        If the patient is not in the database, a mirror is not https, no mirror gives a file with the right content, a
+        file with another content is in its place, or the disk takes no more. What has arrived is kept.
     """
-    folder, known = Path(folder), registry(patient)
-    mirrors = _checked(mirrors or os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS)
-    bases = [f"{mirror}{patient}/" for mirror in mirrors]
-    summary = f"{patient}-summary.txt"
-
-    def needed():
-        listed = [entry["file"] for entry in read_summary(folder / summary)]
-        return [name for file in listed for name in (file, f"{file}.seizures") if name == file or name in known]
-
-    def there(name):
-        return (folder / name).exists() and pooch.file_hash(folder / name) == known[name]
-
-    # An archive that nobody may write to is as good as any, if it has all.
-    if not (there(summary) and all(there(name) for name in needed())):
-        with _sole_run(folder):
-            _bring({summary: known[summary]}, folder, bases, patient)
-            _bring({name: known[name] for name in needed()}, folder, bases, patient)
-    return [summary, *needed()]
+    folder, known, summary = Path(folder), registry(patient), f"{patient}-summary.txt"
+    mirrors = mirrors or os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS
+    if unsafe := [mirror for mirror in mirrors if not is_safe(mirror)]:
+        raise RecordingError(
+            f"'{unsafe[0]}' cannot be a mirror of CHB-MIT: only https:// is used, or http:// on this machine "
+            "(127.0.0.1). Correct CHBMIT_MIRRORS, or unset it to use the public mirrors."
+        )
+    bases = [f"{mirror.rstrip('/')}/{patient}/" for mirror in mirrors]
+    _fetch_file(summary, known[summary], folder, bases)
+    listed = [entry["file"] for entry in read_summary(folder / summary)]
+    names = [name for file in listed for name in (file, f"{file}.seizures") if name == file or name in known]
+    with ThreadPool(FILES_AT_ONCE) as pool:
+        arrived = pool.imap_unordered(lambda name: _fetch_file(name, known[name], folder, bases), names)
+        list(tqdm(arrived, f"fetch {patient}", len(names), unit="file"))
+    return [summary, *names]
 
 
 def registry(patient):
-    """Return the SHA-256 of each of a patient's files, by name.
-
-    Raises
-    ------
-    RecordingError
-        If the database has no such patient.
-    """
+    """Return the SHA-256 of each of a patient's files, by name; raise RecordingError if there is no such patient."""
     database = pooch.create(path="", base_url="")
     database.load_registry(REGISTRY)
     known = {key.partition("/")[2]: value for key, value in database.registry.items() if key.startswith(f"{patient}/")}
@@ -99,148 +82,46 @@ def unlisted(patient, files):
     return sorted(name for name in registry(patient) if name.endswith(".edf") and name not in set(files))
 
 
-def _checked(mirrors):
-    """Return the base URLs, each ending in a slash; raise RecordingError if one is neither https nor loopback."""
-    for mirror in mirrors:
-        if not downloads.is_safe(mirror):
-            raise RecordingError(
-                f"'{mirror}' cannot be a mirror of CHB-MIT: only https:// is used, or http:// on this machine "
-                "(127.0.0.1). Correct CHBMIT_MIRRORS, or unset it to use the public mirrors."
-            )
-    return [mirror.rstrip("/") + "/" for mirror in mirrors]
-
-
-@contextmanager
-def _sole_run(folder):
-    """Keep other runs out of `folder`, and clear away what a killed one left of pooch's own temporary files."""
-    with _disk_errors(folder, folder.name):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".fetch.lock")
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout as error:
-            raise RecordingError(
-                f"Another run is fetching into {folder}. Wait until it has ended, then run again."
-            ) from error
+def is_safe(url):
+    """Return whether `url` is https, or http on this machine (a mirror of one's own, or a test's)."""
     try:
-        shutil.rmtree(folder / ".pooch", ignore_errors=True)
-        yield
-    finally:
-        shutil.rmtree(folder / ".pooch", ignore_errors=True)
-        Path(lock.lock_file).unlink(missing_ok=True)  # while it is held: filelock notices, and makes a new one
-        lock.release()
+        parts = urlsplit(url)
+    except ValueError:  # a '[' without ']'
+        return False
+    here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return bool(parts.hostname) and (parts.scheme == "https" or here)
 
 
-def _bring(wanted, folder, bases, patient):
-    """Bring the files `wanted` (SHA-256 by name) into `folder`, a few at a time; the first failure ends all."""
-    stop, counting, arrived, replaced = threading.Event(), threading.Lock(), 0, []
-    # Shown after two seconds only: when all files are there, their check needs no bar.
-    bar = tqdm(total=len(wanted), desc=f"fetch {patient}", unit="file", delay=2, miniters=0)
-
-    def count(size):
-        nonlocal arrived
-        with counting:
-            arrived += size
-            bar.set_postfix_str(f"{arrived / 1e6:.1f} MB", refresh=False)
-            bar.update(0)
-
-    # ThreadPool, as its threads are daemons: Ctrl-C need not wait for a mirror that hangs.
-    with downloads.open_session(FILES_AT_ONCE) as session, bar, ThreadPool(FILES_AT_ONCE) as pool:
-
-        def bring_one(name):
-            if stop.is_set():
-                raise InterruptedError("stopped")
-            with _disk_errors(folder, name):
-                return _bring_file(
-                    name, wanted[name], folder, bases,
-                    lambda url, part: downloads.receive(session, url, part, wanted[name], count, stop),
-                )  # fmt: skip
-
-        results = pool.imap_unordered(bring_one, wanted)
-        try:
-            for put_aside in results:
-                replaced += [put_aside] if put_aside else []
-                with counting:
-                    bar.update()
-        finally:
-            stop.set()
-            _wait(results)
-    if replaced:
-        warnings.warn(
-            f"{folder} held files with other content than the database's. They are kept as "
-            f"{', '.join(sorted(replaced))}; the right ones have been fetched. Delete them if you do not need them.",
-            stacklevel=3,
-        )
-
-
-def _wait(results):
-    """Give the other threads two seconds to stop, so that none works in the folder when it is another run's."""
-    deadline = time.monotonic() + 2
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            results.next(timeout=left)
-        except (StopIteration, multiprocessing.TimeoutError):
-            return  # a thread that still waits for its mirror will find `stop` set, and write nothing
-        except (OSError, RecordingError):
-            pass  # they were stopped: the first failure is the one that is told
-
-
-def _bring_file(name, digest, folder, bases, receive):
-    """Bring one file, unless it is there; return the name under which one with other content is kept, or None."""
-    path, part, answers = folder / name, folder / f"{name}.part", {}
-    if path.exists() and pooch.file_hash(path) == digest:
-        return None
-
-    def arrive(url, output_file, _):
-        receive(url, part)
-        os.replace(part, output_file)  # moved, so that a recording never lies on the disk twice
-
-    for base in bases:
-        for again in (False, True):
-            begun = downloads.size(part) > 0
-            try:
-                # quoted, as S3 reads a bare '+' as a blank
-                pooch.retrieve(base + quote(name), digest, name, folder / ".pooch", downloader=arrive)
-                return _put_in_place(folder / ".pooch" / name, path)
-            except requests.RequestException as error:
-                answers[base] = downloads.reason(error)
-            except ValueError:  # pooch's, on a wrong hash; the part is gone with it
-                answers[base] = "what it sent is not the database's file (another SHA-256)"
-                if begun and not again:
-                    continue  # the fault may lie in what had arrived before: once more, from the first byte
-            break
-    raise RecordingError(_failure(name, answers))
-
-
-def _put_in_place(arrived, path):
-    """Rename a proven file to its name; what had that name before is kept under another, which is returned."""
-    aside = None
+def _fetch_file(name, digest, folder, bases):
+    """Bring one file into `folder`, unless it is there."""
+    path, answers, patient = folder / name, [], name[:5]
     if path.exists():
-        aside = path.with_name(f"{path.name}.{pooch.file_hash(path)[:8]}.replaced")
-        os.replace(path, aside)
-    os.replace(arrived, path)
-    return aside and aside.name
-
-
-@contextmanager
-def _disk_errors(folder, name):
-    """Turn what the disk refuses into a RecordingError that says what is kept, and what to do."""
-    try:
-        yield
-    except OSError as error:
-        place = folder if folder.exists() else folder.parent
-        free = f"{shutil.disk_usage(place).free / 1e6:.0f} MB are free there" if place.exists() else "it is not there"
-        raise RecordingError(
-            f"{name} cannot be written to {folder}: {error.strerror or error} ({free}). What has arrived is kept: "
-            "make room or allow writing there, and run again to continue."
-        ) from error
-
-
-def _failure(name, answers):
-    """Return the message about a file that no mirror gave: what each answered, and what to do."""
-    patient, said = name[:5], "; ".join(f"{base} – {answer}" for base, answer in answers.items())
-    return (
-        f"No mirror gives {name} of CHB-MIT: {said}. Check the network and run again: what has arrived is kept. "
-        f"Or download https://physionet.org/content/chbmit/1.0.0/{patient}/ by hand into a folder and run: "
+        if pooch.file_hash(path) == digest:
+            return
+        raise RecordingError(f"{path} is not the database's file (another SHA-256). Move it away, and run again.")
+    # No password of ~/.netrc is for a mirror; behind a redirect it would be looked up again, and http could follow.
+    safe = {"auth": lambda request: request, "hooks": {"response": _refuse_redirect}}
+    download = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S, **safe)
+    for base in bases:
+        urls = {name: base + quote(name)}  # S3 reads a bare '+' as a blank
+        mirror = pooch.create(folder, base, registry={name: digest}, urls=urls, retry_if_failed=RETRIES)
+        try:
+            mirror.fetch(name, downloader=download)
+            return
+        except (requests.RequestException, ValueError) as error:  # ValueError: another SHA-256
+            answers.append(f"{base} – {error}")
+        except OSError as error:
+            found = f"{name} cannot be written to {folder}: {error.strerror or error}"
+            raise RecordingError(f"{found}. Make room or allow writing there, and run again.") from error
+    raise RecordingError(
+        f"No mirror gives {name} of CHB-MIT: {'; '.join(answers)}. Check the network and run again: complete files are "
+        f"kept. Or download https://physionet.org/content/chbmit/1.0.0/{patient}/ by hand into a folder and run: "
         f"make study PATIENT={patient}_local FOLDER=<that folder>"
     )
+
+
+def _refuse_redirect(response, **_):
+    if response.is_redirect:
+        raise requests.exceptions.InvalidSchema(
+            f"it redirects to {response.headers['Location']}, which is not followed"
+        )

@@ -1,6 +1,6 @@
 """The sources of a patient's recordings: simulated, fetched, or a folder of the user's."""
 
-from helpers.acquire import physionet, recordings
+from helpers.acquire import layouts, physionet
 from helpers.acquire.simulated import simulation
 from helpers.study import patients
 
@@ -25,13 +25,11 @@ def acquire(patient):
     Raises
     ------
     ValueError
-        If the patient or the declaration is not right.
-    RecordingError
-        If a recording cannot be fetched.
+        If the declaration is wrong, or a recording cannot be fetched (RecordingError).
     """
     declaration, folder = patients.load(patient), patients.recordings_folder(patient)
-    kind = declaration["source"]
-    description, unlisted = DESCRIPTIONS[kind], []
+    kind, unlisted = declaration["source"], []
+    description = DESCRIPTIONS[kind]
     if kind == "simulate":
         simulation.simulate_patient(folder, patient, declaration["recordings"], declaration["seed"])
     elif kind == "physionet":
@@ -42,12 +40,7 @@ def acquire(patient):
                 f"says whether they hold a seizure; they are not used: {', '.join(unlisted)}."
             )
     else:
-        summary = any(path.name.endswith("-summary.txt") for path in recordings.contents(folder))
+        summary = any(path.name.endswith("-summary.txt") for path in layouts.contents(folder))
         description = description.format(layout="CHB-MIT's layout" if summary else "BIDS with HED-SCORE events")
-    return folder, {
-        "patient": patient,
-        "source": kind,
-        "description": description,
-        "simulated": kind == "simulate",
-        "unlisted": unlisted,
-    }
+    source = {"patient": patient, "source": kind, "description": description}
+    return folder, source | {"simulated": kind == "simulate", "unlisted": unlisted}

@@ -13,7 +13,7 @@ import torch
 from huggingface_hub import constants, errors
 from tokenizers import decoders
 
-from helpers.acquire import downloads
+from helpers.acquire import physionet
 from helpers.narrate import gguf
 from helpers.narrate.gguf import EMBEDDED, ModelError, embedded
 from helpers.study import files
@@ -106,7 +106,7 @@ def _found(model):
 
 def _fetched(repository, revision):
     """Return the folder of a Hub repository's snapshot, downloaded unless it is in Hugging Face's cache."""
-    if not downloads.is_safe(where := constants.ENDPOINT):
+    if not physionet.is_safe(where := constants.ENDPOINT):
         raise ModelError(f"HF_ENDPOINT is {where}: only https:// is used. Correct it, or unset it. {ELSE}")
     wanted = {"allow_patterns": WANTED, "ignore_patterns": ["*/*", "consolidated*"]}
     try:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers.acquire.simulated.electrodes import ELECTRODES, RATE_HZ, alike, around, drift, footprint, noise, swell
+from helpers.acquire.simulated.electrodes import ELECTRODES, RATE_HZ, around, drift, footprint, noise, smooth, swell
 
 
 def sleep_depth(rng, duration_s):
@@ -61,10 +61,15 @@ def add_graphoelements(rng, traits, asleep, potentials):
         potentials[:, when] += np.outer(footprint(4, traits["focus"]), rng.uniform(60, 180) * spike)
 
 
+def _phase(rng, samples, hertz, irregularity, seconds):
+    """Return the phase [samples] of a rhythm around `hertz`, whose frequency turns every `seconds`."""
+    return 2 * np.pi * np.cumsum(hertz * (1 + irregularity * drift(rng, samples, seconds))) / RATE_HZ
+
+
 def _sine(rng, when, hertz):
     """Return a rhythm [samples of `when`] around `hertz`, its frequency and amplitude a little irregular."""
     samples = when.stop - when.start
-    phase = 2 * np.pi * np.cumsum(hertz * (1 + 0.05 * drift(rng, samples, 0.5))) / RATE_HZ
+    phase = _phase(rng, samples, hertz, 0.05, 0.5)
     # The second harmonic makes crests sharper than troughs, as in arched rhythms.
     wave = np.sin(phase + rng.uniform(0, 2 * np.pi)) + 0.25 * np.sin(2 * phase)
     return wave * np.exp(0.25 * drift(rng, samples, 0.7))
@@ -101,7 +106,7 @@ def add_artefacts(rng, asleep, potentials):
         places = [("T7", "F7"), ("T8", "F8"), ("T7", "T8", "F7", "F8", "FP1", "FP2")][rng.integers(3)]
         add_muscle(rng, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start))
     for when in _moments(rng, awake, 0.4, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
-        jaw = np.sin(_phase(rng, when, rng.uniform(1.2, 2)))
+        jaw = np.sin(_phase(rng, when.stop - when.start, rng.uniform(1.2, 2), 0.1, 1))
         add_muscle(rng, potentials[:, when], ("T7", "T8", "F7", "F8"), rng.uniform(20, 70), np.maximum(jaw, 0) ** 2)
         potentials[:, when] += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
     for when in _moments(rng, 0.3 + 0.7 * awake, 1.3, 2, 10):
@@ -110,11 +115,6 @@ def add_artefacts(rng, asleep, potentials):
         t = np.arange(when.stop - when.start) / RATE_HZ
         pop = rng.choice([-1, 1]) * rng.uniform(80, 300) * np.exp(-t / rng.uniform(0.1, 0.4))
         potentials[rng.integers(len(ELECTRODES)), when] += pop
-
-
-def _phase(rng, when, hertz):
-    """Return the phase [samples of `when`] of a slightly irregular rhythm."""
-    return 2 * np.pi * np.cumsum(hertz * (1 + 0.1 * drift(rng, when.stop - when.start, 1))) / RATE_HZ
 
 
 def add_muscle(rng, potentials, places, microvolts, envelope):
@@ -132,5 +132,5 @@ def add_movement(rng, potentials, microvolts):
     """Add swings of electrodes and their leads to `potentials` [21, samples], in place."""
     envelope = swell(potentials.shape[1], 1)
     swings = np.array([rng.uniform(0, 1) * noise(rng, len(envelope), around(1.2, 0.8)) for _ in ELECTRODES])
-    potentials += microvolts * envelope * alike(swings)
+    potentials += microvolts * envelope * smooth(swings)
     add_muscle(rng, potentials, ("T7", "T8", "FP1", "FP2"), microvolts / 8, envelope)

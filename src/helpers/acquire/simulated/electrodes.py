@@ -1,48 +1,37 @@
-"""The electrodes of CHB-MIT's montage: how sources reach them, which channels they form, what sources consist of.
-
-A source has a Gaussian footprint on the scalp (volume conduction); its course in time is noise of a given spectrum,
-a slow drift or an envelope.
-"""
+"""The electrodes of CHB-MIT's montage: how sources reach them, which channels they form, what sources consist of."""
 
 import mne
 import numpy as np
 
+from helpers.acquire.montages import DOUBLE_BANANA
+
 RATE_HZ = 256
-CHANNELS = (
-    *("FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4", "C4-P4", "P4-O2"),
-    *("FP2-F8", "F8-T8", "T8-P8", "P8-O2", "FZ-CZ", "CZ-PZ", "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8"),
-)
+CHANNELS = (*DOUBLE_BANANA, "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")
 ELECTRODES = tuple(dict.fromkeys(name for channel in CHANNELS for name in channel.split("-")))
 PLUS, MINUS = (np.array([ELECTRODES.index(channel.split("-")[side]) for channel in CHANNELS]) for side in (0, 1))
 
-
-def _positions_cm():
-    """Return electrode positions [21, 3] in cm: MNE's colin27_1020 montage."""
-    montage = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
-    by_name = {name.upper(): position for name, position in montage.items()}
-    return 100 * np.array([by_name[name] for name in ELECTRODES])
-
-
-_POSITIONS_CM = _positions_cm()
+_PLACES_M = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
+_BY_NAME = {name.upper(): place for name, place in _PLACES_M.items()}
+_POSITIONS_CM = 100 * np.array([_BY_NAME[name] for name in ELECTRODES])
 DISTANCES_CM = np.sqrt(((_POSITIONS_CM[:, None] - _POSITIONS_CM[None]) ** 2).sum(-1))
-_ALIKE = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
-_ALIKE /= np.sqrt((_ALIKE**2).sum(axis=1, keepdims=True))
+_SMOOTHING = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
+_SMOOTHING /= np.sqrt((_SMOOTHING**2).sum(axis=1, keepdims=True))
 
 
 def footprint(width_cm, *centres):
-    """Return the scalp field [21] of sources under `centres`: Gaussian, 1 at its centre (volume conduction)."""
+    """Return the scalp field [21] of sources under `centres`: Gaussian, 1 at its centre."""
     nearest = DISTANCES_CM[[ELECTRODES.index(name) for name in centres]].min(axis=0)
     return np.exp(-0.5 * (nearest / width_cm) ** 2)
 
 
-def alike(independent):
-    """Mix independent values [21, ...] of unit variance into values alike at neighbouring electrodes."""
-    return np.einsum("es,s...->e...", _ALIKE, independent)  # no BLAS: its sums depend on the number of threads
+def smooth(independent):
+    """Mix independent values [21, ...] of unit variance into values that are similar at neighbouring electrodes."""
+    return np.einsum("es,s...->e...", _SMOOTHING, independent)  # no BLAS: its sums depend on the number of threads
 
 
 def field(rng):
     """Return a smooth random scalp field [21] of unit variance."""
-    return alike(rng.standard_normal(len(ELECTRODES)))
+    return smooth(rng.standard_normal(len(ELECTRODES)))
 
 
 def noise(rng, samples, shape):

@@ -10,12 +10,12 @@ from helpers.acquire.simulated.electrodes import (
     MINUS,
     PLUS,
     RATE_HZ,
-    alike,
     around,
     drift,
     field,
     footprint,
     noise,
+    smooth,
     swell,
 )
 
@@ -35,8 +35,11 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     if rng.uniform() < 0.5:  # electrodecrement and low-voltage fast activity
         seconds = np.arange(samples) / RATE_HZ
         potentials[:, when] *= 1 - 0.5 * np.exp(-0.5 * ((seconds - 2) / 0.9) ** 2)
-        fast, fast_hz = _fast_onset(traits, samples)
-        rows += _plant(fast, fast_hz, 0.5, start_s, end_s)
+        progress = np.arange(samples) / samples
+        hertz = 20 - 30 * np.minimum(progress, 0.2)
+        fast = 15 * np.outer(footprint(4, traits["focus"]), np.exp(-0.5 * ((progress - 0.08) / 0.05) ** 2))
+        fast = fast * np.sin(2 * np.pi * np.cumsum(hertz) / RATE_HZ)
+        rows += _plant(fast, hertz, 0.5, start_s, end_s)
         potentials[:, when] += fast
     growth, reach = _spread(rng, traits, samples, strength)
     for wave, hertz, half_width_hz in _ictal_waves(rng, traits, growth, reach):
@@ -45,14 +48,6 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     _add_ictal_artefacts(rng, potentials[:, when], strength)
     _add_postictal(rng, traits, potentials[:, when.stop :], strength)
     return rows
-
-
-def _fast_onset(traits, samples):
-    """Return low-voltage fast activity [21, samples] in µV at the focus, and its frequency [samples] in Hz."""
-    progress = np.arange(samples) / samples
-    hertz = 20 - 30 * np.minimum(progress, 0.2)
-    microvolts = 15 * np.outer(footprint(4, traits["focus"]), np.exp(-0.5 * ((progress - 0.08) / 0.05) ** 2))
-    return microvolts * np.sin(2 * np.pi * np.cumsum(hertz) / RATE_HZ), hertz
 
 
 def _spread(rng, traits, samples, strength):
@@ -71,8 +66,8 @@ def _spread(rng, traits, samples, strength):
 
 
 def _wander(rng, samples):
-    """Return slow random courses [21, samples], alike at neighbours."""
-    return alike(np.array([drift(rng, samples, 1) for _ in ELECTRODES]))
+    """Return slow random courses [21, samples], similar at neighbours."""
+    return smooth(np.array([drift(rng, samples, 1) for _ in ELECTRODES]))
 
 
 def _ictal_waves(rng, traits, growth, reach):
@@ -92,7 +87,7 @@ def _ictal_waves(rng, traits, growth, reach):
     for harmonic in range(1, HARMONICS + 1):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
-    slow = alike(np.array([noise(rng, samples, around(2.5, 1.4)) for _ in ELECTRODES]))
+    slow = smooth(np.array([noise(rng, samples, around(2.5, 1.4)) for _ in ELECTRODES]))
     local = 0.4 + 0.6 * footprint(7, traits["focus"])
     yield 1.1 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
 

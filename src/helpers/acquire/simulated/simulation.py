@@ -1,9 +1,8 @@
 """The simulated patient: CHB-MIT's layout, physically modelled EEG, and the planted truth of each seizure.
 
-Potentials arise at the 10-20 electrodes as sums of sources, each with a Gaussian footprint on the scalp; bipolar
-channels are their differences, as in an EEG machine. So a pop shows in all channels of its electrode, and T8-P8 is
-twice the same. Literature is cited at each component, in `background` and `ictal`; the levels are set by statistics of
-real EEG of chb01.
+Potentials arise at the 10-20 electrodes as sums of sources; bipolar channels are their differences, as in an EEG
+machine, so a pop shows in all channels of its electrode, and T8-P8 is twice the same. Literature is cited at each
+component, in `background` and `ictal`; the levels are set by statistics of real EEG of chb01.
 """
 
 import zlib
@@ -14,16 +13,9 @@ import numpy as np
 import pandas as pd
 from edfio import Edf, EdfSignal, Recording
 
-from helpers.acquire.simulated.background import (
-    add_artefacts,
-    add_graphoelements,
-    add_rhythmic_bursts,
-    ongoing,
-    sleep_depth,
-)
+from helpers.acquire.annotation_files import read_summary
+from helpers.acquire.simulated import background, ictal
 from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
-from helpers.acquire.simulated.ictal import add_seizure
-from helpers.acquire.summaries import read_summary
 from helpers.study.files import atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
 
@@ -32,15 +24,17 @@ BIT_UV = 0.05  # one step of the 16-bit converter; symmetric, so that P7-T7 stay
 LIMIT_UV = round(32767 * BIT_UV, 2)  # the amplifier saturates here; rounded, as EDF gives it 8 characters
 FIRST_START = datetime(2000, 1, 1, 10, 0, 0)  # invented, and fixed: the files are the same bytes on each run
 GAP_S = 7
+EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
 
 
 def simulate_patient(folder, patient, recordings, seed):
-    """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`.
+    """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`, made if absent.
+
+    The EDF files of an earlier plan are removed.
 
     Parameters
     ----------
     folder : Path
-        Made if absent; gets ``<recording>.edf``, ``<patient>-summary.txt`` and ``<patient>-planted.csv``.
     patient : str
         With `seed`, decides what is stable in the patient, such as the seizure focus.
     recordings : dict
@@ -53,70 +47,47 @@ def simulate_patient(folder, patient, recordings, seed):
         If there are no recordings, or the plan of one cannot be simulated; nothing is written then.
     """
     if not recordings:
-        raise ValueError(
-            f"{patient}: there are no recordings to simulate. Give at least one, as "
-            f"{patient}_01: {{duration_s: 240, seizures: [[110, 152]]}}."
-        )
+        raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
     for name, plan in recordings.items():
         if not isinstance(plan, dict) or set(plan) != {"duration_s", "seizures"}:
-            raise ValueError(
-                f"{name}: the plan is {plan}; it must be like {{duration_s: 240, seizures: [[110, 152]]}}."
-            )
+            raise ValueError(f"{name}: the plan is {plan}; it must be like {EXAMPLE}.")
         _check(name, plan["duration_s"], plan["seizures"])
-    folder, start, summary, pieces = Path(folder), FIRST_START, [_summary_head()], []
+    folder, start, entries, pieces = Path(folder), FIRST_START, [_summary_head()], []
     remove_partial(folder)
-    before = folder / f"{patient}-summary.txt"
-    for entry in read_summary(before) if before.exists() else []:
-        if Path(entry["file"]).stem not in recordings:  # of an earlier plan
+    summary = folder / f"{patient}-summary.txt"
+    for entry in read_summary(summary) if summary.exists() else []:
+        if Path(entry["file"]).stem not in recordings:
             (folder / entry["file"]).unlink(missing_ok=True)
     for name, plan in recordings.items():
         pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed))
-        summary.append(_summary_entry(name, start, plan))
+        entries.append(_summary_entry(name, start, plan))
         start += timedelta(seconds=plan["duration_s"] + GAP_S)
     planted = parallel_map(_write_recording, pieces, f"simulate {patient}", "recording")
-    write_text(before, "\n".join(summary))
+    write_text(summary, "\n".join(entries))
     write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False, lineterminator="\n"))
 
 
 def simulate_recording(patient, name, duration_s, seizures, seed):
     """Simulate one recording; it depends on its own arguments only, so recordings may be made in parallel.
 
-    Parameters
-    ----------
-    patient, name : str
-        Patient and recording; each seeds its own random generator together with `seed`.
-    duration_s : int
-    seizures : list of [start_s, end_s]
-        In seconds from the recording's start, in order, not overlapping.
-    seed : int
-
     Returns
     -------
     eeg : float64 [23, duration_s * 256], µV
         Channels in the order of `CHANNELS`.
     planted : DataFrame
-        A row for each channel, second and frequency band that carries the seizure: `recording`, `channel`,
-        `start_s`, `end_s`, `low_hz`, `high_hz`, `amplitude` (µV RMS of that wave there, at least
-        `ictal.NOTICEABLE_UV`). Bands are those of the fast onset, the rhythm, its harmonics, and the irregular slow
-        activity about it; they may overlap. Muscle, movement and slowing afterwards only accompany a
-        seizure, and are not planted.
-
-    Raises
-    ------
-    ValueError
-        If the duration is no positive whole number, or a seizure is reversed, outside, not in whole seconds, or
-        overlaps another.
+        One row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude
+        in µV RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
     _check(name, duration_s, seizures)
     rng, traits = _generator(seed, patient, name), _traits(seed, patient)
-    asleep = sleep_depth(rng, int(duration_s))
-    potentials = ongoing(rng, traits, asleep)
-    add_graphoelements(rng, traits, asleep, potentials)
-    add_rhythmic_bursts(rng, traits, asleep, potentials)
-    add_artefacts(rng, asleep, potentials)
-    planted = [add_seizure(rng, traits, potentials, *seizure) for seizure in seizures]
+    asleep = background.sleep_depth(rng, int(duration_s))
+    potentials = background.ongoing(rng, traits, asleep)
+    background.add_graphoelements(rng, traits, asleep, potentials)
+    background.add_rhythmic_bursts(rng, traits, asleep, potentials)
+    background.add_artefacts(rng, asleep, potentials)
+    planted = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
     eeg = np.clip(potentials[PLUS] - potentials[MINUS], -LIMIT_UV, LIMIT_UV)
-    rows = pd.DataFrame([row for rows in planted for row in rows], columns=PLANTED_COLUMNS[1:])
+    rows = pd.DataFrame(planted, columns=PLANTED_COLUMNS[1:])
     rows.insert(0, "recording", name)
     return eeg, rows
 
@@ -124,26 +95,18 @@ def simulate_recording(patient, name, duration_s, seizures, seed):
 def _check(name, duration_s, seizures):
     """Raise ValueError if a recording's plan cannot be simulated, saying what to change."""
     if duration_s != int(duration_s) or duration_s <= 0:
-        raise ValueError(
-            f"{name}: duration_s is {duration_s}; EDF holds whole seconds. Give a whole number greater than 0."
-        )
+        raise ValueError(f"{name}: duration_s is {duration_s}; EDF needs a whole number of seconds greater than 0.")
     free_from = 0
     for start_s, end_s in seizures:
+        seizure = f"{name}: seizure [{start_s}, {end_s}]"
         if not 0 <= start_s < end_s <= duration_s:
             raise ValueError(
-                f"{name}: seizure [{start_s}, {end_s}] does not lie within the recording of {duration_s} s. "
-                f"Give [start, end] in seconds with 0 <= start < end <= {duration_s}."
+                f"{seizure} does not lie within the recording: 0 <= start < end <= {duration_s} is wanted."
             )
         if start_s != int(start_s) or end_s != int(end_s):
-            raise ValueError(
-                f"{name}: seizure [{start_s}, {end_s}] is not in whole seconds, and a CHB-MIT summary holds no others. "
-                "Round its start and end."
-            )
+            raise ValueError(f"{seizure} is not in whole seconds, and a CHB-MIT summary holds no others. Round it.")
         if start_s < free_from:
-            raise ValueError(
-                f"{name}: seizure [{start_s}, {end_s}] starts before the one ahead of it ends, at {free_from} s. "
-                "Give seizures in order of time, not overlapping."
-            )
+            raise ValueError(f"{seizure} starts before the one ahead of it ends, at {free_from} s. Give them in order.")
         free_from = end_s
 
 
@@ -174,15 +137,11 @@ def _write_recording(path, start, *arguments):
 
 def _write_edf(path, eeg, start):
     """Write `eeg` [23, samples] in µV as EDF, 16 bit, one-second data records."""
-    scale = {"physical_range": (-LIMIT_UV, LIMIT_UV), "digital_range": (-32767, 32767)}
-    signals = [
-        EdfSignal(row, RATE_HZ, label=channel, physical_dimension="uV", **scale)
-        for channel, row in zip(CHANNELS, eeg, strict=True)
-    ]
+    options = {"physical_dimension": "uV", "physical_range": (-LIMIT_UV, LIMIT_UV), "digital_range": (-32767, 32767)}
+    signals = [EdfSignal(row, RATE_HZ, label=name, **options) for name, row in zip(CHANNELS, eeg, strict=True)]
     about = Recording(startdate=start.date(), equipment_code="simulated")
-    edf = Edf(signals, recording=about, starttime=start.time(), data_record_duration=1)
     with atomic_write(path) as partial:
-        edf.write(partial)
+        Edf(signals, recording=about, starttime=start.time(), data_record_duration=1).write(partial)
 
 
 def _summary_head():

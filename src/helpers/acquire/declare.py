@@ -1,0 +1,102 @@
+"""Declaring a folder of recordings as a patient: ``python -m helpers.acquire.declare <patient> [<folder>]``."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import yaml
+
+from helpers.acquire import layouts, recordings
+from helpers.study import errors, files, patients
+
+SHORT_RECORDING_S = 120.0
+
+STUDY = """\
+# The patients of the study: each has a file in params/patients/. `make study PATIENT=<id>` adds one.
+patients:
+"""
+
+DIRECTORY = """\
+# Declared by `make study PATIENT={patient} FOLDER=…`
+source: directory
+folder: {folder}
+# SHA-256 over the folder's recordings and annotations; `make study PATIENT={patient}` renews it when they change.
+fingerprint: {fingerprint}
+# Length of a frame in seconds: 4 by default, 2 where a recording lasts less than two minutes, so that three
+# frames in a row fit before a seizure that starts early.
+frame_s: {frame_s}
+"""
+
+
+def fingerprint(folder):
+    """Return the SHA-256 over the names and contents of the recordings and annotations below `folder`."""
+    digest = hashlib.sha256()
+    for path in layouts.contents(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()} {files.sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def declare(patient, folder):
+    """Declare `patient` as the recordings in `folder`, or renew the declaration when they have changed.
+
+    Raises
+    ------
+    ValueError
+        If the name cannot name a folder, belongs to a patient of another source, or `folder` holds no readable
+        recordings with their annotation.
+    """
+    patients.check_name(patient)
+    if other := [name for name in patients.declared() if name.lower() == patient.lower() and name != patient]:
+        raise ValueError(f"'{patient}' differs from the declared '{other[0]}' in case only: choose another name.")
+    known = patients.load(patient) if patient in patients.declared() else {"source": "directory"}
+    if known["source"] != "directory":
+        raise ValueError(f"'{patient}' is already declared, from another source: choose another name for {folder}.")
+    try:
+        folder = Path(folder).expanduser().resolve()
+    except RuntimeError as error:  # ~somebody, whom this machine does not know
+        raise ValueError(f"{folder}: {error} Write the folder's full path.") from error
+    table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
+    text = DIRECTORY.format(
+        patient=patient,
+        folder=yaml.safe_dump(str(folder), allow_unicode=True, default_style='"', width=10_000).strip(),
+        fingerprint=fingerprint(folder),
+        frame_s=known.get("frame_s", 2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0),
+    )
+    files.write_text(files.ROOT / "params" / "patients" / f"{patient}.yaml", text)
+
+
+def enrol(patient):
+    """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet.
+
+    Raises
+    ------
+    ValueError
+        If the list names what cannot be a patient: a person may have written it by hand, and DVC runs it all.
+    """
+    path = files.ROOT / "params" / "study.yaml"
+    listed = files.read_yaml(path).get("patients") or []
+    if not isinstance(listed, list):
+        raise ValueError("params/study.yaml: patients must be a list, a line '  - <id>' for each.")
+    for name in listed:
+        patients.check_name(name)
+    if patient not in listed:
+        files.write_text(path, STUDY + "".join(f"  - {name}\n" for name in [*listed, patient]))
+
+
+def main(patient, folder=None):
+    """Declare (with a folder) or check (without) a patient, and enrol it; end with a message if that fails."""
+    try:
+        if folder is None and patients.load(patient)["source"] == "directory":
+            folder = patients.recordings_folder(patient)
+        if folder is not None:
+            declare(patient, folder)
+        enrol(patient)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {errors.printable(error)}")
+
+
+if __name__ == "__main__":
+    arguments = [argument for argument in sys.argv[1:] if argument]
+    if len(arguments) not in (1, 2):
+        sys.exit("usage: python -m helpers.acquire.declare <patient> [<folder of recordings>]")
+    main(*arguments)
