@@ -194,7 +194,7 @@ def validate(model, given, where):
 def describe(fault, model, where):
     """Return one sentence on a fault that pydantic found: the key, the value and what is wanted."""
     key, *inner = fault["loc"]
-    if fault["type"] == "extra_forbidden" and not inner:
+    if key not in model.model_fields:
         return f"{where}: there is no parameter '{key}'; {suggest(key, model.model_fields)}"
     wanted = model.model_fields[key].description
     if fault["type"] == "missing" and not inner:
