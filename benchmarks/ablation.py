@@ -1,31 +1,25 @@
-"""What each part of the detector is worth, and what the settings were chosen by: on patients simulated for it.
+"""What each part of the detector is worth: ``python -m benchmarks.ablation [method …] [variant …]`` writes
+``output/benchmark/ablation.json``.
 
-``python tests/benchmark_ablation.py [method …] [variant …]`` writes ``output/benchmark/ablation.json``; with some
-methods or variants named, the others' results stay as they are. Half of these development patients are like sim08,
-half are cut as short as the excerpts of real EEG. The network's and the baselines' settings were chosen on them; the
-study reports none of them. Each variant changes one thing. Runs are kept as those of ``benchmark_baselines`` are.
+About an hour; with methods or variants named, the others' results stay. Each variant changes one thing. It is measured on
+development patients simulated for it, half of them like sim08, half as short as the excerpts of real EEG. The settings of
+the network and the baselines were chosen on them; the study reports none of them.
 """
 
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-from benchmark_baselines import interval, line, run, scores_of, trained, world_of
-from benchmark_data import commit, machine, rounded
-from benchmark_projects import progress
-from conftest import ROOT
 
+from benchmarks import baselines as runs
+from benchmarks.common import FOLDER, mean_interval, measured_at, progress, rounded
 from helpers.acquire.simulated import simulation
 from helpers.evaluate import comparison
-from helpers.report.tables import METHODS as NAMES
-from helpers.study import files, parallel, patients
+from helpers.study import files, patients
 from helpers.train import baselines, folds
 
-TARGET = ROOT / "output" / "benchmark" / "ablation.json"
+TARGET = FOLDER / "ablation.json"
 LIKE = {"sim08": (21, 22, 23, 24), "the excerpts": (31, 32, 33, 34)}  # seeds of the development patients
 SHORT_PLAN = [(50, 10, 50), (37, 10, 37), (50, 10, 50), (61, 10, 61)]  # duration, onset and end of a seizure, in s
 SHORT_FRAME_S = 2.0
@@ -60,7 +54,7 @@ ABOUT = {
 }
 
 
-def patient(like, seed, folder):
+def simulate(like, seed, folder):
     """Simulate a development patient into `folder` and return what training needs."""
     name = f"dev{seed}"
     if like == "sim08":
@@ -71,29 +65,14 @@ def patient(like, seed, folder):
             for number, (duration_s, start_s, end_s) in enumerate(SHORT_PLAN, 1)
         }
     simulation.simulate_patient(folder / "edf", name, plan, seed)
-    return world_of(folder / "edf", None if like == "sim08" else SHORT_FRAME_S, folder)
+    return runs.prepare_folder(folder / "edf", None if like == "sim08" else SHORT_FRAME_S, folder)
 
 
-def measured(worlds, jobs):
-    """Run all `jobs`, (method, changes), on all `worlds`; return a dict of (job number, like, seed) → what it left."""
-    found = {}
-    with ProcessPoolExecutor(parallel.worker_count(), get_context("spawn"), max_tasks_per_child=1) as pool:
-        started = {
-            (number, *which): pool.submit(run, world, method, world["settings"]["seed"], changes)
-            for number, (method, changes) in enumerate(jobs)
-            for which, world in worlds.items()
-        }
-        for (number, *which), future in started.items():
-            found[number, *which] = future.result()
-            progress(f"  {jobs[number][0]} {which}: {line(found[number, *which])}")
-    return found
-
-
-def alone(world):
-    """Return what `run` does for ours if each fold's first member decided alone: the networks kept, trained before."""
-    planned, scored, cost = trained(world, comparison.OURS, world["settings"]["seed"], {})
+def first_member_alone(world):
+    """Return the scores if each fold's first network decided alone: the networks kept, trained before."""
+    planned, scored, cost = runs.train(world, comparison.OURS, world["settings"]["seed"], {})
     first = [folds.Fold(fold.number, fold.held_out, fold.inner[:1]) for fold in planned]
-    return {**scores_of(world, first, scored), **cost}
+    return {**runs.score(world, first, scored), **cost}
 
 
 def row(method, variant, changed, scores, full):
@@ -102,50 +81,55 @@ def row(method, variant, changed, scores, full):
     `scores` and `full` are dicts of (like, seed) → scores, of the variant and of the method as it is in the study.
     """
     commits = ", ".join(sorted({found["commit"] for found in scores.values()}))
-    entry = {"method": method, "name": NAMES[method], "variant": variant, "changed": changed, "trained_at": commits}
+    entry = {"method": method, "variant": variant, "changed": changed, "trained_at": commits}
     for like in LIKE:
         own, other = (
             pd.DataFrame([found[which] for which in found if which[0] == like])[list(SCORES)].astype(float)
             for found in (scores, full)
         )
-        means = {name: interval(own[name].tolist()) for name in SCORES}
-        gaps = {f"{name}_difference": interval((own[name] - other[name]).tolist()) for name in SCORES}
+        means = {name: mean_interval(own[name].tolist()) for name in SCORES}
+        gaps = {f"{name}_difference": mean_interval((own[name] - other[name]).tolist()) for name in SCORES}
         entry[like] = {**means, **gaps, "patients": own.to_dict("records")}
     return entry
 
 
 def main(words):
-    """Measure the methods and the variants named in `words`, by default all; return the exit code."""
     known = {*VARIANTS, *(variant for variants in VARIANTS.values() for variant in variants)}
     if unknown := sorted(set(words) - known):
         sys.exit(f"error: there is no method or variant {', '.join(unknown)}; there are {', '.join(sorted(known))}.")
-    methods = [method for method in VARIANTS if method in words] or list(VARIANTS)
-    chosen = set(words) - set(VARIANTS) or known
+    methods, chosen = (
+        [method for method in VARIANTS if method in words] or list(VARIANTS),
+        set(words) - set(VARIANTS) or known,
+    )
     before = files.read_json(TARGET)["rows"] if TARGET.exists() else []
     kept = {(entry["method"], entry["variant"]): entry for entry in before}
     with tempfile.TemporaryDirectory() as folder:
-        worlds = {
-            (like, seed): patient(like, seed, Path(folder, str(seed))) for like, seeds in LIKE.items() for seed in seeds
-        }
+        worlds = {(like, seed): simulate(like, seed, Path(folder, str(seed))) for like in LIKE for seed in LIKE[like]}
         for method in methods:
             progress(f"== {method}")
             variants = {name: what for name, what in VARIANTS[method].items() if name == FULL or name in chosen}
-            found = measured(worlds, [(method, changes) for changes, _ in variants.values()])
-            tables = [{which: found[number, *which] for which in worlds} for number in range(len(variants))]
-            for (variant, (_, changed)), table in zip(variants.items(), tables, strict=True):
-                kept[method, variant] = row(method, variant, changed, table, tables[0])
+            jobs = {
+                (name, *which): (world, method, world["settings"]["seed"], changes)
+                for name, (changes, _) in variants.items()
+                for which, world in worlds.items()
+            }
+            found = dict(runs.run_all(jobs))
+            if error := next((one for one in found.values() if isinstance(one, Exception)), None):
+                raise error
+            tables = {name: {which: found[name, *which] for which in worlds} for name in variants}
+            for name, (_, changed) in variants.items():
+                kept[method, name] = row(method, name, changed, tables[name], tables[FULL])
             if method == comparison.OURS:
-                own = {which: alone(world) for which, world in worlds.items()}
-                kept[method, ALONE] = row(method, ALONE, "a fold's first member alone (same networks)", own, tables[0])
-            order = [(name, variant) for name in VARIANTS for variant in (*VARIANTS[name], ALONE)]
+                own = {which: first_member_alone(world) for which, world in worlds.items()}
+                kept[method, ALONE] = row(method, ALONE, "a fold's first network alone", own, tables[FULL])
+            order = [(one, name) for one in VARIANTS for name in (*VARIANTS[one], ALONE)]
             rows = [kept[name] for name in order if name in kept]
-            stamp = {"date": date.today().isoformat(), "commit": commit(), "machine": machine(), "about": ABOUT}
-            files.write_json(TARGET, rounded({**stamp, "rows": rows}))
-            for entry in rows:
-                if entry["method"] == method:
-                    print(method, entry["variant"], {like: round(entry[like]["auprc"]["mean"], 3) for like in LIKE})
-    return 0
+            files.write_json(TARGET, rounded({**measured_at(), "about": ABOUT, "rows": rows}))
+            for entry in (entry for entry in rows if entry["method"] == method):
+                progress(
+                    f"{method}, {entry['variant']}: { ({like: round(entry[like]['auprc']['mean'], 3) for like in LIKE}) }"
+                )
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
