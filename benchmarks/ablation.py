@@ -1,9 +1,9 @@
 """What each part of the detector is worth: ``python -m benchmarks.ablation [method …] [variant …]`` writes
 ``output/benchmark/ablation.json``.
 
-About an hour; with methods or variants named, the others' results stay. Each variant changes one thing. It is measured on
-development patients simulated for it, half of them like sim08, half as short as the excerpts of real EEG. The settings of
-the network and the baselines were chosen on them; the study reports none of them.
+About an hour; with methods or variants named, the others' results stay. Each variant changes one thing, on development
+patients: half of them like sim08, half as short as the excerpts of real EEG. The settings of the network and the
+baselines were chosen on them; the study reports none of them.
 """
 
 import sys
@@ -125,10 +125,6 @@ def main(words):
             order = [(one, name) for one in VARIANTS for name in (*VARIANTS[one], ALONE)]
             rows = [kept[name] for name in order if name in kept]
             files.write_json(TARGET, rounded({**measured_at(), "about": ABOUT, "rows": rows}))
-            for entry in (entry for entry in rows if entry["method"] == method):
-                progress(
-                    f"{method}, {entry['variant']}: { ({like: round(entry[like]['auprc']['mean'], 3) for like in LIKE}) }"
-                )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@ writes ``output/benchmark/baselines.json``.
 
 With patients or methods named, the others' results stay. About an hour for all. Each run (a patient, a method, a seed:
 all networks in turn, on one thread) is a process of its own, so that its CPU seconds and peak memory are its own; as
-many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) is the number of seeds a method. Braindecode's
-networks need packages that the study does not (``benchmarks/baselines.lock``): where they are missing, the entry says so.
+many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) is the number of seeds. Braindecode's networks need
+``benchmarks/baselines.lock``: where it is not installed, their entry says so.
 Log-odds are kept in ``output/runs``, by recordings, settings and code that trains: a benchmark that stopped continues.
 """
 
@@ -17,7 +17,6 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -49,17 +48,13 @@ SCORES = ("auprc", "auprc_smoothed", "auroc", "sample_f1", "event_f1")
 COSTS = ("train_cpu_s_per_network", "train_cpu_s_per_fold", "peak_memory_mb")
 SHOWN = ("auprc", "auprc_smoothed", "event_f1", "auroc", "train_cpu_s_per_network")
 ABOUT = {
-    "interval": "95 % interval of the mean, Student's t over seeds: the effect of a seed, not of a patient",
-    "ahead": "ours minus it, seed by seed: mean and its 95 % interval by Student's t",
-    "folds": "the study's folds and members; calibration, threshold and post-processing from inner recordings; scores "
-    "over all held-out samples of all folds together",
+    "interval": "95 % interval of the mean over seeds (Student's t), of scores and of ours minus the other (ahead)",
+    "folds": "the study's folds and members; decisions from inner recordings; scores over all held-out samples",
     "cost": "a network serves two folds; a fold's cost is that of all networks over the number of folds",
-    "features": "logistic and forest: band powers and line length of all three frames of a triptych",
-    "eeg": "eegnet, shallow and deep4: the last frame's raw EEG",
-    "pictures": f"efficientnet: pictures of the channels' mean, {baseline_networks.PIXELS} pixels a side",
-    "settings": "those of ours, logistic and forest were chosen on the ablation's patients; braindecode's networks "
-    "have 10 epochs, set after one seed of excerpts01 had been seen; efficientnet has 8 epochs and two members a fold, "
-    "as more would take hours on a CPU",
+    "input": "logistic, forest: band powers and line length of three frames; eegnet, shallow, deep4: the last frame's "
+    f"EEG; efficientnet: pictures of the channels' mean, {baseline_networks.PIXELS} pixels a side",
+    "settings": "ours, logistic, forest: chosen on the ablation's patients; braindecode's: 10 epochs, set after a seed "
+    "of excerpts01 had been seen; efficientnet: 8 epochs and two members a fold, as more would take hours on a CPU",
     "changes": CHANGES,
 }
 
@@ -102,13 +97,7 @@ def run(world, method, seed, changes):
 def train(world, method, seed, changes):
     """Train all networks of a method, unless they are kept.
 
-    Returns
-    -------
-    planned : list of folds.Fold
-    scored : list of (folds.Split, pandas.Series)
-        As `training.out_of_fold` takes them.
-    cost : dict
-        ``date``, ``commit``, ``machine``, ``networks`` and `COSTS`.
+    Returned are the folds, (split, log-odds) of each network as `training.out_of_fold` takes them, and the cost.
     """
     settings = {**world["settings"], **CHANGES.get(method, {}), **changes, "seed": seed}
     with_seizures = set(world["seizures"]["recording"])
@@ -220,17 +209,6 @@ def hub_weights():
         return None
 
 
-def packages():
-    """Return the versions of what the methods are made of; None where one is missing."""
-    found = dict.fromkeys(("torch", "scikit-learn", "transformers", "braindecode"))
-    for name in found:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def table(entries):
     """Return a patient's entries as a Markdown table: means with intervals, and how far ours is ahead in AUPRC."""
 
@@ -269,7 +247,7 @@ def main(words):
                 done = dict(run_all(jobs))
                 found = {m: entry([one for (of, _), one in done.items() if of == m]) for m in methods}
         results[patient] = rounded(ahead(results.get(patient, {}) | found))
-        files.write_json(TARGET, {**results, "about": ABOUT | weights, "machine": {**measured_at(), **packages()}})
+        files.write_json(TARGET, {**results, "about": ABOUT | weights, "machine": measured_at()})
         print(patient, table(results[patient]), sep="\n")
     return any(
         "failed" in one for name in results if name not in ("about", "machine") for one in results[name].values()

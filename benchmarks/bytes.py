@@ -1,10 +1,9 @@
 """Is it the same study, byte for byte? ``python -m benchmarks.bytes [patient] [variation …]`` writes
 ``output/benchmark/bytes.json``.
 
-A study runs in copies of the project, each under variations of what must change no result, and every file that it writes
-is compared with that of a plain run: recordings, results, executed notebooks, site, and ``dvc.lock``. ``tiny``, the
-default, is three minutes of EEG; it takes about half an hour with the variations joined. Where one differs, name single
-variations to find out which.
+A study runs in copies of the project under variations of what must change no result; every file that it writes, and
+``dvc.lock``, is compared with that of a plain run. ``tiny``, the default, is three minutes of EEG: half an hour with
+the variations joined. Where one differs, name single ones to find out which.
 """
 
 import os
@@ -100,13 +99,18 @@ def vary(root, environment, variation):
     return environment, (become_nobody(root) if variation.get("user") else []) + before
 
 
-def become_nobody(root):
-    """Return what runs a command as the user nobody, in a namespace of users; that user converts a language model anew."""
-    before = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+def need(command, what):
+    """Run a command; Unavailable says `what` is needed if it fails."""
     try:
-        subprocess.run([*before, "true"], check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable("needs unshare, and to be allowed namespaces of users") from error
+        raise Unavailable(f"needs {what}") from error
+
+
+def become_nobody(root):
+    """Return what runs a command as the user nobody, in a namespace of users; it converts a language model anew."""
+    before = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+    need([*before, "true"], "unshare, and to be allowed namespaces of users")
     (root / "output" / "models").unlink()  # a link
     return before
 
@@ -115,10 +119,8 @@ def make_locale(name, folder):
     """Compile the locale `name` into `folder`; return the variables that set it."""
     language, encoding = name.split(".")
     folder.mkdir()
-    try:
-        subprocess.run(["localedef", "-i", language, "-f", encoding, folder / name], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable(f"needs localedef and the sources of {name} (Debian's package locales)") from error
+    sources = f"localedef and the sources of {name} (Debian's package locales)"
+    need(["localedef", "-i", language, "-f", encoding, folder / name], sources)
     return {"LOCPATH": str(folder), "LC_ALL": name, "LANG": name, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
@@ -149,7 +151,7 @@ def study(root, environment, before, variation, plain_s=0):
 
 
 def compare(patient, names, folder):
-    """Run a study plainly and under variations; yield each name with ``seconds``, ``files`` and those that ``differ``."""
+    """Run a study plainly and under variations; yield each name with the files that differ."""
     plain = folder / "plain" / "study"
     environment = copy(plain, patient)
     plain_s, first = study(plain, environment, [], {})

@@ -39,8 +39,15 @@ def progress(text):
 
 
 def git(*words):
-    """Return what git prints for the project."""
-    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    """Return what git prints for the project; ValueError says what to do if it refuses."""
+    try:
+        done = subprocess.run(["git", *words], cwd=files.ROOT, capture_output=True, text=True, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ValueError("There is no git here, which keeps the project's history. Install git.") from error
+    if done.returncode:
+        said = done.stderr.strip()
+        raise ValueError(f"git {' '.join(words)}: {said}. Get the project by `git clone`; name a commit that it has.")
+    return done.stdout.strip()
 
 
 def measured_at():
@@ -107,14 +114,8 @@ def size_mb(stage, patient, root=ROOT):
 def copy_project(root, patient, declaration=None, models=True):
     """Copy to `root` what a study of one patient is made of; return the environment that runs it there.
 
-    Parameters
-    ----------
-    root : Path
-    patient : str
-    declaration : dict, optional
-        Written to ``params/patients/<patient>.yaml``; by default the project's own stays.
-    models : bool
-        Whether the copy shares the language model that the project has converted.
+    `declaration`, a dict, is written to ``params/patients/<patient>.yaml``; by default the project's own stays. With
+    `models`, the copy shares the language model that the project has converted.
     """
     ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info", ".ipynb_checkpoints")
     for name in ("notebooks", "src", "params", ".dvc", "output/benchmark"):
@@ -138,16 +139,9 @@ def copy_project(root, patient, declaration=None, models=True):
 def cost(command, root=ROOT, environment=None):
     """Run a command and return what it cost, with all that it started.
 
-    Returns
-    -------
-    dict
-        ``seconds``; ``cpu_s`` of all its processes (on Linux, those that outlived their parent too); ``memory_mb``,
-        the most that they had together, in 10⁶ bytes, shared pages counted once; ``load_before``, of the machine.
-
-    Raises
-    ------
-    RuntimeError
-        If it fails, with the last that it printed.
+    ``seconds``; ``cpu_s`` of all its processes, on Linux those that outlived their parent too; ``memory_mb``, the most
+    that they had together (10⁶ bytes, shared pages counted once); ``load_before``, of the machine. RuntimeError, with
+    the last that it printed, if it fails.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)

@@ -1,8 +1,8 @@
 """How costs grow with hours of EEG: ``python -m benchmarks.growth [hours …]`` writes ``output/benchmark/growth.json``.
 
-A simulated patient with five seizures as long as chb08's, in 1, 5 and 20 hours of EEG, goes through all stages in a copy
-of the project in the system's temporary folder (5 GB for 20 hours, deleted at the end; an hour in all). With hours named,
-the others' results stay. ``table`` instead of hours only prints the table for the README.
+A simulated patient with five seizures as long as chb08's, in 1, 5 and 20 hours of EEG, goes through all stages in a
+temporary copy of the project (5 GB for 20 hours; an hour in all). With hours named, the others' results stay; ``table``
+instead of hours only prints the table for the README.
 """
 
 import sys
@@ -49,9 +49,6 @@ def exponent(hours, values):
     """Return the exponent of growth: the slope of a straight line through the logarithms, by least squares.
 
     1 means that twice the hours cost twice as much, 0 that they cost the same.
-
-    >>> round(exponent([1, 2, 4], [3, 12, 48]), 6)
-    2.0
     """
     return float(np.polyfit(np.log(hours), np.log(values), 1)[0])
 
@@ -59,16 +56,8 @@ def exponent(hours, values):
 def growth(runs):
     """Return how each stage's cost grows.
 
-    Parameters
-    ----------
-    runs : dict
-        By hours, as text: ``stages``, by name, with the costs of `KINDS`.
-
-    Returns
-    -------
-    dict
-        By stage and for the ``whole``, by cost: ``exponent``, ``ratio`` of the longest to the shortest, and
-        ``per_hour`` between them; empty for fewer than two lengths. A cost that is 0 has none.
+    `runs` has by hours, as text, ``stages`` with the costs of `KINDS`. Returned are, by stage and for the ``whole``, by
+    cost: ``exponent``, ``ratio`` of the longest to the shortest, and ``per_hour`` between them; nothing for one length.
     """
     done = {float(key): run["stages"] for key, run in runs.items()}
     hours, found = sorted(done), {}
@@ -101,8 +90,7 @@ def table(found):
         for name in STAGES
     ]  # fmt: skip
     for kind, label in (("seconds", "all stages"), ("memory_mb", "most memory (MB)")):
-        exponents = found["growth"].get("whole", {}).get(kind)
-        power = f"{exponents['exponent']:.2f}" if exponents else ""
+        power = f"{found['growth']['whole'][kind]['exponent']:.2f}" if found["growth"] else ""
         rows.append([label, *(f"{total(run['stages'], kind):.0f}" for run in runs.values()), power])
     return markdown(["stage, seconds", *(f"{hours} h" for hours in runs), "exponent"], rows)
 

@@ -1,8 +1,8 @@
-"""How far scores go on other processors: ``python -m benchmarks.processors [name …]`` writes ``output/benchmark/verify.json``.
+"""How far scores go on other processors: ``python -m benchmarks.processors [name …]`` writes ``…/verify.json``.
 
-Needs the study of sim08. Its stages up to evaluate run in copies of the project whose libraries are told to compute as on
-other processors, and the scores are compared with those in ``output/sim08``: five minutes and more a processor. With some
-named, the others' results stay. `benchmarks.verify` takes its tolerances from this.
+Needs the study of sim08. Its stages up to evaluate run in copies of the project whose libraries compute as on other
+processors, five minutes each; the scores are compared with those in ``output/sim08``. With some named, the others'
+results stay. The tolerances of `benchmarks.verify` rest on this.
 """
 
 import sys

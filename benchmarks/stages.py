@@ -1,9 +1,8 @@
 """What each stage of sim08 costs: ``python -m benchmarks.stages [rounds]`` writes ``output/benchmark/stages.json``.
 
-Needs the study of sim08. Each stage runs again in each of five rounds (45 minutes); the results are the same bytes.
-Start-up is the time that the notebook takes if it ends after its imports. A round also runs `dvc repro` and `make study`
-when nothing has changed. Wall seconds, CPU seconds of all processes, and the most memory that they had together; medians
-of the rounds. With 0 rounds, only the table for the README is printed.
+Needs the study of sim08. Each stage runs again in each of five rounds (45 minutes), then `dvc repro` and `make study`
+with nothing changed: wall seconds, CPU seconds of all processes, the most memory that they had together; medians.
+Start-up is what the notebook takes if it ends after its imports. 0 rounds only print the table for the README.
 """
 
 import sys
@@ -13,20 +12,8 @@ from statistics import median
 
 import nbformat
 
-from benchmarks.common import (
-    FOLDER,
-    ROOT,
-    STAGES,
-    cost,
-    markdown,
-    measured_at,
-    notebook,
-    progress,
-    rounded,
-    run_stage,
-    size_mb,
-    stage_command,
-)  # fmt: skip
+from benchmarks import common
+from benchmarks.common import FOLDER, ROOT, STAGES, cost, markdown, measured_at, notebook, progress, rounded
 from helpers.study import files
 
 TARGET = FOLDER / "stages.json"
@@ -36,17 +23,14 @@ NOTHING = {"dvc repro": ["dvc", "repro"], "make study": ["make", "study"]}
 
 def imports_only(book):
     """Cut a notebook after its first cell of imports."""
-    code = [place for place, cell in enumerate(book.cells) if cell.cell_type == "code"]
-    last = next((place for place in code if book.cells[place].source.startswith(("import ", "from "))), None)
-    if last is None:
-        raise ValueError("no code cell begins with an import: what is the notebook's start-up?")
-    book.cells = book.cells[: last + 1]
+    first = next(n for n, cell in enumerate(book.cells) if cell.source.startswith(("import ", "from ")))
+    book.cells = book.cells[: first + 1]
     return book
 
 
 def start_up_s(stage, folder):
     """Return the seconds that a stage takes until its imports are done: papermill, kernel, imports."""
-    cut, command = folder / "cut.ipynb", stage_command(stage, PATIENT)
+    cut, command = folder / "cut.ipynb", common.stage_command(stage, PATIENT)
     nbformat.write(imports_only(nbformat.read(ROOT / notebook(stage), as_version=4)), cut)
     place = command.index("papermill") + 1
     engine = command.index("--engine")
@@ -58,7 +42,7 @@ def run_round(folder):
     """Run all stages once, and what finds nothing to do; return a dict of name → costs."""
     found = {}
     for stage in STAGES:
-        found[stage] = run_stage(stage, PATIENT) | {"start_s": start_up_s(stage, folder)}
+        found[stage] = common.run_stage(stage, PATIENT) | {"start_s": start_up_s(stage, folder)}
         progress(f"{stage}: {rounded(found[stage], 1)}")
     cost(["dvc", "repro"])  # it looks at what the stages' runs have touched
     return found | {name: cost(command) for name, command in NOTHING.items()}
@@ -67,16 +51,8 @@ def run_round(folder):
 def summary(rounds):
     """Return medians of rounds, and shares.
 
-    Parameters
-    ----------
-    rounds : list of dict
-        From `run_round`.
-
-    Returns
-    -------
-    dict
-        ``rounds``, their number; ``seconds`` and ``cpu_s`` of all stages together; ``stages`` and ``nothing``, by name:
-        median costs, ``share`` of all seconds, ``runs`` with all values; of a stage also ``start_share``.
+    Returned are ``rounds``, their number; ``seconds`` and ``cpu_s`` of all stages; ``stages`` and ``nothing``, by name:
+    median costs, ``share`` of all seconds, ``runs`` with all values, and of a stage ``start_share``.
     """
     medians = {}
     for name, first in rounds[0].items():
@@ -121,7 +97,7 @@ def main(count=5):
             rounds.append(run_round(Path(folder)))
             found = summary(rounds)
             for name, one in found["stages"].items():
-                one["size_mb"] = size_mb(name, PATIENT)
+                one["size_mb"] = common.size_mb(name, PATIENT)
             sizes = {
                 "environment_mb": folder_mb(ROOT / ".venv"),
                 "recordings_mb": folder_mb(ROOT / "output" / PATIENT / "recordings"),

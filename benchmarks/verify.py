@@ -1,16 +1,15 @@
 """Are the scores here those of a commit? ``python -m benchmarks.verify <patient> [commit]`` compares ``metrics.json``.
 
 On one machine a second run gives the same bytes. Another processor adds in another order; training amplifies the last
-digit, decisions near a threshold flip, and a threshold may jump. `benchmarks.processors` measured how far the numbers then
-go (``output/benchmark/verify.json``); `RULES` says how far they may. Takes a second; ends with 1 if a number is outside.
+digit, decisions near a threshold flip, and a threshold may jump. `benchmarks.processors` measured how far numbers then
+go (``output/benchmark/verify.json``); `RULES` says how far they may. A second; ends with 1 if a number is outside.
 """
 
 import json
 import re
-import subprocess
 import sys
 
-from benchmarks.common import MADE_OF, markdown
+from benchmarks.common import MADE_OF, git, markdown
 from helpers.study import files
 
 ABSENT = "absent"
@@ -53,7 +52,7 @@ def flatten(value, key=""):
 
 
 def compare(committed, here):
-    """Return a dict for each key of two ``metrics.json``: both values, ``difference``, ``rule``, ``tolerance``, ``within``."""
+    """Return a row for each key of two ``metrics.json``: both values, and whether their difference is tolerated."""
     one, other = flatten(committed), flatten(here)
     return [_row(key, one.get(key, ABSENT), other.get(key, ABSENT)) for key in one | other]
 
@@ -72,24 +71,11 @@ def _row(key, committed, here):
     }  # fmt: skip
 
 
-def git(*words):
-    """Return what git prints; ValueError says what to do if it refuses."""
-    try:
-        done = subprocess.run(["git", *words], cwd=files.ROOT, capture_output=True, text=True, encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ValueError("There is no git here, which keeps the scores to compare with. Install git.") from error
-    if done.returncode:
-        raise ValueError(
-            f"git {' '.join(words)}: {done.stderr.strip()}. Get the project by `git clone`; name a known commit."
-        )
-    return done.stdout
-
-
 def verify(patient, commit):
-    """Compare the scores here with those of `commit`; print what differs, and return the rows outside their tolerance."""
+    """Compare the scores here with those of `commit`; print what differs, and return what is outside its tolerance."""
     files.stage_output(patient, "evaluate", "decisions.csv")  # metrics.json is in git, there before any run
     here = files.read_json(files.stage_output(patient, "evaluate", "metrics.json"))
-    name, short = f"output/{patient}/evaluate/metrics.json", git("rev-parse", "--short", f"{commit}^{{commit}}").strip()
+    name, short = f"output/{patient}/evaluate/metrics.json", git("rev-parse", "--short", f"{commit}^{{commit}}")
     rows = compare(json.loads(git("show", f"{short}:./{name}")), here)
     unequal = [row for row in rows if row["committed"] != row["here"]]
     outside = [row for row in unequal if not row["within"]]
