@@ -48,9 +48,7 @@ VARIANTS = {
 SCORES = ("auprc", "auprc_smoothed", "auroc", "event_f1")
 ABOUT = {
     "patients": "simulated; each patient and variant with one seed",
-    "interval": "95 % interval of the mean over these patients, Student's t; difference: variant minus the study's, "
-    "patient by patient",
-    "auprc_smoothed": "of the probability averaged over neighbouring frames, as for alarms",
+    "interval": "95 % interval of the mean over patients (Student's t), of scores and of variant minus the study's",
 }
 
 
@@ -78,7 +76,7 @@ def first_member_alone(world):
 def row(method, variant, changed, scores, full):
     """Return a variant's entry: each score's mean over each half of the patients, and its difference from the study's.
 
-    `scores` and `full` are dicts of (like, seed) → scores, of the variant and of the method as it is in the study.
+    `scores` and `full` are dicts of (like, seed) → scores.
     """
     commits = ", ".join(sorted({found["commit"] for found in scores.values()}))
     entry = {"method": method, "variant": variant, "changed": changed, "trained_at": commits}

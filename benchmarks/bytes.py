@@ -48,10 +48,7 @@ VARIATIONS = {
     "locale": {"locale": "tr_TR.ISO-8859-9"},
     "hashes": {"variables": {"PYTHONHASHSEED": "12345"}},
     "umask": {"umask": 0o077},
-    "settings": {
-        "settings": True,
-        "variables": {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "default", "PYTHONOPTIMIZE": "1"},
-    },
+    "settings": {"settings": True, "variables": {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "all", "PYTHONOPTIMIZE": "1"}},
     "user": {"user": True},
     "killed": {"killed": True},
 }  # fmt: skip

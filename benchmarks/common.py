@@ -24,8 +24,7 @@ FOLDER = ROOT / "output" / "benchmark"
 STAGES = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report")
 # What a study is made of: a commit has "+changes" where these differ from it.
 MADE_OF = ("notebooks", "src", "params", "dvc.yaml", "requirements.lock")
-EVERY_S, AT_MOST_S = 0.25, 2.0
-IDLE = 30  # times as long as a look at memory takes: it holds up the processes that are looked at
+EVERY_S, AT_MOST_S, IDLE = 0.25, 2.0, 30  # idle times as long as a look at memory, which holds the processes up
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux: a process whose parent has ended becomes this one's child
 
 
@@ -104,11 +103,15 @@ def run_stage(stage, patient, root=ROOT, environment=None):
     return cost(stage_command(stage, patient), root, environment)
 
 
-def size_mb(stage, patient, root=ROOT):
+def size_mb(*places):
+    """Return the size of files and of all files in folders; links are not followed."""
+    paths = (path for place in places for path in (place, *place.rglob("*")))
+    return sum(path.stat().st_size for path in paths if path.is_file() and not path.is_symlink()) / 1e6
+
+
+def stage_size_mb(stage, patient, root=ROOT):
     """Return the size of what a stage leaves, its executed notebook included."""
-    folder = root / "output" / patient
-    left = [*(folder / stage).rglob("*"), folder / notebook(stage)]
-    return sum(path.stat().st_size for path in left if path.is_file()) / 1e6
+    return size_mb(root / "output" / patient / stage, root / "output" / patient / notebook(stage))
 
 
 def copy_project(root, patient, declaration=None, models=True):

@@ -52,7 +52,6 @@ def compare(model, triptychs, steps):
         "samples": len(triptychs), "rounds": ROUNDS, **{f"cpu_s_{name}": value for name, value in cpu.items()},
         "ratio": cpu["straightforward"] / cpu["pooled"],
         "largest_difference": float(np.abs(found["pooled"] - found["straightforward"]).max()),
-        "largest_attribution": float(np.abs(found["straightforward"]).max()),
     }  # fmt: skip
 
 

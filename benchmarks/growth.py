@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import FOLDER, STAGES, copy_project, markdown, measured_at, progress, rounded, run_stage, size_mb
+from benchmarks import common
+from benchmarks.common import FOLDER, STAGES, markdown, measured_at, progress, rounded
 from helpers.study import files
 
 TARGET = FOLDER / "growth.json"
@@ -38,9 +39,11 @@ def run_all(hours):
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "study"
-        environment = copy_project(root, PATIENT, declaration(hours))
+        environment = common.copy_project(root, PATIENT, declaration(hours))
         for stage in STAGES:
-            found[stage] = run_stage(stage, PATIENT, root, environment) | {"size_mb": size_mb(stage, PATIENT, root)}
+            found[stage] = common.run_stage(stage, PATIENT, root, environment) | {
+                "size_mb": common.stage_size_mb(stage, PATIENT, root)
+            }
             progress(f"{hours:g} h, {stage}: {rounded(found[stage], 1)}")
     return found
 

@@ -63,8 +63,6 @@ def main(names):
         machines[name] = {"variables": MACHINES[name], "metrics": metrics_on(MACHINES[name])}
         found = {"spreads": spreads(reference, machines.values()), "reference": reference, "machines": machines}
         files.write_json(TARGET, {"patient": PATIENT, **measured_at(), **found})
-    for name, spread in files.read_json(TARGET)["spreads"].items():
-        print(f"{name}: {spread['largest']:.4g} (tolerated {spread['tolerance']})")
 
 
 if __name__ == "__main__":

@@ -75,18 +75,12 @@ def table(found):
     ]
     most = max(one["memory_mb"] for one in found["stages"].values())
     rows.append(["all stages", f"{found['seconds']:.1f}", f"{found['cpu_s']:.1f}", most, ""])
-    rows += [
-        [f"`{name}`, nothing changed", f"{one['seconds']:.1f}", f"{one['cpu_s']:.1f}", one["memory_mb"], ""]
-        for name, one in found["nothing"].items()
-        if name in NOTHING
-    ]
+    for name in NOTHING:
+        one = found["nothing"][name]
+        rows.append(
+            [f"`{name}`, nothing changed", f"{one['seconds']:.1f}", f"{one['cpu_s']:.1f}", one["memory_mb"], ""]
+        )
     return markdown(["stage", "seconds", "CPU seconds", "memory (MB)", "start-up"], rows)
-
-
-def folder_mb(folder):
-    """Return the size of a folder's files; links are not followed."""
-    paths = folder.rglob("*") if folder.exists() else ()
-    return sum(path.stat().st_size for path in paths if path.is_file() and not path.is_symlink()) / 1e6
 
 
 def main(count=5):
@@ -97,10 +91,10 @@ def main(count=5):
             rounds.append(run_round(Path(folder)))
             found = summary(rounds)
             for name, one in found["stages"].items():
-                one["size_mb"] = common.size_mb(name, PATIENT)
+                one["size_mb"] = common.stage_size_mb(name, PATIENT)
             sizes = {
-                "environment_mb": folder_mb(ROOT / ".venv"),
-                "recordings_mb": folder_mb(ROOT / "output" / PATIENT / "recordings"),
+                "environment_mb": common.size_mb(ROOT / ".venv"),
+                "recordings_mb": common.size_mb(ROOT / "output" / PATIENT / "recordings"),
                 "seconds_when_nothing_changed": found["nothing"]["dvc repro"]["seconds"],
             }
             files.write_json(TARGET, rounded({"patient": PATIENT, **at, **sizes, **found}, 2))

@@ -83,8 +83,7 @@ def verify(patient, commit):
     print(f"{name} here, against commit {short}:")
     if unequal:
         print(markdown(columns, [[row[name] for name in columns] for row in unequal]))
-    equal, near = len(rows) - len(unequal), len(unequal) - len(outside)
-    print(f"{len(rows)} values: {equal} equal, {near} within tolerance, {len(outside)} outside")
+    print(f"{len(rows)} values: {len(unequal) - len(outside)} within tolerance, {len(outside)} outside, others equal")
     if changed := git("diff", "--name-only", short, "--", *MADE_OF).splitlines():
         print(f"{len(changed)} files of the project differ from the commit, first {changed[0]}")
     return outside

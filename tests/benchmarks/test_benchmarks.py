@@ -5,18 +5,8 @@ import ast
 import nbformat
 import pytest
 
-from benchmarks import baselines, bytes, data, growth, processors, stages, verify
-from benchmarks.common import (
-    ROOT,
-    STAGES,
-    copy_project,
-    cost,
-    markdown,
-    mean_interval,
-    notebook,
-    rounded,
-    stage_command,
-)
+from benchmarks import baselines, bytes, common, data, growth, processors, stages, verify
+from benchmarks.common import ROOT, STAGES, copy_project, cost, markdown, notebook, stage_command
 from helpers.study import files
 
 
@@ -49,12 +39,6 @@ def test_a_notebook_is_cut_after_its_imports():
         assert 1 <= len(cells) <= 2 and isinstance(ast.parse(cells[-1].source).body[0], ast.Import | ast.ImportFrom)
 
 
-@pytest.mark.parametrize(("values", "wanted"), [([3, 12, 48], 2), ([5, 5, 5], 0), ([8, 4, 2], -1)])
-def test_exponents(values, wanted):
-    """By hand: of hours that double, costs that quadruple, stay or halve."""
-    assert growth.exponent([1, 2, 4], values) == pytest.approx(wanted)
-
-
 def test_growth_of_stages_and_of_the_whole():
     """The whole's memory is that of its largest stage; a single length has no growth."""
     runs = {
@@ -65,13 +49,11 @@ def test_growth_of_stages_and_of_the_whole():
     assert found["acquire"]["cpu_s"] == pytest.approx({"exponent": 1.0, "ratio": 20.0, "per_hour": 2.0})
     assert found["whole"]["cpu_s"]["ratio"] == 2.0 and found["whole"]["memory_mb"]["ratio"] == 60 / 48
     assert growth.growth({"1": runs["1"]}) == {}
-
-
-def test_the_table_of_growth():
-    run = {"stages": {name: costs(10, 8) for name in STAGES}}
-    text = growth.table({"runs": {"1": run}, "growth": {}})
-    assert "| stage, seconds | 1 h | exponent |" in text and "| all stages | 70 |  |" in text
-    assert "| most memory (MB) | 100 |  |" in text
+    costs_of_doubled_hours = {2: [3, 12, 48], 0: [5, 5, 5], -1: [8, 4, 2]}
+    for wanted, values in costs_of_doubled_hours.items():
+        assert growth.exponent([1, 2, 4], values) == pytest.approx(wanted)
+    table = growth.table({"runs": {"1": {"stages": ROUNDS[0]}}, "growth": {}})
+    assert "| stage, seconds | 1 h | exponent |" in table and "| most memory (MB) | 100 |  |" in table
 
 
 @pytest.mark.parametrize("hours", growth.HOURS)
@@ -87,12 +69,12 @@ def test_the_growing_patient(hours):
 
 def test_means_ratios_and_tables():
     """1, 2, 3: mean 2, ± t(0.975, 2) = 4.3027 times 1/√3."""
-    found = mean_interval([1, None, 2, 3])
+    found = common.mean_interval([1, None, 2, 3])
     assert found["n"] == 3 and (found["low"], found["high"]) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
-    assert mean_interval([1])["low"] is None and mean_interval([])["mean"] is None
+    assert common.mean_interval([1])["low"] is None and common.mean_interval([])["mean"] is None
     assert data.ratios({"ours": (2.0, 3.0), "mne": (4.0, 4.0)})["mne"] == {"cpu_s": 4.0, "wall_s": 4.0, "ratio": 0.5}
     assert markdown(["a", "b"], [[1, 2]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
-    assert rounded({"a": [1.23456, 2], "b": None}, 2) == {"a": [1.23, 2], "b": None}
+    assert common.rounded({"a": [1.23456, 2], "b": None}, 2) == {"a": [1.23, 2], "b": None}
 
 
 def test_ours_is_held_against_the_same_seeds():
@@ -106,16 +88,14 @@ def test_ours_is_held_against_the_same_seeds():
     assert "ahead_auprc" not in found["ours"] and found["eegnet"] == {"failed": "x"}
 
 
-def test_a_stage_runs_as_dvc_runs_it(tmp_path):
-    """Each stage's notebook and parameters are there; a copy of the project has them for one patient."""
-    copy_project(tmp_path / "copy", "tiny", bytes.TINY, models=False)
+def test_a_stage_runs_in_a_copy_of_the_project(tmp_path):
+    copy_project(tmp_path, "tiny", bytes.TINY, models=False)
     for stage in STAGES:
-        command = stage_command(stage, "tiny")
-        assert (tmp_path / "copy" / notebook(stage)).exists() and f"params/{stage}.yaml" in command
-    assert files.read_yaml(tmp_path / "copy" / "params" / "study.yaml") == {"patients": ["tiny"]}
+        assert set(stage_command(stage, "tiny")) >= {notebook(stage), f"params/{stage}.yaml", "tiny"}
+        assert (tmp_path / notebook(stage)).exists() and (tmp_path / "params" / f"{stage}.yaml").exists()
+    assert files.read_yaml(tmp_path / "params" / "study.yaml") == {"patients": ["tiny"]}
 
 
-@pytest.mark.slow
 def test_the_cost_of_a_command(tmp_path):
     (tmp_path / "output").mkdir()
     found = cost(["sh", "-c", "sleep 0.5"], tmp_path)
@@ -133,8 +113,7 @@ def test_variations_join():
 
 def test_spreads_are_the_largest_by_rule():
     """Of two machines, AUPRC moved by 0.002 and 0.004."""
-    found = processors.spreads(
-        {"samples": {"auprc": 0.8}}, [{"metrics": {"samples": {"auprc": 0.8 + d}}} for d in (0.002, -0.004)]
-    )
+    runs = [{"metrics": {"samples": {"auprc": value}}} for value in (0.802, 0.796)]
+    found = processors.spreads({"samples": {"auprc": 0.8}}, runs)
     assert found["ranking"]["largest"] == pytest.approx(0.004) and found["ranking"]["tolerance"] == 0.01
     assert verify.flatten({"a": [1, {"b": 2}], "c": []}) == {"a.0": 1, "a.1.b": 2, "c": []}
