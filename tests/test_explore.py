@@ -39,12 +39,12 @@ def made(tmp_path_factory):
     for name, seconds in SECONDS.items():
         path = out / "recordings" / f"{name}.edf"
         write_signals(path, CHANNELS, generator.normal(0, 20, (len(CHANNELS), seconds * RATE)), RATE, 1)
-        rows.append((name, path.name, float(seconds), files.sha256(path)))
+        rows.append((name, path.name, float(seconds), float(RATE), files.sha256(path)))
         powers[name] = generator.normal(0, 9, (18, 54, round(seconds / HOP_S))).astype(np.float16)
         np.save(spectra / f"{name}.npy", powers[name])
-    recordings = pd.DataFrame(rows, columns=["recording", "file", "duration_s", "sha256"])
+    recordings = pd.DataFrame(rows, columns=["recording", "file", "duration_s", "sampling_hz", "sha256"])
     seizures = pd.DataFrame(SEIZURES, columns=["recording", "start_s", "end_s"])
-    axis = {"sampling_hz": RATE, "hop_s": HOP_S, "frame_s": FRAME_S, "frame_columns": COLUMNS}
+    axis = {"hop_s": HOP_S, "frame_s": FRAME_S, "frame_columns": COLUMNS}
     axis |= {"frequencies_hz": np.arange(1.0, 55).tolist(), "channels": list(montages.DOUBLE_BANANA)}
     members = {0: ["0"], 1: ["0", "1"]}
     for seed in range(2):

@@ -48,7 +48,7 @@ class Study:
         """Return the double banana's EEG of a triptych, float [18, sample] in µV, and its sampling rate in Hz."""
         file = self.recordings.loc[sample.recording]
         opened = edf.read_checked(patients.recordings_folder(self.patient) / file["file"], file["sha256"])
-        rate = self.axis["sampling_hz"]
+        rate = file["sampling_hz"]
         return edf.read(opened, round(sample.start_s * rate), round(sample.end_s * rate)), rate
 
     def power(self, sample):
