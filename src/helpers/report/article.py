@@ -108,13 +108,9 @@ def compose(patient, title):
 
 
 def _count_alarms(alarms, annotations):
-    """Count the alarms, and those of them that touch no annotated seizure."""
-    outside = [
-        row
-        for row in alarms
-        if not overlap_s(float(row["start_s"]), float(row["end_s"]), annotations.spans(row["recording"]))
-    ]
-    return {"number": len(alarms), "outside": len(outside)}
+    """Count the alarms, and those of them that overlap no annotated seizure."""
+    ends = [(float(row["start_s"]), float(row["end_s"]), annotations.spans(row["recording"])) for row in alarms]
+    return {"number": len(alarms), "outside": sum(not overlap_s(*one) for one in ends)}
 
 
 def _count_verdicts(verdicts):
@@ -155,30 +151,16 @@ def write_report(context, folder):
 
 
 def write_site(context, folder):
-    """Write the site: the article (``index.html``), the reference's form and the notebooks as pages, with their sources.
-
-    Returns
-    -------
-    str
-        The renderer, as `site.render` calls it.
-
-    Raises
-    ------
-    RuntimeError, ValueError
-        As `site.render` and `sources` do.
-    """
+    """Write the site: the article, the reference's form and the notebooks; return and raise as `site.render`."""
     titles, contents = sources(context)
     again = f"dvc repro -s -f report@{context['patient']}"
     return site.render(titles, contents | context["pictures"], folder, again, site.OVERVIEW)
 
 
 def sources(context):
-    """Return the site's pages in order, by source, with their titles; and its files by path, as `site.render` takes them.
+    """Return the site's pages and its files, as `site.render` takes them.
 
-    Raises
-    ------
-    ValueError
-        If the narrative, its claims and its facts do not fit together, or a notebook lacks a figure of the article.
+    Raises ValueError if the narrative does not fit its claims and facts, or a notebook lacks a figure of the article.
     """
     _check_figures(context)
     context = context | {"checklist": checklist(context), "overview": site.OVERVIEW}
@@ -213,7 +195,7 @@ def _check_figures(context):
 
 
 def _page_of_form(text, digest):
-    """Return ``report.md`` as a page of the site: the same text, with its title apart and alt texts for its pictures."""
+    """Return ``report.md`` as a page of the site: its title in a header, and alt texts for its pictures."""
     samples = {sample["sample"]: sample for sample in digest["samples"]}
 
     def describe(match):

@@ -1,4 +1,4 @@
-"""The crate: a finished study as one RO-Crate archive, to deposit and cite: ``python -m helpers.report.crate <patient>``."""
+"""The crate: a study as one RO-Crate archive, to deposit and cite: ``python -m helpers.report.crate <patient>``."""
 
 import subprocess
 import sys
@@ -26,12 +26,7 @@ def write(patient):
 
     The recordings themselves are not in it, nor is a patient's file that names a folder of this machine.
 
-    Raises
-    ------
-    FileNotFoundError
-        If a stage has left no results; the message names the command that makes them.
-    ValueError
-        If the project is no git repository, which says which files are its code.
+    Raises FileNotFoundError if a stage has left no results, ValueError if the project is no git repository.
     """
     citation = files.read_yaml(files.ROOT / "CITATION.cff")
     source = files.read_json(files.stage_output(patient, "acquire", "source.json"))

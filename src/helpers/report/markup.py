@@ -1,4 +1,4 @@
-"""Escaping: text that is not ours, such as names in files and a model's sentences, as Markdown that is never followed."""
+"""Escaping: text that is not ours (names in files, a model's sentences) as Markdown of which no markup is followed."""
 
 import re
 

@@ -10,7 +10,6 @@ from helpers.figures import begin
 from helpers.report import article, site, tables
 from helpers.study import files
 
-STUDIES = "studies"  # output/studies/<patient>.json: what each report leaves for this page
 PAGE, TITLE = "index.qmd", "All patients of this study"
 # The panels of the figure, by where the score stands in metrics.json: its label, and whether it ends at 1.
 PANELS = {
@@ -34,16 +33,11 @@ def summary(context):
 
 
 def gather(patients):
-    """Return the summaries of those of `patients` whose study is finished, in their order, and the others' names.
-
-    Raises
-    ------
-    ValueError
-        If a listed name cannot name a patient: it would become a path and a link.
-    """
+    """Return the summaries of the finished studies of `patients`, and the names of the others."""
+    # A name becomes a path and a link.
     if wrong := [name for name in patients if not re.fullmatch(files.PATIENT, str(name))]:
         raise ValueError(f"params/study.yaml lists {wrong[0]!r}, which cannot name a patient. Take it out.")
-    paths = {patient: files.ROOT / "output" / STUDIES / f"{patient}.json" for patient in patients}
+    paths = {patient: files.ROOT / "output" / "studies" / f"{patient}.json" for patient in patients}
     found = [files.read_json(path) for path in paths.values() if path.exists()]
     return found, [patient for patient, path in paths.items() if not path.exists()]
 

@@ -31,17 +31,12 @@ def options(source):
 
 
 def read_executed(patient, notebooks):
-    """Return the executed `notebooks` of a patient, by name, as `nbformat` reads them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a stage has not left its notebook; the message names the command that makes it.
-    """
-    paths = {
-        name: files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb") for name in notebooks
-    }
-    return {name: nbformat.read(path, as_version=4) for name, path in paths.items()}
+    """Return the executed `notebooks` of a patient by name; FileNotFoundError names the stage that has not run."""
+    found = {}
+    for name in notebooks:
+        path = files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb")
+        found[name] = nbformat.read(path, as_version=4)
+    return found
 
 
 def figures(notebooks):
@@ -66,7 +61,8 @@ def figures(notebooks):
             if not label.startswith("fig-") or not pictures:
                 continue
             if label in found:
-                raise ValueError(f"{found[label]['notebook']} and {name} both have a figure labelled {label}. Rename one.")
+                both = f"{found[label]['notebook']} and {name}"
+                raise ValueError(f"{both} have a figure labelled {label}. Rename one.")
             if missing := [key for key in ("fig-cap", "fig-alt") if not cell_options.get(key)]:
                 raise ValueError(f"{name}: the figure labelled {label} has no {missing[0]}. Add `#| {missing[0]}: …`.")
             if len(pictures) > 1:
@@ -91,10 +87,7 @@ def title(notebook):
 def page(notebook, patient):
     """Return a notebook as a page: each picture with its alt text, and no markup followed in what its cells print.
 
-    Raises
-    ------
-    ValueError
-        If it does not begin with a heading, or a cell shows pictures without alt text.
+    Raises ValueError if it does not begin with a heading, or a cell shows pictures without alt text.
     """
     notebook, heading = copy.deepcopy(notebook), title(notebook)
     if not any(cell.get("outputs") for cell in notebook.cells):
@@ -118,14 +111,14 @@ def _describe_pictures(cell, heading):
         raise ValueError(f"{heading}: a cell shows a picture without alt text: {start}. Give it `#| fig-alt`.")
     if sum(pictures) > 1:
         # One for each output, as Quarto counts them: empty for those that are no pictures.
-        counts = itertools.accumulate(pictures)
-        alts = [f"{alt.rstrip('.')}, {n} of {sum(pictures)}." * shows for n, shows in zip(counts, pictures, strict=True)]
+        total, counts = sum(pictures), itertools.accumulate(pictures)
+        alts = [f"{alt.rstrip('.')}, {n} of {total}." * shows for n, shows in zip(counts, pictures, strict=True)]
         line = next(line for line in cell.source.splitlines() if line.startswith("#| fig-alt"))
         cell.source = cell.source.replace(line, f"#| fig-alt: {json.dumps(alts, ensure_ascii=False)}", 1)
 
 
 def _escape_outputs(cell):
-    """Show the Markdown and text that a cell printed as they stand: recordings' names and a model's text are in them."""
+    """Escape the Markdown and text that a cell printed: recordings' names and a model's text are in them."""
     cell.source = markup.break_shortcodes(cell.source)
     for output in cell.outputs:
         data = output.get("data", {})

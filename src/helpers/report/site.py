@@ -47,7 +47,7 @@ def render(pages, sources, folder, again, overview=None):
     Raises
     ------
     RuntimeError
-        If the renderer fails; the message is the renderer's.
+        If the renderer fails, with its message.
     ValueError
         If a page has a fault (`links.check`).
     """

@@ -124,6 +124,3 @@ def _print(value, form):
 
 def _undefined(reason):
     return f"undefined ({reason})" if reason else "undefined"
-
-
-spanned = with_interval  # its former name, which notebook 4 uses
