@@ -9,7 +9,7 @@ from pathlib import Path
 import pypandoc
 import pytest
 
-from helpers.report import article, checklist
+from helpers.report import article
 
 # As Collins et al. number them: 27 items, 52 with their parts.
 PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef", 20: "abc", 23: "ab", 27: "abc"}
@@ -17,15 +17,11 @@ NUMBERS = [f"{item}{part}" for item in range(1, 28) for part in PARTS.get(item, 
 DEVELOPMENT, EVALUATION = {"9a", "12a", "12b", "12c", "15", "22", "27a", "27b"}, {"12f", "12g", "20c", "24"}
 APPENDICES = ("reference_standard", "model_card", "datasheet", "tripod")
 # Tables that an article need not have, by what they hang on.
-SOMETIMES = {
-    "tbl-comparison": "comparison", "tbl-ahead": "comparison", "tbl-audit": "audit", "tbl-ablation": "ablation",
-    "tbl-baselines": "baselines", "tbl-costs": "baselines", "tbl-seizures": "seizures", "tbl-left-out": "left_out",
-    "tbl-truth": "truth", "fig-truth": "truth", "tbl-reference": "reference", "fig-pages": "pages",
-}  # fmt: skip
+SOMETIMES = {"tbl-seizures": "seizures", "tbl-left-out": "left_out", "tbl-truth": "truth", "fig-truth": "truth"}
+SOMETIMES |= {"tbl-reference": "reference", "fig-pages": "pages"}
 BIBLIOGRAPHY = article.TEMPLATES / "references.bib"
 NASTY = "x_[y](javascript:z) <b>*1* @fig-none | {#tbl-none}"
 CONTEXT = {
-    "checklist": checklist.ITEMS,
     "patient": "sim99",
     "source": {"source": "simulate", "simulated": True, "description": "Made.", "unlisted": []},
     "recordings": [{"recording": "sim99_01", "duration_s": "240.0", "sampling_hz": "256.0", "seizures": "1"}],
@@ -54,21 +50,20 @@ CONTEXT = {
     "claims": [{}] * 7,
     "verdicts": ["7 proven by the facts"],
     "wordings": {"own": 2, "refused": 1},
-    "comparison": {"rows": []}, "audit": {"rows": []}, "ablation": {"rows": []}, "baselines": [{}],
 }  # fmt: skip
 
 
 def context(kind, bare=False):
-    """Return a made-up study of a source: with all that may stand beside it, or `bare` of it and without a seizure."""
+    """Return a made-up study of a source; if `bare`, without a seizure and with nothing left out."""
     made = copy.deepcopy(CONTEXT)
     made["source"] |= {"source": kind, "simulated": kind == "simulate"}
     if kind != "simulate":
         made["sanity"]["truth"] = {}
     if bare:
-        made |= {"seizures": [], "left_out": [], "comparison": None, "audit": None, "ablation": None, "baselines": []}
+        made |= {"seizures": [], "left_out": []}
         made["event_scores"]["seizures"] = made["event_scores"]["detected"] = "0"
         made["model"] |= {"mode": "free", "name": "another"}
-    return made
+    return made | {"checklist": article.checklist(made)}
 
 
 def appendices(made):
@@ -80,35 +75,20 @@ STUDIES = pytest.mark.parametrize(
 )
 
 
-def rows(made):
-    """Return the checklist's table as a dict of item to its cells, and the items as they come."""
-    text = article.fill("sections/tripod.md.j2", made)
-    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in text.splitlines() if line.startswith("|")]
-    items = [row for row in cells[2:] if row[0]]
-    return {re.match(r"\w+", row[0])[0]: row for row in items}, [re.match(r"\w+", row[0])[0] for row in items]
-
-
-def test_items_are_the_guideline_s():
-    assert list(checklist.ITEMS) == NUMBERS and len(NUMBERS) == 52
-    letters = {number: item.applies for number, item in checklist.ITEMS.items()}
-    assert {number for number, applies in letters.items() if applies == "D"} == DEVELOPMENT
-    assert {number for number, applies in letters.items() if applies == "E"} == EVALUATION
-    assert all(item.asks and item.topic and item.section for item in checklist.ITEMS.values())
-
-
 @STUDIES
 def test_each_item_is_answered_once_in_order(made):
-    """Three cells a row; the answer is a sentence, which leads somewhere or says that there is nothing, and why."""
-    table, order = rows(made)
-    assert order == NUMBERS
-    for number, (item, _, answer) in table.items():
-        assert item == f"{number}\u00a0({checklist.ITEMS[number].applies})"
-        assert len(answer) > 20 and answer.endswith("."), number
+    """As the guideline numbers them; the answer is a sentence, which leads somewhere or says why there is nothing."""
+    items = made["checklist"]
+    assert [item["number"] for item in items] == NUMBERS and len(NUMBERS) == 52
+    assert {item["number"] for item in items if item["applies"] == "D"} == DEVELOPMENT
+    assert {item["number"] for item in items if item["applies"] == "E"} == EVALUATION
+    table = article.fill("sections/tripod.md.j2", made)
+    for item in items:
+        answer = item["answer"].strip()
+        assert len(answer) > 20 and answer.endswith("."), item
         leads = re.search(r"\]\(#sec-|@(?:fig|tbl)-|`|abstract", answer)
-        assert leads or re.match(r"Not reported: |Not applicable|There was none |None|In part: ", answer), (
-            number,
-            answer,
-        )
+        assert leads or re.match(r"Not reported: |Not applicable|There was none |None|In part: ", answer), item
+        assert f"| {item['number']}\u00a0({item['applies']}) |" in table and f"{item['asks']} | {answer} |" in table
 
 
 @STUDIES
@@ -133,12 +113,12 @@ def test_each_target_exists(made):
     ],
 )
 def test_each_source_is_told_as_it_is(kind, own, others):
-    text = appendices(context(kind) | {"ablation": None})
+    text = appendices(context(kind))
     assert own in text and not [word for word in others if word in text]
 
 
 @pytest.mark.parametrize("made", [context("simulate"), context("physionet"), context("directory", bare=True)])
-def test_pandoc_renders_them(made, tmp_path):
+def test_pandoc_renders_them(made):
     """Each work that is cited is in the bibliography, and nothing is warned of."""
     text = re.sub(r"\[?@(?:fig|tbl)-[\w-]+\]?", "", appendices(made))
     command = [Path(pypandoc.__file__).parent / "files" / "pandoc", "--from=markdown-raw_html", "--to=plain"]
@@ -150,7 +130,6 @@ def test_pandoc_renders_them(made, tmp_path):
 
 def test_a_name_is_text():
     made = context("directory", bare=True)
-    made |= {"patient": "sim99"}
     made["model"] |= {"name": NASTY, "licence": NASTY, "dtype": NASTY}
     text = appendices(made)
     assert text.count("javascript") == 3 and not re.search(r"(?<!\\)\]\(javascript|(?<!\\)<b|(?<!\\)@fig-none", text)

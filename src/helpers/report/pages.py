@@ -61,8 +61,8 @@ def figures(notebooks):
             if not label.startswith("fig-") or not pictures:
                 continue
             if label in found:
-                both = f"{found[label]['notebook']} and {name}"
-                raise ValueError(f"{both} have a figure labelled {label}. Rename one.")
+                pair = f"{found[label]['notebook']} and {name}"
+                raise ValueError(f"{pair} both have a figure labelled {label}. Rename one.")
             if missing := [key for key in ("fig-cap", "fig-alt") if not cell_options.get(key)]:
                 raise ValueError(f"{name}: the figure labelled {label} has no {missing[0]}. Add `#| {missing[0]}: …`.")
             if len(pictures) > 1:
