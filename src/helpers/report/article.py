@@ -1,6 +1,7 @@
 """The article: everything that the report says, read from the stages' files and filled into the templates."""
 
 import csv
+import functools
 import json
 import platform
 import re
@@ -115,9 +116,8 @@ def _count_alarms(alarms, annotations):
 
 def _count_verdicts(verdicts):
     """Count the narrative's parts by verdict, as a reader calls it; an unknown one keeps its name."""
-    known = [verdict for verdict in VERDICTS if verdict in verdicts]
-    order = known + sorted(set(verdicts) - set(known))
-    return [f"{verdicts.count(verdict)} {VERDICTS.get(verdict, verdict)}" for verdict in order]
+    order = dict.fromkeys([*VERDICTS, *sorted(set(verdicts))])
+    return [f"{verdicts.count(name)} {VERDICTS.get(name, name)}" for name in order if name in verdicts]
 
 
 def _pictures(patient, digest, evaluated):
@@ -167,7 +167,7 @@ def sources(context):
     anchors = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", fill("index.qmd.j2", context | {"annotated_narrative": ""})))
     narrative = proofs.annotate(context["narrative"], context["claims"], context["facts"], anchors)
     titles = {"index.qmd": "The study", "report.qmd": "In the reference's form"}
-    found = asset_paths(*ASSETS, "references.bib")
+    found = {name: TEMPLATES / name for name in (*ASSETS, "references.bib")}
     source = nbformat.read(files.ROOT / "notebooks" / f"{REPORT}.ipynb", as_version=4)
     for name, notebook in {**context["notebooks"], REPORT: source}.items():
         titles[f"notebooks/{name}.ipynb"] = pages.title(notebook)
@@ -176,11 +176,6 @@ def sources(context):
     found |= {name: fill(f"{name}.j2", context) for name in ("_quarto.yml", "index.qmd", "report.md")}
     found["report.qmd"] = _page_of_form(found["report.md"], context["digest"])
     return titles, found | {f"figures/{label}.png": figure["png"] for label, figure in context["figures"].items()}
-
-
-def asset_paths(*names):
-    """Return files that a site takes unchanged from the templates, by name."""
-    return {name: TEMPLATES / name for name in names}
 
 
 def _check_figures(context):
@@ -213,8 +208,15 @@ def _page_of_form(text, digest):
 
 def fill(template, context):
     """Return a template filled in; a name that it uses and the context lacks is an error."""
+    constants = {"labels": tables.SCORES, "area_labels": tables.AREAS, "event_labels": tables.EVENTS}
+    constants |= {"own_mark": proofs.OWN, "reference_counts": tables.REFERENCE_COUNTS}
+    return _environment(TEMPLATES).get_template(template).render(context, **constants)
+
+
+@functools.cache
+def _environment(folder):
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -230,9 +232,7 @@ def fill(template, context):
         "float": float,  # Jinja's own turns what is no number into 0.0
         "interval": tables.with_interval,
     }
-    constants = {"labels": tables.SCORES, "area_labels": tables.AREAS, "event_labels": tables.EVENTS}
-    constants |= {"own_mark": proofs.OWN, "reference_counts": tables.REFERENCE_COUNTS}
-    return environment.get_template(template).render(context, **constants)
+    return environment
 
 
 def checklist(context):

@@ -72,7 +72,10 @@ def write(patients, folder):
     """Write the overview of `patients` to `folder`, as a page that links to each one's site; return the renderer."""
     found, unfinished = gather(patients)
     context = {"title": TITLE, "rows": list(map(row, found)), "unfinished": unfinished}
-    sources = {"_quarto.yml": article.fill("_overview.yml.j2", {}), **article.asset_paths(*article.ASSETS)}
+    sources = {
+        "_quarto.yml": article.fill("_overview.yml.j2", {}),
+        **{name: site.TEMPLATES / name for name in article.ASSETS},
+    }
     sources[PAGE] = article.fill("overview.qmd.j2", context)
     if found:
         picture = io.BytesIO()
