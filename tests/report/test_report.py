@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import csv
 import html
 import io
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import nbformat
+import pandas as pd
 import pypandoc
 import pytest
 from conftest import ROOT
@@ -82,16 +82,8 @@ SANITY = {
     "agreement": {"gradcam|ig": FOUND},
     "verdicts": {name: {"truth": None, "weights": name == "ig"} for name in METHODS},
 }
-SETTINGS = """\
-epochs: 12
-batches_per_epoch: 20
-hidden: 32
-batch_size: 32
-gain_db: 3.0
-mixed: 0.5
-earlier: 0.5
-averaged: 0.25
-"""
+SETTINGS = "{epochs: 12, batches_per_epoch: 20, hidden: 32, batch_size: 32, "
+SETTINGS += "gain_db: 3.0, mixed: 0.5, earlier: 0.5, averaged: 0.25}"
 # As in the reference: number, true, predicted, probability.
 ERROR_SAMPLES = [(7, 1, 0, 0.123)]
 SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]
@@ -161,12 +153,7 @@ AUDITED = {
 
 def claims_table(rows):
     """Write rows of (sentence, facts, verdict, wording, refused) as ``claims.csv``."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(
-        [("section", "sentence", "facts", "verdict", "wording", "refused"), *(("a", *row) for row in rows)]
-    )
-    return text.getvalue()
+    return pd.DataFrame(rows, columns=["sentence", "facts", "verdict", "wording", "refused"]).to_csv(index=False)
 
 
 def sample(number, true, pred, probability):
@@ -178,53 +165,45 @@ def sample(number, true, pred, probability):
     }  # fmt: skip
 
 
-def write_patient(root, narrative=NARRATIVE, metrics=METRICS):
+def write_patient(root):
     """Write what the six earlier stages would, in small, with coloured squares for pictures."""
     out = root / "output" / "sim99"
     described = {"patient": "sim99", "source": "simulate", "description": "Made by the simulator.", "simulated": True}
     files.write_json(out / "acquire" / "source.json", described)
     rows = [f"sim99_0{n},sim99_0{n}.edf,2076-11-06 13:43:04,240.0,256,{n % 2},by name,abc\n" for n in (1, 2, 3)]
-    files.write_text(
-        out / "acquire" / "recordings.csv",
-        "recording,file,start,duration_s,sampling_hz,seizures,montage,sha256\n" + "".join(rows),
-    )
-    files.write_text(
-        out / "acquire" / "seizures.csv", "recording,start_s,end_s\nsim99_01,110.0,152.0\nsim99_03,20.0,55.5\n"
-    )
-    files.write_text(out / "acquire" / "left_out.csv", "recording,seizures,reason\n")
+    runs = [f"{name},{start}.0,{end}.0\n" for name, spans in ALARMS.items() for start, end in spans]
+    for name, text in {
+        "acquire/recordings.csv": "recording,file,start,duration_s,sampling_hz,seizures,montage,sha256\n"
+        + "".join(rows),
+        "acquire/seizures.csv": "recording,start_s,end_s\nsim99_01,110.0,152.0\nsim99_03,20.0,55.5\n",
+        "acquire/left_out.csv": "recording,seizures,reason\n",
+        "evaluate/errors.csv": ERRORS,
+        "evaluate/events.csv": "recording,start_s,end_s\n" + "".join(runs),
+        "narrate/narrative.md": NARRATIVE + "\n",
+        "narrate/claims.csv": claims_table(ROWS),
+        "../../params/train.yaml": SETTINGS,
+    }.items():
+        files.write_text(out / name, text)
     axes = {"frame_s": 4, "hop_s": 0.25, "window_s": 1.0, "channels": ["F7-T7"] * 18, "frequencies_hz": [0.5, 1, 54.75]}
-    files.write_json(out / "preprocess" / "axes.json", axes)
-    files.write_json(out / "train" / "training.json", {"parameters": 54321, "feature_map": [27, 16], "folds": [{}, {}]})
-    files.write_json(out / "evaluate" / "metrics.json", metrics)
-    files.write_text(root / "params" / "train.yaml", SETTINGS)
-    files.write_text(out / "evaluate" / "errors.csv", ERRORS)
-    runs = [f"{name},{start}.0,{end}.0" for name, spans in ALARMS.items() for start, end in spans]
-    files.write_text(out / "evaluate" / "events.csv", "\n".join(["recording,start_s,end_s", *runs]) + "\n")
-    files.write_json(out / "evaluate" / "comparison.json", COMPARED)
-    files.write_json(out / "evaluate" / "audit.json", AUDITED)
     bands = {"B1": {"name": "delta", "low_hz": 0.5, "high_hz": 4}, "B5": {"name": "gamma", "low_hz": 30, "high_hz": 55}}
     digest = {
         "patient": "sim99", "frame_s": 4, "rule": "Chosen by rule.", "samples": [sample(*row) for row in SAMPLES],
         "bands": bands, "errors": [sample(*row) for row in ERROR_SAMPLES],
     }  # fmt: skip
-    files.write_json(out / "explain" / "digest.json", digest)
-    files.write_json(out / "explain" / "sanity.json", SANITY)
-    files.write_text(out / "narrate" / "narrative.md", narrative + "\n")
-    files.write_text(out / "narrate" / "claims.csv", claims_table(ROWS))
-    files.write_json(out / "narrate" / "facts.json", KNOWN)
-    files.write_json(out / "narrate" / "model.json", CARD)
+    training = {"parameters": 54321, "feature_map": [27, 16], "folds": [{}, {}]}
+    for name, value in {
+        "preprocess/axes": axes, "train/training": training, "evaluate/metrics": METRICS, "evaluate/audit": AUDITED,
+        "evaluate/comparison": COMPARED, "explain/digest": digest, "explain/sanity": SANITY, "narrate/facts": KNOWN,
+        "narrate/model": CARD,
+    }.items():  # fmt: skip
+        files.write_json(out / f"{name}.json", value)
     wanted = {stage: list(names) for stage, names in article.PICTURES.items()}
     wanted["evaluate"] += ["pages/error_1.png", "pages/error_2.png"]
-    shown = [f"{name}.png" for name in article.CHANNEL_PICTURES]
-    wanted["explain"] += [
-        f"samples/sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in (*SEVEN, *shown)
-    ]
+    nine = [*SEVEN, *(f"{name}.png" for name in article.CHANNEL_PICTURES)]
+    wanted["explain"] += [f"samples/sample{row[0]}_{name}" for row in SAMPLES + ERROR_SAMPLES for name in nine]
     for stage, names in wanted.items():
-        for number, name in enumerate(names):
-            figure = Figure(figsize=(1, 0.5), facecolor=f"C{number % 10}")
-            figure.text(0, 0.4, name, size=5)
-            (out / stage / name).parent.mkdir(exist_ok=True)
-            figure.savefig(out / stage / name)
+        for name in names:
+            files.write_bytes(out / stage / name, base64.b64decode(square(name)))
     (root / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "07_report.ipynb", root / "notebooks")
     write_notebooks(out / "notebooks")
