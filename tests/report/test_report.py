@@ -11,6 +11,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jinja2
 import matplotlib
 import nbformat
 import pandas as pd
@@ -545,6 +546,11 @@ def test_a_figure_without_its_label_is_named(patient):
     del context["figures"]["fig-ranking"]
     with pytest.raises(ValueError, match=r"show no figure labelled fig-ranking.*`dvc repro report@sim99`"):
         article.sources(context)
+
+
+def test_a_template_with_a_name_that_is_missing_is_an_error():
+    with pytest.raises(jinja2.UndefinedError):
+        article.fill("overview.qmd.j2", {"title": "A", "rows": []})
 
 
 def test_a_digest_that_names_other_files_is_refused(patient):
