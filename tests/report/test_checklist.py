@@ -1,6 +1,5 @@
 """The article's appendices: a whole checklist, links that lead somewhere, literature that is there, data as text."""
 
-import copy
 import re
 import subprocess
 from collections import Counter
@@ -8,118 +7,67 @@ from pathlib import Path
 
 import pypandoc
 import pytest
+from test_report import SANITY, context_of, patient, written  # noqa: F401
 
-from helpers.report import article, checklist
+from helpers.report import article
 
 # As Collins et al. number them: 27 items, 52 with their parts.
 PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef", 20: "abc", 23: "ab", 27: "abc"}
 NUMBERS = [f"{item}{part}" for item in range(1, 28) for part in PARTS.get(item, [""])]
 DEVELOPMENT, EVALUATION = {"9a", "12a", "12b", "12c", "15", "22", "27a", "27b"}, {"12f", "12g", "20c", "24"}
 APPENDICES = ("reference_standard", "model_card", "datasheet", "tripod")
+KINDS = ("simulate", "physionet", "directory")
 # Tables that an article need not have, by what they hang on.
-SOMETIMES = {
-    "tbl-comparison": "comparison", "tbl-ahead": "comparison", "tbl-audit": "audit", "tbl-ablation": "ablation",
-    "tbl-baselines": "baselines", "tbl-costs": "baselines", "tbl-seizures": "seizures", "tbl-left-out": "left_out",
-    "tbl-truth": "truth", "fig-truth": "truth", "tbl-reference": "reference", "fig-pages": "pages",
-}  # fmt: skip
+SOMETIMES = {"tbl-seizures": "seizures", "tbl-left-out": "left_out", "tbl-truth": "truth", "fig-truth": "truth"}
+SOMETIMES |= {"tbl-reference": "reference_study", "fig-pages": "probability_pages"}
 BIBLIOGRAPHY = article.TEMPLATES / "references.bib"
-NASTY = "x_[y](javascript:z) <b>*1* @fig-none | {#tbl-none}"
-CONTEXT = {
-    "checklist": checklist.ITEMS,
-    "patient": "sim99",
-    "source": {"source": "simulate", "simulated": True, "description": "Made.", "unlisted": []},
-    "recordings": [{"recording": "sim99_01", "duration_s": "240.0", "sampling_hz": "256.0", "seizures": "1"}],
-    "seizures": [{"recording": "sim99_01", "start_s": "110", "end_s": "152"}],
-    "left_out": [{"recording": "sim99_02", "seizures": "1", "reason": "no FZ"}],
-    "axes": {
-        "frame_s": 4.0, "window_s": 1.0, "hop_s": 0.125, "channels": ["FZ-CZ"] * 18, "frequencies_hz": [1.0, 54.0]
-    },
-    "training": {"parameters": 54321, "folds": [{}, {}]},
-    "metrics": {
-        "samples": {"n": 58, "seizure": 10},
-        "events": {"false_alarms": 2, "seizures": 1},
-        "folds": [{"networks": ["0-1", "0-2"]}, {"networks": ["0-1"]}],
-    },
-    "scores": {"sensitivity": "75.00%", "specificity": "98.00%"},
-    "event_scores": {"seizures": "1", "detected": "1"},
-    "sanity": {
-        "truth": {"time": {}},
-        "methods": {"ig": "Integrated Gradients", "gradcam": "Grad-CAM"},
-        "verdicts": {"ig": {"deletion": True}, "gradcam": {"deletion": False}},
-    },
-    "model": {
-        "name": "smollm2-135m-instruct", "revision": "abc1234567890", "dtype": "float32", "seed": 0, "licence": None,
-        "mode": "constrained", "temperature": 0.5, "sees_pictures": False, "choices": 193,
-    },
-    "claims": [{}] * 7,
-    "verdicts": ["7 proven by the facts"],
-    "wordings": {"own": 2, "refused": 1},
-    "comparison": {"rows": []}, "audit": {"rows": []}, "ablation": {"rows": []}, "baselines": [{}],
-}  # fmt: skip
+NASTY = "x_[y](javascript:z) <b>*1* @fig-none | {#tbl-none} {{< env HOME >}}"
 
 
-def context(kind, bare=False):
-    """Return a made-up study of a source: with all that may stand beside it, or `bare` of it and without a seizure."""
-    made = copy.deepcopy(CONTEXT)
-    made["source"] |= {"source": kind, "simulated": kind == "simulate"}
-    if kind != "simulate":
-        made["sanity"]["truth"] = {}
-    if bare:
-        made |= {"seizures": [], "left_out": [], "comparison": None, "audit": None, "ablation": None, "baselines": []}
-        made["event_scores"]["seizures"] = made["event_scores"]["detected"] = "0"
-        made["model"] |= {"mode": "free", "name": "another"}
-    return made
+@pytest.fixture
+def study_of(patient):  # noqa: F811
+    """Return a function that makes a study of a source; if `bare`, without a seizure, and else with one left out."""
+
+    def make(kind, bare=False):
+        made = context_of()
+        made["source"] |= {"source": kind, "simulated": kind == "simulate"}
+        made["sanity"] = SANITY | {"truth": SANITY["truth"] if kind == "simulate" else {}}
+        made["left_out"] = [{"recording": "sim99_04", "seizures": "1", "reason": "no FZ"}] * (not bare)
+        if bare:
+            made |= {"seizures": [], "event_scores": made["event_scores"] | {"seizures": "0", "detected": "0"}}
+            made["model"] |= {"mode": "free", "name": "another"}
+        return made | {"checklist": article.checklist(made)}
+
+    return make
 
 
 def appendices(made):
     return "\n\n".join(article.fill(f"sections/{name}.md.j2", made) for name in APPENDICES)
 
 
-STUDIES = pytest.mark.parametrize(
-    "made", [context(kind, bare) for kind in ("simulate", "physionet", "directory") for bare in (False, True)]
-)
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_item_is_answered_once_in_order(study_of, kind, bare):
+    """As the guideline numbers them; the answer is a sentence, which leads somewhere or says why there is nothing.
 
-
-def rows(made):
-    """Return the checklist's table as a dict of item to its cells, and the items as they come."""
-    text = article.fill("sections/tripod.md.j2", made)
-    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in text.splitlines() if line.startswith("|")]
-    items = [row for row in cells[2:] if row[0]]
-    return {re.match(r"\w+", row[0])[0]: row for row in items}, [re.match(r"\w+", row[0])[0] for row in items]
-
-
-def test_items_are_the_guideline_s():
-    assert list(checklist.ITEMS) == NUMBERS and len(NUMBERS) == 52
-    letters = {number: item.applies for number, item in checklist.ITEMS.items()}
-    assert {number for number, applies in letters.items() if applies == "D"} == DEVELOPMENT
-    assert {number for number, applies in letters.items() if applies == "E"} == EVALUATION
-    assert all(item.asks and item.topic and item.section for item in checklist.ITEMS.values())
-
-
-@STUDIES
-def test_each_item_is_answered_once_in_order(made):
-    """Three cells a row; the answer is a sentence, which leads somewhere or says that there is nothing, and why."""
-    table, order = rows(made)
-    assert order == NUMBERS
-    for number, (item, _, answer) in table.items():
-        assert item == f"{number}\u00a0({checklist.ITEMS[number].applies})"
-        assert len(answer) > 20 and answer.endswith("."), number
+    What it leads to is a section, figure or table of this very study's article.
+    """
+    made = study_of(kind, bare)
+    items = made["checklist"]
+    assert [item["number"] for item in items] == NUMBERS and len(NUMBERS) == 52
+    assert {item["number"] for item in items if item["applies"] == "D"} == DEVELOPMENT
+    assert {item["number"] for item in items if item["applies"] == "E"} == EVALUATION
+    own = appendices(made)
+    for item in items:
+        answer = item["answer"].strip()
+        assert len(answer) > 20 and answer.endswith("."), item
         leads = re.search(r"\]\(#sec-|@(?:fig|tbl)-|`|abstract", answer)
-        assert leads or re.match(r"Not reported: |Not applicable|There was none |None|In part: ", answer), (
-            number,
-            answer,
-        )
-
-
-@STUDIES
-def test_each_target_exists(made):
-    """Sections, figures and tables that the appendices link to are the article's, in this very study."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(article.TEMPLATES.rglob("*.md.j2")))
-    text += (article.TEMPLATES / "index.qmd.j2").read_text(encoding="utf-8")
+        assert leads or re.match(r"Not reported: |Not applicable|There was none |None|In part: ", answer), item
+        assert f"| {item['number']}\u00a0({item['applies']}) |" in own and f"{item['asks']} | {answer} |" in own
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(article.TEMPLATES.rglob("*.j2")))
     known = set(re.findall(r"\{#((?:sec|fig|tbl)-[\w-]+)", text)) | set(re.findall(r'embed\("(fig-[\w-]+)"', text))
     there = {"truth": made["sanity"]["truth"]} | made
-    known -= {label for label, cause in SOMETIMES.items() if not there.get(cause)}
-    own = appendices(made)
+    known -= {label for label, cause in SOMETIMES.items() if not there[cause]}
     wanted = set(re.findall(r"\(#([\w-]+)\)", own)) | set(re.findall(r"@((?:fig|tbl)-\w[\w-]*\w)", own))
     assert len(wanted) > 20 and wanted <= known, sorted(wanted - known)
 
@@ -132,15 +80,11 @@ def test_each_target_exists(made):
         ("directory", "whoever provided the folder", ("planted", "simulator", "ODC-By", "PhysioNet")),
     ],
 )
-def test_each_source_is_told_as_it_is(kind, own, others):
-    text = appendices(context(kind) | {"ablation": None})
-    assert own in text and not [word for word in others if word in text]
-
-
-@pytest.mark.parametrize("made", [context("simulate"), context("physionet"), context("directory", bare=True)])
-def test_pandoc_renders_them(made, tmp_path):
-    """Each work that is cited is in the bibliography, and nothing is warned of."""
-    text = re.sub(r"\[?@(?:fig|tbl)-[\w-]+\]?", "", appendices(made))
+def test_each_source_is_described_and_its_literature_is_there(study_of, kind, own, others):
+    """In its own words; each work that is cited is in the bibliography, and pandoc warns of nothing."""
+    text = appendices(study_of(kind, bare=kind == "directory"))
+    assert own in text.lower().replace("odc-by", "ODC-By") and not [word for word in others if word in text]
+    text = re.sub(r"\[?@(?:fig|tbl)-[\w-]+\]?", "", text)
     command = [Path(pypandoc.__file__).parent / "files" / "pandoc", "--from=markdown-raw_html", "--to=plain"]
     command += ["--fail-if-warnings", "--citeproc", f"--bibliography={BIBLIOGRAPHY}", "--columns=200"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
@@ -148,12 +92,12 @@ def test_pandoc_renders_them(made, tmp_path):
     assert "Collins, Gary" in done.stdout and "Mitchell, Margaret" in done.stdout and "{{" not in done.stdout
 
 
-def test_a_name_is_text():
-    made = context("directory", bare=True)
-    made |= {"patient": "sim99"}
-    made["model"] |= {"name": NASTY, "licence": NASTY, "dtype": NASTY}
+def test_a_name_is_text(study_of):
+    made = study_of("directory", bare=True)
+    made["model"] |= dict.fromkeys(("name", "licence", "dtype"), NASTY)
     text = appendices(made)
     assert text.count("javascript") == 3 and not re.search(r"(?<!\\)\]\(javascript|(?<!\\)<b|(?<!\\)@fig-none", text)
+    assert "{{<" not in text
 
 
 def test_the_bibliography_is_clean():
@@ -167,6 +111,5 @@ def test_the_bibliography_is_clean():
         assert fields.get("author") and fields.get("title"), key
         assert fields.get("year", "").isdigit() or kind == "misc", key
         assert "doi" in fields or fields.get("url", "").startswith("https://"), key
-        assert re.fullmatch(r"10\.\d{4,5}/\S+", fields.get("doi", "10.1000/x")), key
     found = re.findall(r"doi = \{(.*)\}", text)
-    assert len(found) == len(set(found))
+    assert len(found) == len(set(found)) and all(re.fullmatch(r"10\.\d{4,5}/\S+", doi) for doi in found)

@@ -1,23 +1,31 @@
-"""The article: the templates filled in, and the sources of a study's site: article, reference's form, notebooks."""
+"""The article: everything that the report says, read from the stages' files and filled into the templates."""
 
+import csv
+import functools
 import json
+import platform
 import re
+import subprocess
+from importlib import metadata
+from pathlib import Path
 
 import jinja2
 import nbformat
+import yaml
 
-from helpers.report import checklist, pages, proofs, site, tables
-from helpers.report.proofs import escape
+from helpers.acquire.annotations import Annotations, overlap_s
+from helpers.report import markup, pages, proofs, site, tables
 from helpers.report.site import TEMPLATES
-from helpers.report.tables import SCORES
 from helpers.study import files
 
-# What a page looks like and does, in either rendering; and what a study's site has besides, as it is in the templates.
-STYLES = ("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "widths.lua", "page.js")
-KEPT = (*STYLES, "probability.js", "references.bib")
-REPORT = "07_report"  # makes the site, so it is shown as it is written
-# What the pictures of the reference's form show, for who does not see them.
-FORM_ALTS = {
+NOTEBOOKS = ("01_acquire", "02_preprocess", "03_train", "04_evaluate", "05_explain", "06_narrate")
+REPORT = "07_report"  # makes the site, so its page shows the source notebook
+ASSETS = ("claims.css", "widgets.css", "study.scss", "light.scss", "dark.scss", "widths.lua", "page.js")
+# Pictures of report.md, besides those of its samples. The article takes its figures from the executed notebooks.
+PICTURES = {"evaluate": ["confusion_matrix.png"], "explain": ["legend_gradcam.png", "legend_spectrogram.png"]}
+SAMPLE_PICTURES = ["spec_triptych", "gradcam", "gradcampp", "ig_triptych", "ig_t0", "ig_t1", "ig_t2"]
+CHANNEL_PICTURES = ["channels", "traces"]  # of a sample, in the article alone
+FORM_ALTS = {  # alt texts of the pictures of report.md on its page
     "confusion_matrix": "Confusion matrix over all samples: true class by row, predicted class by column.",
     "legend_spectrogram": "Color bar from dark to bright: low to high power.",
     "legend_gradcam": "Color bar from blue to red: low to high importance.",
@@ -26,60 +34,155 @@ FORM_ALTS = {
     "gradcampp": "Grad-CAM++ over the three spectrograms",
     "ig_triptych": "Integrated gradients of the three frames",
 }
+# How a part of the narrative was proven, in the order in which the report counts them.
+VERDICTS = {"proven": "proven by the facts", "no claim": "without a claim", "fixed text": "fixed text written by code"}
+PACKAGES = ("captum", "dvc", "edfio", "mne", "numpy", "pandas", "papermill", "scikit-learn", "scipy", "timescoring")
+PACKAGES += ("torch", "transformers")
 
 
-def form(context):
-    """Return the reference study's report, `report.md`, from what `report.compose` returns."""
-    return fill("report.md.j2", context)
-
-
-def sources(context):
-    """Return what a study's site is made of.
-
-    Parameters
-    ----------
-    context : dict
-        What `report.compose` returns.
+def compose(patient, title):
+    """Read everything that the report says from the files of the earlier stages.
 
     Returns
     -------
-    titles : dict
-        The site's pages in order, by source (``index.qmd``, ``report.qmd``, ``notebooks/….ipynb``), with their names.
-    sources : dict
-        Its files by path: text, or a path to copy from; its pictures excepted, which the context has.
+    dict
+        The names that the templates use. ``pictures`` maps each picture's name to its path, ``figures`` each label to
+        the figure as its notebook shows it (`pages.figures`).
 
     Raises
     ------
-    ValueError
-        If the narrative, its claims and its facts do not fit together, or a notebook lacks a figure that is shown.
+    FileNotFoundError
+        If a stage has not left its file; the message names the file, the stage and the command that makes it.
+    """
+
+    def read(stage, name):
+        path = files.stage_output(patient, stage, name)
+        if path.suffix == ".csv":
+            with open(path, encoding="utf-8", newline="") as table:
+                return list(csv.DictReader(table))
+        return files.read_json(path) if path.suffix == ".json" else path.read_text(encoding="utf-8")
+
+    metrics, digest = read("evaluate", "metrics.json"), read("explain", "digest.json")
+    claims, errors = read("narrate", "claims.csv"), read("evaluate", "errors.csv")
+    scores = {"scores": metrics["samples"], "reference_scores": metrics["reference_prevalence"]}
+    folder = files.stage_output(patient, "evaluate", "pages")
+    probability_pages = [f"probability_{number + 1}.png" for number in range(len(list(folder.glob("probability_*"))))]
+    notebooks = pages.read_executed(patient, NOTEBOOKS)
+    return {
+        "patient": patient,
+        "title": title,
+        "source": read("acquire", "source.json"),
+        "recordings": read("acquire", "recordings.csv"),
+        "seizures": read("acquire", "seizures.csv"),
+        "left_out": read("acquire", "left_out.csv"),
+        "axes": read("preprocess", "axes.json"),
+        "training": read("train", "training.json"),
+        "settings": files.read_yaml(files.ROOT / "params" / "train.yaml"),
+        "metrics": metrics,
+        **{name: tables.print_scores(values, metrics["undefined"]) for name, values in scores.items()},
+        "event_scores": tables.print_scores(metrics["events"], tables.NO_EVENTS, tables.EVENTS),
+        "intervals": tables.intervals(metrics["intervals"]),
+        "inner_blocks": tables.inner_blocks(metrics["folds"]),
+        "alarms": _count_alarms(read("evaluate", "events.csv"), Annotations.read(patient)),
+        "errors": errors,
+        "comparison": read("evaluate", "comparison.json"),
+        "audit": read("evaluate", "audit.json"),
+        "reference_study": tables.reference_study(patient),
+        "probability_pages": probability_pages,
+        "notebooks": notebooks,
+        "figures": pages.figures(notebooks),
+        "digest": digest,
+        "sanity": read("explain", "sanity.json"),
+        "narrative": read("narrate", "narrative.md").strip(),
+        "claims": claims,
+        "facts": read("narrate", "facts.json"),
+        "wordings": {
+            "own": sum(row["wording"] == proofs.MODEL for row in claims),
+            "refused": sum(int(row["refused"]) for row in claims),
+        },
+        "verdicts": _count_verdicts([row["verdict"] for row in claims]),
+        "model": read("narrate", "model.json"),
+        "pictures": _pictures(patient, digest, [*probability_pages, *(row["file"] for row in errors)]),
+        "commit": commit(),
+        "versions": {"Python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _count_alarms(alarms, annotations):
+    """Count the alarms, and those of them that overlap no annotated seizure."""
+    ends = [(float(row["start_s"]), float(row["end_s"]), annotations.spans(row["recording"])) for row in alarms]
+    return {"number": len(alarms), "outside": sum(not overlap_s(*one) for one in ends)}
+
+
+def _count_verdicts(verdicts):
+    """Count the narrative's parts by verdict, as a reader calls it; an unknown one keeps its name."""
+    order = dict.fromkeys([*VERDICTS, *sorted(set(verdicts))])
+    return [f"{verdicts.count(name)} {VERDICTS.get(name, name)}" for name in order if name in verdicts]
+
+
+def _pictures(patient, digest, evaluated):
+    """Return the pictures that lie beside the report, by name: paths of the stages' files."""
+    found = {name: files.stage_output(patient, stage, name) for stage, names in PICTURES.items() for name in names}
+    found |= {name: files.stage_output(patient, "evaluate", f"pages/{name}") for name in evaluated}
+    for sample in digest["samples"] + digest["errors"]:
+        expected = [f"sample{sample['sample']}_{picture}.png" for picture in SAMPLE_PICTURES]
+        if sample["files"] != expected:
+            raise ValueError(f"digest.json lists for sample {sample['sample']} {sample['files']}, expected {expected}")
+        expected += [f"sample{sample['sample']}_{picture}.png" for picture in CHANNEL_PICTURES]
+        found |= {name: files.stage_output(patient, "explain", f"samples/{name}") for name in expected}
+    return found
+
+
+def commit():
+    """Return the code's commit as `git describe` names it, or "unknown" where there is no git or no repository."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, cwd=files.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def write_report(context, folder):
+    """Write ``report.md``, the report in the reference study's form, with its pictures beside it; return its path."""
+    for name, path in context["pictures"].items():
+        files.write_bytes(Path(folder) / name, path.read_bytes())
+    files.write_text(Path(folder) / "report.md", fill("report.md.j2", context))
+    return Path(folder) / "report.md"
+
+
+def write_site(context, folder):
+    """Write the site: the article, the reference's form and the notebooks; return and raise as `site.render`."""
+    titles, contents = sources(context)
+    again = f"dvc repro -s -f report@{context['patient']}"
+    return site.render(titles, contents | context["pictures"], folder, again, site.OVERVIEW)
+
+
+def sources(context):
+    """Return the site's pages and its files, as `site.render` takes them.
+
+    Raises ValueError if the narrative does not fit its claims and facts, or a notebook lacks a figure of the article.
     """
     _check_figures(context)
-    told = proofs.narrated(context["narrative"], context["claims"], context["facts"], _anchors(context))
-    titles = {"index.qmd": "The study", "report.qmd": "In the reference's form", "benchmarks.qmd": "Benchmarks"}
-    found = {"probability-data.js": context["curves"], **kept(*KEPT)}
-    own = nbformat.read(files.ROOT / "notebooks" / f"{REPORT}.ipynb", as_version=4)
-    for name, book in {**context["books"], REPORT: own}.items():
-        titles[f"notebooks/{name}.ipynb"] = pages.title(book)
-        found[f"notebooks/{name}.ipynb"] = nbformat.writes(pages.page(book, context["patient"]))
-    context = context | {"told": told, "titles": titles, "overview": site.OVERVIEW}
-    found |= {name: fill(f"{name}.j2", context) for name in ("_quarto.yml", "index.qmd", "benchmarks.qmd")}
-    if context["costs"]["picture"]:
-        found["figures/growth.png"] = context["costs"]["picture"]
-    text = form(context)
-    found |= {"report.md": text, "report.qmd": _page_of_form(text, context["digest"])}
-    return titles, found | {f"figures/{label}.png": figure["png"] for label, figure in context["embedded"].items()}
-
-
-def kept(*names):
-    """Return files that a site has as the templates have them, by name."""
-    return {name: TEMPLATES / name for name in names}
+    context = context | {"checklist": checklist(context), "overview": site.OVERVIEW}
+    anchors = set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", fill("index.qmd.j2", context | {"annotated_narrative": ""})))
+    narrative = proofs.annotate(context["narrative"], context["claims"], context["facts"], anchors)
+    titles = {"index.qmd": "The study", "report.qmd": "In the reference's form"}
+    found = {name: TEMPLATES / name for name in (*ASSETS, "references.bib")}
+    source = nbformat.read(files.ROOT / "notebooks" / f"{REPORT}.ipynb", as_version=4)
+    for name, notebook in {**context["notebooks"], REPORT: source}.items():
+        titles[f"notebooks/{name}.ipynb"] = pages.title(notebook)
+        found[f"notebooks/{name}.ipynb"] = nbformat.writes(pages.page(notebook, context["patient"]))
+    context |= {"annotated_narrative": narrative, "titles": titles}
+    found |= {name: fill(f"{name}.j2", context) for name in ("_quarto.yml", "index.qmd", "report.md")}
+    found["report.qmd"] = _page_of_form(found["report.md"], context["digest"])
+    return titles, found | {f"figures/{label}.png": figure["png"] for label, figure in context["figures"].items()}
 
 
 def _check_figures(context):
     """Raise ValueError if a notebook lacks a figure that the article shows."""
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.rglob("*.j2")))
     wanted = set(re.findall(r'embed\("(fig-[\w-]+)"', text)) - (set() if context["sanity"]["truth"] else {"fig-truth"})
-    if missing := sorted(wanted - set(context["embedded"])):
+    if missing := sorted(wanted - set(context["figures"])):
         raise ValueError(
             f"The executed notebooks in output/{context['patient']}/notebooks show no figure labelled "
             f"{', '.join(missing)}, which the article takes from them. Run `dvc repro report@{context['patient']}`."
@@ -87,37 +190,33 @@ def _check_figures(context):
 
 
 def _page_of_form(text, digest):
-    """Return `report.md` as a page of the site: the same text, with its title apart and alt texts for its pictures."""
+    """Return ``report.md`` as a page of the site: its title in a header, and alt texts for its pictures."""
     samples = {sample["sample"]: sample for sample in digest["samples"]}
 
-    def described(match):
-        name = match[1]
-        if number := re.match(r"sample(\d+)_(\w+)\.png", name):
+    def describe(match):
+        alt = FORM_ALTS.get(match[1].removesuffix(".png"))
+        if number := re.match(r"sample(\d+)_(\w+)\.png", match[1]):
             sample = samples[int(number[1])]
-            kind = FORM_ALTS[number[2]]
-            alt = (
-                f"{kind} of sample {number[1]}, {sample['recording']}, {sample['start_s']:g} to {sample['end_s']:g} s."
-            )
-        else:
-            alt = FORM_ALTS[name.removesuffix(".png")]
-        return f'![]({name}){{fig-alt="{_quoted(alt)}"}}'
+            span = f"{sample['recording']}, {sample['start_s']:g} to {sample['end_s']:g} s"
+            alt = f"{FORM_ALTS[number[2]]} of sample {number[1]}, {span}."
+        return f'![]({match[1]}){{fig-alt="{markup.escape_attribute(alt)}"}}'
 
     title, _, body = text.partition("\n")
-    body = re.sub(r"!\[\]\(([\w.]+)\)", described, body)
     head = f"title: {json.dumps(title.removeprefix('# '), ensure_ascii=False)}\nlang: en\nengine: markdown"
-    return f"---\n{head}\n---\n{body}"
-
-
-def _anchors(context):
-    """Return the figures and tables that the article will have: which, depends on the study."""
-    return set(re.findall(r"\{#((?:fig|tbl)-[\w-]+)", fill("index.qmd.j2", context | {"told": ""})))
+    return f"---\n{head}\n---\n" + re.sub(r"!\[\]\(([\w.]+)\)", describe, body)
 
 
 def fill(template, context):
     """Return a template filled in; a name that it uses and the context lacks is an error."""
-    # An undefined name raises: a hole in a report must not look like a short sentence.
-    world = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+    constants = {"labels": tables.SCORES, "area_labels": tables.AREAS, "event_labels": tables.EVENTS}
+    constants |= {"own_mark": proofs.OWN, "reference_counts": tables.REFERENCE_COUNTS}
+    return _environment(TEMPLATES).get_template(template).render(context, **constants)
+
+
+@functools.cache
+def _environment(folder):
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -125,30 +224,28 @@ def fill(template, context):
         comment_start_string="{##",  # Jinja's own, "{#", is how Quarto writes a label
         comment_end_string="##}",
     )
-    # Jinja's own float filter makes 0.0 of what is no number; Python's raises.
-    world.filters.update(
-        md=escape,
-        quoted=_quoted,
-        tame=proofs.tame,
-        power=_power,
-        float=float,
-        spanned=tables.spanned,
-        spread=tables.spread,
-    )
-    labels = {
-        "labels": SCORES,
-        "checklist": checklist.ITEMS,
-        "area_labels": tables.AREAS,
-        "event_labels": tables.EVENTS,
-        "own_mark": proofs.OWN,
+    environment.filters |= {
+        "md": markup.escape,
+        "quoted": markup.escape_attribute,
+        "narrative": markup.escape_narrative_lightly,
+        "power": _power,
+        "float": float,  # Jinja's own turns what is no number into 0.0
+        "interval": tables.with_interval,
     }
-    return world.get_template(template).render(context, **labels)
+    return environment
 
 
-def _quoted(text):
-    return re.sub(r'(["\\&])', r"\\\1", text)
+def checklist(context):
+    """Return the items of TRIPOD+AI in order, each with its section, topic, what it asks, and this study's answer."""
+    keys = ("number", "section", "topic", "applies", "asks", "answer")
+    return [
+        dict(zip(keys, (number, section, topic, *item), strict=True))
+        for section, topics in yaml.safe_load(fill("tripod.yaml.j2", context)).items()
+        for topic, items in topics.items()
+        for number, item in items.items()
+    ]
 
 
 def _power(text):
     """Return a power as Markdown: "10^47" with its exponent raised."""
-    return re.sub(r"\^(\d+)$", r"^\1^", text) if re.fullmatch(r"\d+(\^\d+)?", text) else escape(text)
+    return re.sub(r"\^(\d+)$", r"^\1^", text) if re.fullmatch(r"\d+(\^\d+)?", text) else markup.escape(text)

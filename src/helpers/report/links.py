@@ -1,22 +1,14 @@
-"""Links: what a rendered site needs is there, and nothing of it comes from elsewhere."""
+"""Links: a rendered site has everything that its pages need, and loads nothing from elsewhere."""
 
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LIBRARIES = "site_libs"  # the renderer's own
-LOADED = {
-    "script": "src",
-    "img": "src",
-    "link": "href",
-    "iframe": "src",
-    "source": "src",
-    "video": "src",
-    "object": "data",
-}
-# What a <link> may name without loading it.
-NAMED = {"canonical", "next", "prev", "alternate"}
+LIBRARIES = "site_libs"  # Quarto's own
+LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
+LOADED |= {"object": "data"}
+NOT_LOADED = {"canonical", "next", "prev", "alternate"}  # relations of a <link> that only name a page
 ELSEWHERE = r"(https?:)?//"
 
 
@@ -26,45 +18,40 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.anchors, self.links, self.loads, self.pictures, self.words = set(), [], [], [], []
-        self.silent = False  # within what no reader sees
+        self.in_script = False
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        attributes, self.silent = dict(attributes), tag in ("script", "style")
+        attributes, self.in_script = dict(attributes), tag in ("script", "style")
         self.anchors |= {attributes["id"]} if attributes.get("id") else set()
         if tag == "a" and "href" in attributes:
             self.links.append(attributes["href"] or "")
         if tag == "img":
             self.pictures.append(attributes)
-        if attributes.get(LOADED.get(tag)) and not (tag == "link" and attributes.get("rel") in NAMED):
+        if attributes.get(LOADED.get(tag)) and not (tag == "link" and attributes.get("rel") in NOT_LOADED):
             self.loads.append(attributes[LOADED[tag]])
 
     def handle_endtag(self, tag):
-        self.silent = False
+        self.in_script = False
 
     def handle_data(self, data):
-        self.words += [] if self.silent else [data]
+        self.words += [] if self.in_script else [data]
 
 
 def check(folder, home=None, later=()):
-    """Check the pages in a folder.
+    """Raise ValueError, with every fault of every page in a folder.
 
-    Every link leads to a file, and to an anchor in it, every picture is there and has alt text, nothing is loaded
-    from another place, and no cross-reference was left unresolved (Quarto prints those as ``?@label``).
+    A fault is a link to no file or to no anchor in it, a picture that is missing or has no alt text, something that is
+    loaded from elsewhere, and a cross-reference left unresolved, which Quarto prints as ``?@label``.
 
     Parameters
     ----------
     folder : Path
-        Where the pages lie.
+        Where the pages are.
     home : Path, optional
-        Where they will lie, from which links out of the folder are followed; default: where they are.
+        Where they will be, from which links out of the folder are followed; default: where they are.
     later : tuple of str
         Links, as they stand in a page at the top of the folder, to files that are made later.
-
-    Raises
-    ------
-    ValueError
-        With every fault of every page.
     """
     folder = Path(folder).resolve()
     home = Path(home or folder).resolve()
@@ -73,7 +60,12 @@ def check(folder, home=None, later=()):
     expected = {(home / link).resolve() for link in later}
     faults = []
     for path, page in pages.items():
-        found = [*_words(page), *_pictures(page), *_loads(page), *_targets(path, pages, folder, home, expected)]
+        unresolved = sorted(set(re.findall(r"\?@[\w-]+", " ".join(page.words))))
+        found = [f"the cross-reference {label} leads nowhere" for label in unresolved]
+        bare = [image.get("src") or "" for image in page.pictures if not (image.get("alt") or "").strip()]
+        found += [f"the picture {source[:80]} has no alt text" for source in bare]
+        found += [f"{link} is loaded from elsewhere" for link in dict.fromkeys(page.loads) if re.match(ELSEWHERE, link)]
+        found += _dead_links(path, pages, folder, home, expected)
         faults += [f"{path.relative_to(folder).as_posix()}: {fault}" for fault in found]
     for path in sorted(folder.rglob("*.css")):
         if re.search(rf"(url\(\s*['\"]?|@import\s+['\"]){ELSEWHERE}", path.read_text(encoding="utf-8")):
@@ -82,32 +74,17 @@ def check(folder, home=None, later=()):
         raise ValueError(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in the site:\n" + "\n".join(faults))
 
 
-def _words(page):
-    lost = sorted(set(re.findall(r"\?@[\w-]+", " ".join(page.words))))
-    return [f"the cross-reference {label} leads nowhere" for label in lost]
-
-
-def _pictures(page):
-    bare = [picture.get("src") or "" for picture in page.pictures if not (picture.get("alt") or "").strip()]
-    return [f"the picture {source[:80]} has no alt text" for source in bare]
-
-
-def _loads(page):
-    return [f"{link} is loaded from elsewhere" for link in dict.fromkeys(page.loads) if re.match(ELSEWHERE, link)]
-
-
-def _targets(path, pages, folder, home, expected):
-    """Return what is wrong with the links of a page and with what it loads: no such file, no such place in it."""
-    faults = []
+def _dead_links(path, pages, folder, home, expected):
+    """Yield what is wrong with the links of a page and with what it loads."""
     for link in dict.fromkeys(pages[path].loads + pages[path].links):
         parts = urlsplit(link)
-        if parts.scheme or parts.netloc or link in ("", "#"):  # "#": a button that is drawn as a link
+        if parts.scheme or parts.netloc or link in ("", "#"):  # "#": a button that looks like a link
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if not target.is_relative_to(folder):  # to the stages' files
+        if not target.is_relative_to(folder):  # a file of another stage
             target = (home / path.parent.relative_to(folder) / unquote(parts.path)).resolve()
+        target = target / "index.html" if target.is_dir() else target
         if not target.is_file() and target not in expected:
-            faults.append(f"{link} leads to no file")
+            yield f"{link} leads to no file"
         elif target in pages and parts.fragment and unquote(parts.fragment) not in pages[target].anchors:
-            faults.append(f"{link} leads to no place in its page")
-    return faults
+            yield f"{link} leads to no place in its page"

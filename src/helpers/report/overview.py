@@ -10,11 +10,9 @@ from helpers.figures import begin
 from helpers.report import article, site, tables
 from helpers.study import files
 
-STUDIES = "studies"  # output/studies/<patient>.json: what each report leaves for this page
-PAGE = "index.qmd"
-TITLE = "All patients of this study"
-# What is drawn, by where it stands in metrics.json: name of the panel, whether it ends at 1.
-DRAWN = {
+PAGE, TITLE = "index.qmd", "All patients of this study"
+# The panels of the figure, by where the score stands in metrics.json: its label, and whether it ends at 1.
+PANELS = {
     ("smoothed", "auprc"): ("AUPRC, smoothed", True),
     ("samples", "f1"): ("F1, samples", True),
     ("events", "f1"): ("F1, events", True),
@@ -23,76 +21,48 @@ DRAWN = {
 
 
 def summary(context):
-    """Return what the overview says of one patient, from what `report.compose` returns."""
-    metrics = context["metrics"]
+    """Return what the overview needs of one patient, from what `article.compose` returns."""
     return {
         "patient": context["patient"],
         "simulated": context["source"]["simulated"],
         "recordings": len(context["recordings"]),
         "duration_s": sum(float(row["duration_s"]) for row in context["recordings"]),
-        "events": metrics["events"],
-        "intervals": metrics["intervals"],
+        "events": context["metrics"]["events"],
+        "intervals": context["metrics"]["intervals"],
     }
 
 
 def gather(patients):
-    """Return the summaries of those of `patients` whose study is finished, in their order, and the others' names.
-
-    Raises
-    ------
-    ValueError
-        If one is listed, perhaps by hand, by what cannot name a patient: it would become a path and a link.
-    """
+    """Return the summaries of the finished studies of `patients`, and the names of the others."""
+    # A name becomes a path and a link.
     if wrong := [name for name in patients if not re.fullmatch(files.PATIENT, str(name))]:
         raise ValueError(f"params/study.yaml lists {wrong[0]!r}, which cannot name a patient. Take it out.")
-    paths = {patient: files.ROOT / "output" / STUDIES / f"{patient}.json" for patient in patients}
+    paths = {patient: files.ROOT / "output" / "studies" / f"{patient}.json" for patient in patients}
     found = [files.read_json(path) for path in paths.values() if path.exists()]
     return found, [patient for patient, path in paths.items() if not path.exists()]
 
 
-def rows(found):
-    """Return, for each summary, its cells as printed: scores with their intervals, or why they have none."""
-    return [
-        {
-            "patient": one["patient"],
-            "kind": "simulated" if one["simulated"] else "recorded",
-            "recordings": one["recordings"],
-            "hours": f"{one['duration_s'] / 3600:.1f}",
-            "seizures": one["events"]["seizures"],
-            "detected": one["events"]["detected"],
-            "false_alarms": one["events"]["false_alarms"],
-            **{
-                f"{kind}_{name}": tables.spanned(one["intervals"][kind][name], tables.INTERVALS[kind, name][1])
-                for kind, name in DRAWN
-            },
-        }
-        for one in found
-    ]
+def row(one):
+    """Return a summary with its scores as printed with their intervals, such as ``events_f1``."""
+    scores = {(kind, name): (one["intervals"][kind][name], tables.INTERVALS[kind, name][1]) for kind, name in PANELS}
+    return one | {f"{kind}_{name}": tables.with_interval(*score) for (kind, name), score in scores.items()}
 
 
 def figure(found):
     """Show each patient's scores with their 95 % intervals, a row a patient, a panel a score."""
-    drawing, axes = begin(9, 0.9 + 0.32 * len(found), 1, len(DRAWN), sharey=True, squeeze=False)
-    for axis, ((kind, name), (label, share)) in zip(axes[0], DRAWN.items(), strict=True):
-        for row, one in enumerate(found):
+    drawing, axes = begin(9, 0.9 + 0.32 * len(found), 1, len(PANELS), sharey=True, squeeze=False)
+    for axis, ((kind, name), (label, to_one)) in zip(axes[0], PANELS.items(), strict=True):
+        for place, one in enumerate(found):
             score = one["intervals"][kind][name]
             if score["value"] is None:
                 continue
-            ends = [score[end] if score[end] is not None else score["value"] for end in ("low", "high")]
-            axis.plot(ends, [row, row], color="#444444", lw=2, solid_capstyle="butt")
-            axis.plot(
-                score["value"],
-                row,
-                "o",
-                color="#1f4e9c",
-                mfc="white" if one["simulated"] else "#1f4e9c",
-                ms=6,
-                clip_on=False,
-            )
-        axis.set(ylim=(len(found) - 0.5, -0.5))
+            ends = [score["value"] if score[end] is None else score[end] for end in ("low", "high")]
+            axis.plot(ends, [place, place], color="#444444", lw=2, solid_capstyle="butt")
+            fill = "white" if one["simulated"] else "#1f4e9c"
+            axis.plot(score["value"], place, "o", color="#1f4e9c", mfc=fill, ms=6, clip_on=False)
+        axis.set(ylim=(len(found) - 0.5, -0.5), xlim=(-0.02, 1.02) if to_one else (0, None))
         axis.set_xlabel(label, fontsize=9)
         axis.set_yticks(range(len(found)), [one["patient"] for one in found])
-        axis.set_xlim(*((-0.02, 1.02) if share else (0, None)))
         axis.grid(axis="x", alpha=0.3)
     seaborn.despine(drawing)
     return drawing
@@ -100,32 +70,23 @@ def figure(found):
 
 def write(patients, folder):
     """Write the overview of `patients` to `folder`, as a page that links to each one's site; return the renderer."""
-    found, others = gather(patients)
+    found, unfinished = gather(patients)
+    context = {"title": TITLE, "rows": list(map(row, found)), "unfinished": unfinished}
     sources = {
         "_quarto.yml": article.fill("_overview.yml.j2", {}),
-        **article.kept(*article.STYLES),
+        **{name: site.TEMPLATES / name for name in article.ASSETS},
     }
-    context = {
-        "title": TITLE,
-        "rows": rows(found),
-        "others": others,
-        "simulated": any(one["simulated"] for one in found),
-    }
+    sources[PAGE] = article.fill("overview.qmd.j2", context)
     if found:
         picture = io.BytesIO()
         figure(found).savefig(picture, format="png")
         sources["scores.png"] = picture.getvalue()
-    sources[PAGE] = article.fill("overview.qmd.j2", context)
     return site.render({PAGE: TITLE}, sources, folder, "dvc repro -s -f overview")
 
 
 if __name__ == "__main__":
     try:
-        print(
-            write(
-                files.read_yaml(files.ROOT / "params" / "study.yaml").get("patients") or [],
-                files.ROOT / "output" / "overview",
-            )
-        )
+        patients = files.read_yaml(files.ROOT / "params" / "study.yaml").get("patients") or []
+        print(write(patients, files.ROOT / "output" / "overview"))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")

@@ -8,15 +8,15 @@ import json
 import nbformat
 import yaml
 
-from helpers.report import proofs
+from helpers.report import markup
 from helpers.study import files
 
 PICTURE = "image/png"
 # What stands over the folded code of cells that papermill knows; over any other: "Code".
 SUMMARIES = {"parameters": "Parameters and their defaults", "injected-parameters": "Parameters of this run"}
-MADE_HERE = (
-    "*This notebook made the site that you are reading. So it stands here as it is written, without its results; as "
-    "executed it lies in `output/{}/notebooks/`.*"
+WITHOUT_RESULTS = (
+    "*This notebook made the site that you are reading. It is shown without its results; the executed notebook is in "
+    "`output/{}/notebooks/`.*"
 )
 
 
@@ -30,27 +30,17 @@ def options(source):
     return yaml.safe_load("\n".join(line[2:].strip() for line in lines)) or {}
 
 
-def executed(patient, notebooks):
-    """Return the executed `notebooks` of a patient, by name, as `nbformat` reads them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a stage has not left its notebook; the message names the command that makes it.
-    """
-    paths = {
-        name: files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb") for name in notebooks
-    }
-    return {name: nbformat.read(path, as_version=4) for name, path in paths.items()}
+def read_executed(patient, notebooks):
+    """Return the executed `notebooks` of a patient by name; FileNotFoundError names the stage that has not run."""
+    found = {}
+    for name in notebooks:
+        path = files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb")
+        found[name] = nbformat.read(path, as_version=4)
+    return found
 
 
-def figures(books):
+def figures(notebooks):
     """Return the labelled figures of executed notebooks.
-
-    Parameters
-    ----------
-    books : dict
-        Executed notebooks by name.
 
     Returns
     -------
@@ -64,32 +54,21 @@ def figures(books):
         If a label stands twice, or a labelled cell lacks caption or alt text or shows more than one picture.
     """
     found = {}
-    for name, book in books.items():
-        for cell in book.cells:
-            said = options(cell.source) if cell.cell_type == "code" else {}
-            label, shown = str(said.get("label", "")), _pictures(cell)
-            if not label.startswith("fig-") or not shown:
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            cell_options = options(cell.source) if cell.cell_type == "code" else {}
+            label, pictures = str(cell_options.get("label", "")), _pictures(cell)
+            if not label.startswith("fig-") or not pictures:
                 continue
             if label in found:
-                raise ValueError(
-                    f"{found[label]['notebook']} and {name} both have a figure labelled {label}. Rename one."
-                )
-            if missing := [key for key in ("fig-cap", "fig-alt") if not said.get(key)]:
-                raise ValueError(
-                    f"{name}: the figure labelled {label} has no {' and no '.join(missing)}. Add `#| {missing[0]}: …`."
-                )
-            if len(shown) > 1:
-                raise ValueError(
-                    f"{name}: the cell labelled {label} shows {len(shown)} figures; wanted is one. Part it."
-                )
-            png = base64.b64decode(shown[0])
-            found[label] = {
-                "notebook": name,
-                "title": title(book),
-                "caption": said["fig-cap"],
-                "alt": said["fig-alt"],
-                "png": png,
-            }
+                pair = f"{found[label]['notebook']} and {name}"
+                raise ValueError(f"{pair} both have a figure labelled {label}. Rename one.")
+            if missing := [key for key in ("fig-cap", "fig-alt") if not cell_options.get(key)]:
+                raise ValueError(f"{name}: the figure labelled {label} has no {missing[0]}. Add `#| {missing[0]}: …`.")
+            if len(pictures) > 1:
+                raise ValueError(f"{name}: the cell labelled {label} shows {len(pictures)} figures; split it.")
+            words = {"title": title(notebook), "caption": cell_options["fig-cap"], "alt": cell_options["fig-alt"]}
+            found[label] = {"notebook": name, **words, "png": base64.b64decode(pictures[0])}
     return found
 
 
@@ -97,63 +76,56 @@ def _pictures(cell):
     return [output.data[PICTURE] for output in cell.get("outputs", []) if PICTURE in output.get("data", {})]
 
 
-def title(book):
-    """Return a notebook's title: the heading that it begins with.
-
-    Raises
-    ------
-    ValueError
-        If it does not begin with one.
-    """
-    first = book.cells[0].source.partition("\n")[0]
+def title(notebook):
+    """Return a notebook's title: the heading that it begins with; ValueError if it begins with none."""
+    first = notebook.cells[0].source.partition("\n")[0]
     if not first.startswith("# "):
-        raise ValueError(f"a notebook begins with {first!r}; wanted is a heading, '# 1 · Title'.")
+        raise ValueError(f"A notebook begins with {first!r}; it must begin with a heading, '# 1 · Title'.")
     return first.removeprefix("# ").strip()
 
 
-def page(book, patient):
-    """Return a notebook as a page: each picture with its alt text, and nothing followed that a model wrote.
+def page(notebook, patient):
+    """Return a notebook as a page: each picture with its alt text, and no markup followed in what its cells print.
 
-    Raises
-    ------
-    ValueError
-        If it does not begin with a heading, or a cell shows pictures without alt text.
+    Raises ValueError if it does not begin with a heading, or a cell shows pictures without alt text.
     """
-    book, called = copy.deepcopy(book), title(book)
-    if not any(cell.get("outputs") for cell in book.cells):
-        book.cells[0].source = book.cells[0].source.replace("\n", f"\n\n{MADE_HERE.format(patient)}\n", 1)
-    for cell in book.cells:
+    notebook, heading = copy.deepcopy(notebook), title(notebook)
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        first = notebook.cells[0]
+        first.source = first.source.replace("\n", f"\n\n{WITHOUT_RESULTS.format(patient)}\n", 1)
+    for cell in notebook.cells:
         if cell.cell_type == "code":
-            _describe(cell, called)
+            _describe_pictures(cell, heading)
+            _escape_outputs(cell)
             for tag, summary in SUMMARIES.items():
                 if tag in cell.metadata.get("tags", []):
                     cell.source = f"#| code-summary: {summary}\n{cell.source}"
-    return book
+    return notebook
 
 
-def _describe(cell, where):
-    """Give each picture of a cell its alt text, and show what a model wrote as text."""
-    shown, said = _pictures(cell), options(cell.source)
-    if shown and not said.get("fig-alt"):
-        raise ValueError(
-            f"{where}: a cell shows a picture without alt text: {cell.source[:60]!r}. Give it `#| fig-alt`."
-        )
-    if len(shown) > 1:
-        was = next(line for line in cell.source.splitlines() if line.startswith("#| fig-alt"))
-        cell.source = cell.source.replace(
-            was, f"#| fig-alt: {json.dumps(_each(cell, said['fig-alt']), ensure_ascii=False)}", 1
-        )
+def _describe_pictures(cell, heading):
+    """Number the alt texts of a cell that shows several pictures; ValueError if one has none."""
+    pictures, alt = [PICTURE in output.get("data", {}) for output in cell.outputs], options(cell.source).get("fig-alt")
+    if any(pictures) and not alt:
+        start = repr(cell.source[:60])
+        raise ValueError(f"{heading}: a cell shows a picture without alt text: {start}. Give it `#| fig-alt`.")
+    if sum(pictures) > 1:
+        # One for each output, as Quarto counts them: empty for those that are no pictures.
+        total, counts = sum(pictures), itertools.accumulate(pictures)
+        alts = [f"{alt.rstrip('.')}, {n} of {total}." * shows for n, shows in zip(counts, pictures, strict=True)]
+        line = next(line for line in cell.source.splitlines() if line.startswith("#| fig-alt"))
+        cell.source = cell.source.replace(line, f"#| fig-alt: {json.dumps(alts, ensure_ascii=False)}", 1)
+
+
+def _escape_outputs(cell):
+    """Escape the Markdown and text that a cell printed: recordings' names and a model's text are in them."""
+    cell.source = markup.break_shortcodes(cell.source)
     for output in cell.outputs:
         data = output.get("data", {})
         if len(data) > 1:
             data.pop("text/plain", None)  # stands for the rest where that cannot be shown
         if "text/markdown" in data:
-            data["text/markdown"] = proofs.harmless(data["text/markdown"])
-
-
-def _each(cell, alt):
-    """Return the alt text of each picture of a cell, at the place of its output: Quarto counts all outputs."""
-    shown = [PICTURE in output.get("data", {}) for output in cell.outputs]
-    return [
-        f"{alt.rstrip('.')}, {sum(shown[: at + 1])} of {sum(shown)}." if one else "" for at, one in enumerate(shown)
-    ]
+            data["text/markdown"] = markup.escape_narrative(data["text/markdown"])
+        for texts, key in ((output, "text"), (data, "text/plain")):
+            if key in texts:
+                texts[key] = markup.break_shortcodes(texts[key])

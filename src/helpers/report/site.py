@@ -11,32 +11,29 @@ from pathlib import Path
 import pypandoc
 import yaml
 
-from helpers.report import links, offline
+from helpers.report import links
 from helpers.study import files
 
-QUARTO = (1, 7)  # the oldest Quarto that renders the site as it is meant
-# Nothing in a page's source is followed but Markdown: no HTML, no TeX.
+QUARTO = (1, 7)  # the oldest version that renders the site as intended
+# A page's source is Markdown alone: no HTML and no TeX in it is followed.
 RAW = "-raw_html-raw_tex-raw_attribute-tex_math_dollars"
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("plain.css", "claims.css", "widgets.css")
-SCRIPTS = {"index.qmd": ("probability-data.js", "probability.js")}  # of a page, besides page.js
 OVERVIEW = "../../overview/index.html"  # of all patients, from the top of a patient's site; made after it
-RECORD = "provenance.json"  # of what made the folder, which is no part of the site
-MEDIA = "media"  # where pandoc lays a notebook's pictures, beside its page
 
 
 def render(pages, sources, folder, again, overview=None):
-    """Render a site, and lay it with its sources in `folder`, in place of what was there.
+    """Render a site and write it with its sources to `folder`, in place of what was there.
 
     Parameters
     ----------
     pages : dict
-        The sources that become pages, ``.qmd`` or ``.ipynb``, in order, with their names in the contents.
+        The sources that become pages, ``.qmd`` or ``.ipynb``, in order, with their titles.
     sources : dict
         Every file of the site by its path in it: a path to copy from, text, or bytes. ``_quarto.yml`` describes the
         site to Quarto.
     folder : Path
-        The report's folder. What is in it and no longer of the site is deleted, after all else went well.
+        The report's folder. Files in it that are no longer of the site are deleted, after all else went well.
     again : str
         The command that makes this site again.
     overview : str, optional
@@ -50,64 +47,51 @@ def render(pages, sources, folder, again, overview=None):
     Raises
     ------
     RuntimeError
-        If the renderer fails; the message is the renderer's.
+        If the renderer fails, with its message.
     ValueError
-        If a link or a cross-reference leads nowhere, a picture is missing or has no alt text, or a page loads
-        something from elsewhere.
+        If a page has a fault (`links.check`).
     """
     version = quarto_version()
-    full = version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
-    # Apart from the project, so that no _quarto.yml above has a say and no half-made page is left behind.
+    with_quarto = version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
+    # Apart from the project, so that no _quarto.yml above it counts and no incomplete page is left behind.
     with tempfile.TemporaryDirectory() as scratch:
         site = Path(scratch, "site")
         for name, content in sources.items():
-            _lay(content, site / name)
-        if full:
+            write_source(content, site / name)
+        if with_quarto:
             run(["quarto", "render", "--no-execute"], site)
             shutil.copytree(site / "_site", site, dirs_exist_ok=True)
-            for left in ("_site", ".quarto"):
-                shutil.rmtree(site / left, ignore_errors=True)
-            offline.complete(site)
+            for name in ("_site", ".quarto"):
+                shutil.rmtree(site / name, ignore_errors=True)
         else:
             shutil.copyfile(TEMPLATES / STYLES[0], site / STYLES[0])
             for page in pages:
-                _render_plain(site, page, pages, _banner(version, again), overview)
+                render_plain(site, page, pages, _banner(version, again), overview)
         links.check(site, folder, later=filter(None, (overview,)))
         _replace(Path(folder), site)
-    return f"Quarto {version}" if full else "pandoc"
+    return f"Quarto {version}" if with_quarto else "pandoc"
 
 
 def quarto_version():
-    """Return the version that the Quarto on PATH gives, or None where there is none."""
+    """Return the version of the Quarto on PATH, or None where there is none."""
     return run(["quarto", "--version"]).strip() if shutil.which("quarto") else None
 
 
 def run(command, folder=None):
-    """Run a renderer and return what it printed.
-
-    Raises
-    ------
-    RuntimeError
-        If it fails; with what it wrote to standard error.
-    """
+    """Run a renderer and return what it printed; RuntimeError, with what it wrote to standard error, if it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name} failed with exit code {done.returncode}:\n{done.stderr.strip()}")
     return done.stdout
 
 
-def _in_utf8(path):
-    """Return a path as it is read from a file in UTF-8; under another locale Python's own text has other characters."""
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
-
-
-def _render_plain(site, page, pages, banner, overview):
-    """Render one page by pandoc. A warning is a failure: of a picture that is missing pandoc only warns."""
+def render_plain(site, page, pages, banner, overview):
+    """Render one page by pandoc. A warning is an error: pandoc only warns of a missing picture."""
     source, up = Path(page), "../" * page.count("/")
     notebook = source.suffix == ".ipynb"
     variables = {
         "css": [up + style for style in STYLES],
-        "script": [up + script for script in ("page.js", *SCRIPTS.get(page, ())) if (site / script).exists()],
+        "script": [up + "page.js"],
         "banner": banner,
         "overview": overview and up + overview,
         "page": [
@@ -124,8 +108,7 @@ def _render_plain(site, page, pages, banner, overview):
         "template": _in_utf8(TEMPLATES / "plain.html"),
         "filters": [*(_in_utf8(TEMPLATES / name) for name in filters), "citeproc"],
         "html-math-method": {"method": "mathml"},
-        "metadata": {"title": pages[page], "lang": "en"} if notebook else {},
-        **({"extract-media": MEDIA} if notebook else {}),
+        **({"metadata": {"title": pages[page], "lang": "en"}, "extract-media": "media"} if notebook else {}),
         "variables": variables,
         **dict.fromkeys(("standalone", "fail-if-warnings", "table-of-contents"), True),
         **{"toc-depth": 3, "wrap": "none"},
@@ -136,17 +119,21 @@ def _render_plain(site, page, pages, banner, overview):
     defaults.unlink()
 
 
+def _in_utf8(path):
+    """Return a path as pandoc, which reads UTF-8 alone, finds it under another locale too."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
 def _banner(version, again):
-    found = f"Quarto {html.escape(version)} was found, which is too old" if version else "Quarto was not found"
-    wanted = ".".join(map(str, QUARTO))
+    found = f"Quarto {html.escape(version)} is too old" if version else "Quarto was not found"
     return (
-        f"<strong>This is the plain rendering of the study</strong>: {found}. For the full one, install Quarto "
-        f'{wanted} or newer from <a href="https://quarto.org/docs/get-started/">quarto.org</a> and run '
+        f"Plain rendering: {found}. For search and cross-page navigation, install "
+        f'<a href="https://quarto.org/docs/get-started/">Quarto {".".join(map(str, QUARTO))} or newer</a> and run '
         f"<code>{html.escape(again)}</code>."
     )
 
 
-def _lay(content, path):
+def write_source(content, path):
     """Write one file of the site: text, bytes, or a copy of another file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, Path):
@@ -156,7 +143,7 @@ def _lay(content, path):
 
 
 def _replace(folder, site):
-    """Lay all files of `site` in `folder`, each whole, and delete what is there besides."""
+    """Write all files of `site` to `folder`, each by an atomic write, and delete the other files there."""
     new = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
     for name in sorted(new):
         with files.atomic_write(folder / name) as partial:
@@ -164,5 +151,5 @@ def _replace(folder, site):
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
-        elif path.is_file() and path.relative_to(folder) not in new and path.name != RECORD:
+        elif path.is_file() and path.relative_to(folder) not in new:
             path.unlink()

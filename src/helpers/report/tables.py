@@ -1,7 +1,5 @@
 """Tables: scores as the report prints them, each with its interval, or why it has none."""
 
-from statistics import median
-
 # The reference study's six metrics for patient chb08: literature values, of one random split. Source: its report,
 # "EEG Spectrogram Model – XAI & Multimodal Report (chb08)", section Metrics. They solve to the counts below.
 REFERENCE_PATIENT = "chb08"
@@ -33,7 +31,7 @@ EVENTS = {
     "f1": ("F1", "{:.4f}"),
     "fp_per_24h": ("False positives per 24 h", "{:.1f}"),
 }
-# Scores with intervals: where in metrics.json, label, format.
+# Scores with intervals: where each stands in metrics.json, its label and format.
 INTERVALS = {
     ("samples", "sensitivity"): ("Sensitivity, samples", "{:.1%}"),
     ("samples", "specificity"): ("Specificity, samples", "{:.1%}"),
@@ -70,90 +68,49 @@ METHODS = {
     "deep4": "Deep4Net",
     "efficientnet": "EfficientNet-B0 and LSTM (the reference's)",
 }
-NOT_PATIENTS = ("about", "machine")  # what baselines.json holds beside its patients
 
 
-def shown(values, forms, undefined):
-    """Return each value as the report prints it, by key; one that is None says that it is undefined, and why.
+def print_scores(values, reasons, forms=None):
+    """Return scores as printed, by key of `forms` (default: `SCORES` and `AREAS`); an undefined one says why.
 
-    >>> shown({"f1": None}, {"f1": ("F1", "{:.4f}")}, {"f1": "no seizure sample"})
+    >>> print_scores({"f1": None}, {"f1": "no seizure sample"}, {"f1": ("F1", "{:.4f}")})
     {'f1': 'undefined (no seizure sample)'}
     """
     return {
-        key: form.format(values[key]) if values[key] is not None else _undefined(undefined.get(key))
-        for key, (_, form) in forms.items()
+        key: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
+        for key, (_, form) in (forms or SCORES | AREAS).items()
     }
 
 
-def intervals(found):
-    """Return (label, value, interval) as printed for each score of `INTERVALS`; `found` is ``metrics.json``'s."""
+def reference_study(patient):
+    """Return the reference study's scores as printed if they are `patient`'s, else None."""
+    return print_scores(REFERENCE, {}, SCORES) if patient == REFERENCE_PATIENT else None
+
+
+def intervals(scores):
+    """Return (label, value, interval) as printed for each score of `INTERVALS`, from ``intervals`` of metrics.json."""
     rows = []
     for (kind, name), (label, form) in INTERVALS.items():
-        score = found[kind][name]
-        value, low, high = (
-            "undefined" if score[key] is None else _signed(score[key], form) for key in ("value", "low", "high")
-        )
+        score = scores[kind][name]
+        value, low, high = (_print(score[key], form) for key in ("value", "low", "high"))
         rows.append((label, value, f"none: {score['reason']}" if score["reason"] else f"{low} to {high}"))
     return rows
 
 
-def spanned(score, form="{:.3f}"):
-    """Return a score with its interval in one cell; a mean of runs is a score, and one that was not measured a dash.
+def with_interval(score, form="{:.3f}"):
+    """Return a score with its interval in one cell, without where it has none; "–" for what was not measured.
 
-    >>> spanned({"value": 0.81, "low": 0.7, "high": 0.9, "reason": None})
+    >>> with_interval({"value": 0.81, "low": 0.7, "high": 0.9, "reason": None})
     '0.810 (0.700 to 0.900)'
-    >>> spanned({"mean": -0.1, "low": None, "high": None}), spanned(None)
+    >>> with_interval({"value": -0.1, "low": None, "high": None}), with_interval(None)
     ('−0.100', '–')
     """
     if score is None:
         return "–"
-    value = score.get("value", score.get("mean"))
-    if value is None:
-        return _undefined(score.get("reason"))
-    if score.get("low") is None or score.get("high") is None:
-        return _signed(value, form)
-    return f"{_signed(value, form)} ({_signed(score['low'], form)} to {_signed(score['high'], form)})"
-
-
-def spread(values, places=1):
-    """Return the median of values with their range, as printed, in one piece.
-
-    >>> spread([3, 1, 2])
-    '2.0\xa0(1.0\xa0to\xa03.0)'
-    """
-    ordered = sorted(values)
-    return f"{median(values):.{places}f}\xa0({ordered[0]:.{places}f}\xa0to\xa0{ordered[-1]:.{places}f})"
-
-
-def baselines(found):
-    """Return the rows of ``output/benchmark/baselines.json`` as a list of dicts of printed cells.
-
-    ``patient``, ``name``, ``why`` (it has no scores: what the entry says, else None), ``n``, ``weights``, the scores,
-    ``ahead_auprc`` and ``ahead_event_f1`` (ours minus it, over the same seeds), ``cpu_s`` (a network), ``fold_cpu_s``,
-    ``memory_mb``, ``date``, ``commit``. Methods come in the order of `METHODS`, unknown ones last.
-    """
-    rows = []
-    for patient, entries in found.items():
-        if patient in NOT_PATIENTS:
-            continue
-        order = [name for name in METHODS if name in entries]
-        for method in [*order, *sorted(set(entries) - set(order))]:
-            rows.append({"patient": patient, "name": METHODS.get(method, method), **_baseline(entries[method])})
-    return rows
-
-
-def _baseline(entry):
-    why = next((f"{key}: {entry[key]}" for key in ("skipped", "failed") if key in entry), None)
-    runs = entry.get("n", (entry.get("auprc") or {}).get("n", len(entry.get("runs") or ())))
-    scores = {name: spanned(entry.get(name)) for name in ("auprc", "auprc_smoothed", "event_f1", "auroc", "sample_f1")}
-    scores |= {name: spanned(entry.get(name), "{:+.3f}") for name in ("ahead_auprc", "ahead_event_f1")}
-    costs = {
-        "cpu_s": spanned(entry.get("train_cpu_s_per_network"), "{:.1f}"),
-        "fold_cpu_s": spanned(entry.get("train_cpu_s_per_fold"), "{:.1f}"),
-        "memory_mb": spanned(entry.get("peak_memory_mb"), "{:.0f}"),
-    }
-    origin = {key: entry.get(key, "–") for key in ("date", "commit", "weights")}
-    return {"why": why, "n": runs, **scores, **costs, **origin}
+    if score["value"] is None:
+        return _undefined(score["reason"])
+    value, low, high = (_print(score[key], form) for key in ("value", "low", "high"))
+    return value if score["low"] is None else f"{value} ({low} to {high})"
 
 
 def inner_blocks(folds):
@@ -161,8 +118,8 @@ def inner_blocks(folds):
     return [[other["fold"] for other in folds if set(other["held_out"]) <= set(fold["inner"])] for fold in folds]
 
 
-def _signed(value, form):
-    return form.format(value).replace("-", "−")
+def _print(value, form):
+    return "undefined" if value is None else form.format(value).replace("-", "−")
 
 
 def _undefined(reason):
