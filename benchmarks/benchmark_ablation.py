@@ -34,11 +34,11 @@ BALANCED = {"class_weight": "balanced_subsample", "n_jobs": 1}
 VARIANTS = {
     comparison.OURS: {
         FULL: ({}, "nothing"),
-        "last frame alone": ({"earlier": 0.0}, "decisions after t0 and t1 do not count while training"),
-        "no mixing": ({"mixed": 0.0}, "no other EEG mixed into the training triptychs"),
-        "no silent channels": ({"silent": 0.0}, "all channels always speak while training"),
+        "last frame alone": ({"auxiliary_loss_weight": 0.0}, "decisions after t0 and t1 do not count while training"),
+        "no mixing": ({"background_mixing": 0.0}, "no other EEG mixed into the training triptychs"),
+        "no channel dropout": ({"channel_dropout": 0.0}, "no channel is dropped while training"),
         "no levels": ({"gain_db": 0.0}, "channels keep their level while training"),
-        "no averaging": ({"averaged": 0.0}, "the last epoch's weights alone"),
+        "no averaging": ({"weight_averaging": 0.0}, "the last epoch's weights alone"),
     },
     "logistic": {
         FULL: ({}, "nothing"),

@@ -25,6 +25,7 @@ from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 
+import baseline_networks
 import numpy as np
 import pandas as pd
 from benchmark_data import Unavailable, commit, machine, rounded
@@ -32,18 +33,19 @@ from benchmark_projects import progress
 from conftest import ROOT, SHARED
 
 from helpers.acquire import edf, recordings
+from helpers.acquire.annotations import Annotations
 from helpers.evaluate import comparison, decisions, intervals
 from helpers.preprocess import filterbank, spectrograms
 from helpers.study import files, parallel, patients, stage
-from helpers.train import baseline_networks, baselines, folds, training
+from helpers.train import baselines, folds, inputs, training
 
 sys.path.append(str(ROOT / ".venv-baselines"))  # what `make baselines` installs; after the study's own packages
 warnings.filterwarnings("ignore", module="braindecode")
 TARGET = ROOT / "output" / "benchmark" / "baselines.json"
 KEPT = ROOT / "output" / "runs"
 # The helpers that log-odds come from, beside recordings and settings: a kept run belongs to them as they are.
-TRAINING = ["edf", "filterbank", "folds", "network", "recordings", "spectrograms", "training"]
-TRAINING_BASELINES = ["baseline_networks", "baselines", "features"]
+TRAINING = ["edf", "filterbank", "folds", "network", "recordings", "spectrograms", "inputs", "training"]
+TRAINING_BASELINES = ["baseline_networks", "baselines"]
 METHODS = (comparison.OURS, *baselines.CLASSIFIERS, *baseline_networks.NETWORKS)
 EXCERPTS = "excerpts01"  # chb01's real excerpts: 2-s frames, as they are short
 PATIENTS = ("sim08", EXCERPTS)
@@ -98,11 +100,13 @@ def world_of(source, frame_s, folder):
         targets = (folder / kind / f"{name}.npy" for kind in ("spectrograms", "line_length"))
         columns[name] = filterbank.write(edf.open_edf(path), next(targets), axis, next(targets))
     settings = dict(stage.parameters("train"))
-    overlapping = spectrograms.all_triptychs(axis, columns, seizures, settings["step_s"])
+    durations_s = dict(zip(table["recording"], table["duration_s"], strict=True))
+    annotations = Annotations(seizures, durations_s)
     return {
         "folder": folder, "paths": paths, "axis": axis, "seizures": seizures, "settings": settings,
-        "durations_s": dict(zip(table["recording"], table["duration_s"], strict=True)),
-        "overlapping": overlapping, "samples": spectrograms.all_triptychs(axis, columns, seizures, axis["frame_s"]),
+        "durations_s": durations_s,
+        "overlapping": spectrograms.triptychs(axis, columns, annotations, settings["step_s"]),
+        "samples": spectrograms.triptychs(axis, columns, annotations, axis["frame_s"]),
     }  # fmt: skip
 
 
@@ -167,7 +171,7 @@ def trainer(world, method, settings):
     overlapping, samples = world["overlapping"], world["samples"]
     power = spectrograms.open_spectrogram(world["folder"] / "spectrograms", names)
     if method == comparison.OURS:
-        arguments = (training.taken(power), overlapping, samples, axis["frame_columns"], settings)
+        arguments = (inputs.network_inputs(power), overlapping, samples, axis["frame_columns"], settings)
         return lambda split: training.train_split(split, *arguments).log_odds
     if method in baselines.CLASSIFIERS:
         lengths = spectrograms.open_spectrogram(world["folder"] / "line_length", names)

@@ -19,6 +19,7 @@ from helpers.acquire import edf, montages
 from helpers.explain import attributions
 from helpers.explorer_eeg import half_rows
 from helpers.explorer_page import SIZES, Page, View
+from helpers.acquire.annotations import Annotations
 from helpers.preprocess import spectrograms
 from helpers.study import files
 from helpers.train import network as networks
@@ -78,7 +79,7 @@ def make(root, patient="tiny", seizures=SEIZURES, alarms=ALARMS, wrong=WRONG, si
 def decide(out, powers, axis, seizures, wrong, members):
     """Write what evaluate and explain leave: decisions right but for the samples `wrong`, networks' log-odds."""
     columns = {name: power.shape[2] for name, power in powers.items()}
-    samples = spectrograms.all_triptychs(axis, columns, seizures, FRAME_S)
+    samples = spectrograms.triptychs(axis, columns, Annotations(seizures, SECONDS), FRAME_S)
     samples.insert(0, "sample", range(len(samples)))
     samples["fold"] = (samples["recording"] == "b").astype(int)
     given = training.slices(powers, samples, COLUMNS)

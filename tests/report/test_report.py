@@ -90,9 +90,9 @@ batches_per_epoch: 20
 hidden: 32
 batch_size: 32
 gain_db: 3.0
-mixed: 0.5
-earlier: 0.5
-averaged: 0.25
+background_mixing: 0.5
+auxiliary_loss_weight: 0.5
+weight_averaging: 0.25
 """
 # As in the reference: number, true, predicted, probability.
 ERROR_SAMPLES = [(7, 1, 0, 0.123)]
