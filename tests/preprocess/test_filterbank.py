@@ -63,11 +63,11 @@ def test_a_sine_shows_where_it_is(tmp_path, rate, hz, amplitude):
 def test_blocks_change_no_result(tmp_path, monkeypatch, rate):
     """Written in blocks of 7 columns or at once, with line length or without: the same bytes; resampled ones, too."""
     write_edf(tmp_path / "p_01.edf", seconds=101, rate=rate)
-    recording, axis = edf.open_edf(tmp_path / "p_01.edf"), filterbank.axes(rate, 1.0, 0.125, 4.0)
+    recording, axis = edf.open_edf(tmp_path / "p_01.edf"), filterbank.axes(rate, 1.0, 0.0625, 4.0)
     for name, block in (("a", 2048), ("b", 7)):
         monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", block)
         filterbank.write(recording, tmp_path / f"{name}.npy", axis, tmp_path / "lengths" / f"{name}.npy")
-    assert filterbank.write(recording, tmp_path / "c.npy", axis) == 808
+    assert filterbank.write(recording, tmp_path / "c.npy", axis) == 1616
     assert len({(tmp_path / f"{name}.npy").read_bytes() for name in "abc"}) == 1
     assert len({(tmp_path / "lengths" / f"{name}.npy").read_bytes() for name in "ab"}) == 1
     assert sorted(path.name for path in (tmp_path / "lengths").iterdir()) == ["a.npy", "b.npy"]

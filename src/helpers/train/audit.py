@@ -9,12 +9,15 @@ and then jumped in time.)
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.special import expit
+from sklearn.model_selection import train_test_split
 
 from helpers.acquire.annotations import COLUMNS, Annotations
 from helpers.preprocess import spectrograms
 from helpers.study import parallel
 from helpers.study.errors import RecordingError
+from helpers.train import inputs, training
 
 NEGATIVES = 2  # non-seizure samples for each seizure sample
 STEP = 0.75  # of a frame, from one triptych to the next: 3 s where a frame is 4 s
@@ -93,11 +96,6 @@ def run_random_splits(seeds, folder, samples, frame_columns, settings):
 
 
 def _run_random_split(seed, folder, samples, frame_columns, settings):
-    import torch  # slow to import, as is what imports it; the evaluation, which needs the checks above, does not wait
-    from sklearn.model_selection import train_test_split
-
-    from helpers.train import inputs, training
-
     training.make_repeatable()
     torch.manual_seed(seed)
     samples = draw_samples(samples, seed)
