@@ -73,23 +73,11 @@ def draw_samples(samples, seed):
 def run_random_splits(seeds, folder, samples, frame_columns, settings):
     """Train and test the study's network under the reference's protocol, once a seed, beside each other.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        Each of the samples drawn, the split and the network.
-    folder : Path
-        What `inputs.write_inputs` wrote.
-    samples : pandas.DataFrame
-        From `reference_samples`.
-    frame_columns : int
-    settings : dict
-        As for `training.train_split`; no weights are averaged here.
+    Each seed decides the samples drawn, the split and the network. `folder` is where `inputs.write_inputs` wrote,
+    `samples` are `reference_samples`; `settings` as for `training.train_split`, but no weights are averaged.
 
-    Returns
-    -------
-    pandas.DataFrame
-        The test samples: ``seed``, ``recording``, ``start_s``, ``end_s``, ``label``, ``p_seizure``, ``shared_eeg`` (1
-        if any second of it is in a training sample).
+    Returns the test samples: ``seed``, ``recording``, ``start_s``, ``end_s``, ``label``, ``p_seizure``, and
+    ``shared_eeg``, 1 if any second of it is in a training sample.
     """
     pieces = [(seed, folder, samples, frame_columns, settings) for seed in seeds]
     return pd.concat(parallel.parallel_map(_run_random_split, pieces, "random splits", "split"), ignore_index=True)
@@ -120,25 +108,13 @@ def permute(annotations, seed, first_s=0.0):
 
     So a frame's label has the same chance to be seizure whatever its EEG, and whatever its time; but labels stay in
     runs, and each recording keeps its amount of seizure. Networks trained on them can only learn noise: on recordings
-    that they have not seen the AUROC within a recording is 0.5 on average, unless something leaks. (Seizures exchanged
-    between recordings could stay where they are; an offset that spares the true seizure would teach where it is.)
+    that they have not seen the AUROC within a recording is 0.5 on average, unless something leaks. (An exchange between
+    recordings could leave seizures where they are; an offset that spares the true seizure would teach where it is.)
 
-    Parameters
-    ----------
-    annotations : annotations.Annotations
-    seed : int
-    first_s : float
-        Where the first decided frame starts: what is annotated before it is cut off, and nothing is moved there.
+    `first_s` is where the first decided frame starts: what is annotated before it is cut off, and nothing is moved
+    there. A seizure that passes the end goes on at `first_s`, and is two.
 
-    Returns
-    -------
-    annotations.Annotations
-        A seizure that passes the end goes on at `first_s`, and is two.
-
-    Raises
-    ------
-    RecordingError
-        If a recording lasts no longer than `first_s`.
+    Raises RecordingError if a recording lasts no longer than `first_s`.
     """
     rows, generator = [], np.random.default_rng(seed)
     for name, duration_s in sorted(annotations.durations_s.items()):

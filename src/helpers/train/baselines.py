@@ -33,8 +33,7 @@ LEAST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's is a
 def train_all(folds, folder, lengths, *arguments):
     """Train all classifiers for all networks of `folds`, beside each other.
 
-    `folder` and `lengths` are those of the spectrograms and of the line lengths, which a worker maps into its memory
-    itself; `arguments` the further ones of `train_split`.
+    `folder` and `lengths` are where spectrograms and line lengths lie; `arguments` the further ones of `train_split`.
 
     Returns a dict of classifier → list of (folds.Split, pandas.Series), as `training.out_of_fold` reads it.
     """
@@ -51,19 +50,9 @@ def _train_from(split, folder, lengths, names, *arguments):
 def train_split(split, spectrograms, lengths, overlapping, samples, axis, seed, names=CLASSIFIERS):
     """Train classifiers on a split's recordings, and score the samples of those that they have not seen.
 
-    Parameters
-    ----------
-    split : folds.Split
-    spectrograms, lengths : dict of str → array
-        As for `features`.
-    overlapping, samples : pandas.DataFrame
-        Triptychs to train on and to decide on, as for `training.train_split`.
-    axis : dict
-        From `filterbank.axes`.
-    seed : int
-        Of the forest, and of the draw where a class has more than `LARGEST_CLASS` triptychs.
-    names : sequence of str
-        Of `CLASSIFIERS`.
+    `spectrograms`, `lengths` and `axis` are as for `features`; `overlapping` and `samples`, the triptychs to train on
+    and to decide on, as for `training.train_split`; `seed` is that of the forest, and of `draw_triptychs`; `names` are
+    some of `CLASSIFIERS`.
 
     Returns a dict of classifier → pandas.Series: log-odds of seizure, by the index of `samples`.
     """
@@ -91,24 +80,19 @@ def draw_triptychs(train, generator):
 
 
 def features(spectrograms, lengths, table, axis):
-    """Return the features of triptychs, per frame the mean power of bands and then the line length a second, in dB.
+    """Return for each frame of triptychs band powers, then line length a second: float32 [triptych, 3 · (5·C + C)].
 
-    Line length spreads over orders of magnitude, as power does: 20 log10 of it, in µV/s, puts both on one scale.
+    Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
 
     Parameters
     ----------
-    spectrograms : dict of str → float16 [C, F, column]
-        By recording, memory-mapped; dB.
-    lengths : dict of str → float32 [C, column]
-        Of the same recordings: line length a column, in µV (see `filterbank.line_length`).
+    spectrograms, lengths : dict of str → array
+        By recording: power in dB, float16 [C, F, column], and line length in µV (`filterbank.line_length`), float32 [C,
+        column].
     table : pandas.DataFrame
         ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
     axis : dict
         From `filterbank.axes`.
-
-    Returns
-    -------
-    float32 [triptych, 3 · (5·C + C)]
     """
     size, parts, order = axis["frame_columns"], [], []
     for name, rows in table.groupby("recording").indices.items():

@@ -77,8 +77,8 @@ def statistics(sums):
 def slices(spectrograms, table, frame_columns, pooled=1):
     """Return the triptychs of `table` (``recording``, ``column``) as a float32 tensor [triptych, 3, C, F, T / pooled].
 
-    `spectrograms` are float [C, F, column] by recording, memory-mapped (only the slices are read), of which each column
-    stands for `pooled` of the `frame_columns` (T) that a frame has.
+    `spectrograms` are float [C, F, column] by recording, of whose columns each stands for `pooled` of the
+    `frame_columns` (T) of a frame; if memory-mapped, only the slices are read.
     """
     size = frame_columns // pooled
     pieces = [

@@ -12,22 +12,12 @@ POOL = 2  # bins and columns that are averaged first
 class SpectrogramNetwork(nn.Module):
     """Log-odds of seizure in the last frame of a triptych of spectrograms.
 
-    Parameters
-    ----------
-    channels, frequencies : int
-        Size of the spectrograms: EEG channels (C) and frequency bins (F).
-    width, hidden : int
-        Feature maps of the convolutions; and of the explained layer (K), also the size of the recurrent state.
-    dropout : float
-        Share of each frame's embedding that is dropped while training.
-
-    Notes
-    -----
-    Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2, T columns a frame. The explained layer is
-    [K, F/2, T/2]: for 54 bins and 32 columns, 27 × 16. Its maps are summed over frequency and averaged over time, and
-    nothing else is known of a frame: so the gradient of the score is the same at every place of a map, as Grad-CAM
-    assumes (Selvaraju et al. 2017, section 3). There is no batch, group or layer normalisation: it would discard the
-    amplitude, and a seizure is first of all a change of amplitude.
+    Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2: C EEG channels, F frequency bins, T columns a frame.
+    The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/2, T/2]: for 54 bins and 32
+    columns, 27 × 16. Its maps are summed over frequency and averaged over time, and nothing else is known of a frame:
+    so the gradient of the score is the same at every place of a map, as Grad-CAM assumes (Selvaraju et al. 2017,
+    section 3). `dropout` is the share of a frame's embedding that is dropped while training. There is no batch, group
+    or layer normalisation: it would discard the amplitude, and a seizure is first of all a change of amplitude.
     """
 
     def __init__(self, channels, frequencies, width, hidden, dropout):

@@ -59,15 +59,8 @@ def _train_from(split, folder, names, *arguments):
 def train_split(split, inputs, overlapping, samples, frame_columns, settings):
     """Train one network, and score the samples of the recordings that it has not seen; return a `TrainedNetwork`.
 
-    Parameters
-    ----------
-    split : folds.Split
-    inputs : inputs.Inputs
-    overlapping, samples : pandas.DataFrame
-        Triptychs to train on, at small steps, and to decide on, one a frame.
-    frame_columns : int
-    settings : dict
-        The parameters of ``params/train.yaml`` from ``seed`` to ``weight_averaging``, without ``step_s``.
+    `overlapping` are the triptychs to train on, at small steps, `samples` those to decide on, one a frame. `settings`
+    are the parameters of ``params/train.yaml`` from ``seed`` to ``weight_averaging``, without ``step_s``.
     """
     make_repeatable()
     torch.manual_seed(split.seed(settings["seed"]))
@@ -238,17 +231,13 @@ def balanced_loss(label, log_odds):
 
 
 def out_of_fold(folds, scored, samples):
-    """Put together what each fold decides on, and what it may choose by.
+    """Return what each fold decides on, and what it may choose by.
 
     `scored` is a list of (folds.Split, pandas.Series): log-odds by the index of `samples`, of each network for all that
     it has not seen.
 
-    Returns
-    -------
-    predictions : pandas.DataFrame
-        `samples` with ``fold`` and ``log_odds``: the mean of the fold's members.
-    inner : pandas.DataFrame
-        Rows of `samples` with ``fold``, ``network`` and ``log_odds``: for each fold and member, its inner block.
+    Returns `samples` with ``fold`` and ``log_odds``, the mean of the fold's members; and for each fold and member its
+    inner block: rows of `samples` with ``fold``, ``network`` and ``log_odds``.
 
     Raises AssertionError if a network was trained on a recording that it scores: nothing of it may be reported.
     """
