@@ -49,7 +49,7 @@ def test_a_sine_shows_where_it_is(tmp_path, rate, hz, amplitude):
     sine = amplitude * np.sin(2 * np.pi * hz * time) * ((time >= 12) & (time < 20))
     noise = np.random.default_rng(2).normal(0, 0.5, (len(CHANNELS), time.size))
     axis = filterbank.axes(float(rate), 1.0, 0.125, 4.0)
-    assert axis.get("resampled_from_hz") == {250: 250.0, 500: 500.0}.get(rate) and axis["frame_columns"] == 32
+    assert axis["sampling_hz"] == rate and axis.get("resampled_to_hz") == {250: 256.0, 500: 256.0}.get(rate)
     power, _ = written(tmp_path, noise + sine, rate, axis)
     assert power.shape == (18, 54, 240) and axis["frequencies_hz"][hz - 1] == hz
     assert power[0, :, 120].argmax() == hz - 1

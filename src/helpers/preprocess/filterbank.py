@@ -18,31 +18,35 @@ BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the
 FILTER_PERIODS = 10  # read on each side of a block that is resampled: more than the filter's ten samples
 
 
-def axes(recorded_hz, window_s, hop_s, frame_s):
+def axes(sampling_hz, window_s, hop_s, frame_s):
     """Return the spectrogram's sizes in samples and columns, and its frequencies in Hz.
 
-    If window or hop is no whole number of samples at the recordings' own rate, ``sampling_hz`` is the one to which
-    `write` resamples them, and ``resampled_from_hz`` their own.
+    ``sampling_hz`` is the recordings' own rate. If window or hop is no whole number of samples at it,
+    ``resampled_to_hz`` is the one to which `write` resamples them; else it is not there.
 
     Raises ValueError if they fit at neither rate, the frame is no whole number of hops, or a band has no bin.
     """
-    fits = _is_whole(window_s * recorded_hz) and _is_whole(hop_s * recorded_hz)
-    sampling_hz = float(recorded_hz if fits or not _is_whole(recorded_hz) else RESAMPLED_HZ)
-    sizes = {"window_s in samples": window_s * sampling_hz, "hop_s in samples": hop_s * sampling_hz}
-    for name, value in (sizes | {"frame_s in hops": frame_s / hop_s}).items():
+    fits = _is_whole(window_s * sampling_hz) and _is_whole(hop_s * sampling_hz)
+    rate = sampling_hz if fits or not _is_whole(sampling_hz) else RESAMPLED_HZ
+    sizes = {
+        "window_s in samples": window_s * rate,
+        "hop_s in samples": hop_s * rate,
+        "frame_s in hops": frame_s / hop_s,
+    }
+    for name, value in sizes.items():
         if not _is_whole(value):
-            advice = "Correct params/preprocess.yaml." if _is_whole(recorded_hz) else "Export the EEG at 256 Hz."
-            raise ValueError(f"{name} is {value:g} at {sampling_hz:g} Hz; it must be a whole number above 0. {advice}")
+            advice = "Correct params/preprocess.yaml." if _is_whole(sampling_hz) else "Export the EEG at 256 Hz."
+            raise ValueError(f"{name} is {value:g} at {rate:g} Hz; it must be a whole number above 0. {advice}")
     low, high = BANDS["B1"][1], BANDS["B5"][2]
-    if high > recorded_hz / 2:
-        raise ValueError(f"The bands reach {high} Hz, more than half the sampling rate of {recorded_hz:g} Hz.")
-    frequencies = np.arange(round(window_s * sampling_hz) // 2 + 1) / window_s
+    if high > sampling_hz / 2:
+        raise ValueError(f"The bands reach {high} Hz, more than half the sampling rate of {sampling_hz:g} Hz.")
+    frequencies = np.arange(round(window_s * rate) // 2 + 1) / window_s
     frequencies = frequencies[(frequencies >= low) & (frequencies < high)]
     if empty := [band for band, mask in band_masks(frequencies).items() if not mask.any()]:
         raise ValueError(f"window_s is {window_s:g}: no frequency of so short a window lies in {', '.join(empty)}.")
-    axis = {"sampling_hz": sampling_hz, "window_s": window_s, "hop_s": hop_s, "frame_s": frame_s}
+    axis = {"sampling_hz": float(sampling_hz), "window_s": window_s, "hop_s": hop_s, "frame_s": frame_s}
     axis |= {"frame_columns": round(frame_s / hop_s), "frequencies_hz": frequencies.tolist()}
-    resampled = {} if sampling_hz == recorded_hz else {"resampled_from_hz": float(recorded_hz)}
+    resampled = {} if rate == sampling_hz else {"resampled_to_hz": float(rate)}
     return axis | {"channels": list(DOUBLE_BANANA)} | resampled
 
 
@@ -105,11 +109,11 @@ def write(recording, path, axis, lengths=None):
 
     Raises RecordingError if the sampling rate is not that of `axis`, or the recording is shorter than a window.
     """
-    rate, header = axis["sampling_hz"], recording.header
-    recorded_hz = axis.get("resampled_from_hz", rate)
-    if header.sampling_hz != recorded_hz:
-        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {recorded_hz:g} Hz.")
-    ratio = Fraction(round(rate), round(recorded_hz)) if rate != recorded_hz else Fraction(1)
+    header, own_hz = recording.header, axis["sampling_hz"]
+    if header.sampling_hz != own_hz:
+        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {own_hz:g} Hz.")
+    rate = axis.get("resampled_to_hz", own_hz)
+    ratio = Fraction(rate) / Fraction(own_hz)
     window, hop, samples = round(axis["window_s"] * rate), round(axis["hop_s"] * rate), int(header.samples * ratio)
     if samples < window:
         raise RecordingError(f"{header.file} has {samples} samples, less than one window of {window}.")
