@@ -73,16 +73,10 @@ def test_blocks_change_no_result(tmp_path, monkeypatch, rate):
     assert sorted(path.name for path in (tmp_path / "lengths").iterdir()) == ["a.npy", "b.npy"]
 
 
-def test_line_length_by_hand():
-    """Samples 5 | 7 4 4 | 0 1 -1: steps of 2, 3, 0, then 4, 1, 2. The step into the first hop counts."""
-    found = filterbank.line_length(np.array([5, 7, 4, 4, 0, 1, -1], np.float32), 3)
-    assert found.tolist() == [5, 7] and found.dtype == np.float32
-
-
 @pytest.mark.parametrize(("window_s", "samples"), [(1.0, 1500), (2.0, 1500), (0.125, 1100), (1.0, 256)])
 def test_line_length_is_its_definition(window_s, samples, tmp_path, monkeypatch):
     """In blocks of 5 columns of 128 samples, half a second: what the definition gives on the whole recording, whatever
-    the window, one shorter than a column too; the last column where it is whole; the first sample adds nothing."""
+    the window, one shorter than a column too; the last column if complete; the first sample adds nothing."""
     monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 5)
     axis = filterbank.axes(256.0, 1.0, 0.5, 2.0) | {"window_s": window_s}
     axis["frequencies_hz"] = [8.0, 16.0] if window_s < 1 else axis["frequencies_hz"]

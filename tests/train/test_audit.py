@@ -169,16 +169,6 @@ def test_seconds_of_seizure_are_kept():
     assert one.equals(again) and not one.equals(other)
 
 
-def test_distances_are_kept():
-    """Cut off before 8 s, a seizure starts there: 92 s before one at 100 s, round the circle of 232 s."""
-    seizures = spans(("a", 4.0, 20.0), ("a", 100.0, 105.0))
-    for seed in range(20):
-        found = audit.permute(Annotations(seizures, {"a": 240.0}), seed, first_s=8.0).seizures
-        if len(found) == 2:
-            lasting = dict(zip((found["end_s"] - found["start_s"]).round(6), found["start_s"], strict=True))
-            assert (lasting[5.0] - lasting[12.0]) % 232 == pytest.approx(92)
-
-
 def test_every_second_is_as_likely():
     """Over 600 shifts each frame of a recording is seizure as often as any other: 20 % of 200 s, whatever is there."""
     shares, single = np.zeros(50), Annotations(spans(("a", 100.0, 140.0)), {"a": 200.0})

@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_signals
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
-from helpers.acquire import edf
 from helpers.acquire.annotations import COLUMNS, Annotations
-from helpers.acquire.montages import DOUBLE_BANANA
 from helpers.preprocess import filterbank, spectrograms
 from helpers.train import baselines, folds, training
 
@@ -71,22 +68,10 @@ def test_features_by_hand():
     assert halved[2, 5, 0] == pytest.approx(20 * np.log10(94))
 
 
-def test_line_length_of_known_signals(tmp_path):
-    """A ramp of 0.5 µV a sample: 256 steps a frame of 1 s, 128 µV/s. A square wave that jumps by 20 µV every 32
-    samples: 8 jumps a frame, 160 µV/s. (16 bits over 800 µV round a sample to 0.006 µV.)"""
-    n, signals, axis = np.arange(6 * 256), np.zeros((18, 6 * 256)), filterbank.axes(256.0, 1.0, 0.125, 1.0)
-    signals[0], signals[1] = (n - 768) / 2, 20 * (n // 32 % 2)
-    write_signals(tmp_path / "a.edf", DOUBLE_BANANA, signals, 256)
-    filterbank.write(edf.open_edf(tmp_path / "a.edf"), tmp_path / "power" / "a.npy", axis, tmp_path / "line" / "a.npy")
-    read = (spectrograms.open_spectrogram(tmp_path / kind, ["a"]) for kind in ("power", "line"))
-    found = baselines.features(*read, pd.DataFrame({"recording": ["a"], "column": [13]}), axis).reshape(3, 6, 18)
-    assert 10 ** (found[:, 5, 0] / 20) == pytest.approx([128] * 3, abs=0.02)
-    assert 10 ** (found[:, 5, 1] / 20) == pytest.approx([160] * 3, abs=0.1)
-
-
-def test_features_see_their_frames_only():
+def test_features_see_their_frames_only(monkeypatch):
     """The triptych at column 4 has columns 4 to 27. Other values in columns 3 or 28 change nothing; in column 4 or 27,
-    in spectrogram or line length, they do. Rows of two recordings in any order: each is what it is alone."""
+    in spectrogram or line length, they do. Rows of two recordings in any order, read in blocks of 5 columns: each is
+    what it is alone."""
     power, length = arrays()
 
     def measured(changed_power, changed_length):
@@ -98,16 +83,10 @@ def test_features_see_their_frames_only():
     assert np.array_equal(plain, measured([3, 28], [3, 28]))
     assert all(not np.array_equal(plain, measured(*pair)) for pair in (([4], []), ([27], []), ([], [4]), ([], [27])))
     table = pd.DataFrame({"recording": list("babba"), "column": [16, 0, 7, 3, 16]})
-    rows = [baselines.features(power, length, table.iloc[[row]], AXIS)[0] for row in range(5)]
-    assert np.array_equal(baselines.features(power, length, table, AXIS), np.stack(rows))
-
-
-def test_blocks_change_no_feature(monkeypatch):
-    """Read in blocks of 5 columns or at once."""
-    power, _ = arrays()
-    whole = baselines.band_power(power["a"], AXIS["frequencies_hz"])
+    whole = baselines.features(power, length, table, AXIS)
     monkeypatch.setattr(baselines, "BLOCK_COLUMNS", 5)
-    assert np.array_equal(whole, baselines.band_power(power["a"], AXIS["frequencies_hz"]))
+    rows = [baselines.features(power, length, table.iloc[[row]], AXIS)[0] for row in range(5)]
+    assert np.array_equal(whole, np.stack(rows))
 
 
 @pytest.mark.slow

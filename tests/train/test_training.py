@@ -90,13 +90,6 @@ def test_inputs_in_blocks_are_those_at_once(monkeypatch, length):
     np.testing.assert_allclose(deviation[..., 0], together.std(axis=2), rtol=1e-5)
 
 
-def test_statistics_by_hand():
-    """Columns 1, 3 in one recording and 5, 7, 9 in the other: mean 5, variance (16+4+0+4+16)/5 = 8; others unseen."""
-    powers = {"a": np.array([[[1.0, 3.0]]]), "b": np.array([[[5.0, 7.0, 9.0]]]), "c": np.array([[[1000.0]]])}
-    mean, deviation = inputs.statistics([inputs.moment_sums(powers[name]) for name in "ab"])
-    assert mean.shape == (1, 1, 1) and mean.item() == 5 and deviation.item() == pytest.approx(8**0.5)
-
-
 def test_inputs_in_files_are_those_in_memory(world, tmp_path, monkeypatch):
     """Written once and mapped by each network: the same bits; what a killed run left is written anew."""
     monkeypatch.setenv("STUDY_WORKERS", "1")
