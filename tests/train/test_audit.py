@@ -75,7 +75,7 @@ def test_draw_by_hand():
 
 def reference():
     """Return the triptychs of the reference's protocol."""
-    return audit.reference_samples(AXIS, SIZES, ANNOTATED)
+    return spectrograms.triptychs(AXIS, SIZES, ANNOTATED, audit.STEP * AXIS["frame_s"])
 
 
 def test_reference_samples_by_hand():

@@ -3,8 +3,7 @@
 The reference's protocol: triptychs at steps shorter than a frame, from the recordings with a seizure only; two
 non-seizure triptychs drawn for each seizure triptych; 70 % of them, drawn at random, train, the others test, and also
 choose the epoch and the threshold. One thing is ours, as our network reads nothing else: a triptych's three frames are
-contiguous, 12 s in a row, and triptychs start every 3 s. (The reference's frames overlapped within a triptych, and now
-and then jumped in time.)
+contiguous, and triptychs start every 3 s; the reference's frames overlapped, and now and then jumped in time.
 """
 
 import numpy as np
@@ -14,7 +13,6 @@ from scipy.special import expit
 from sklearn.model_selection import train_test_split
 
 from helpers.acquire.annotations import COLUMNS, Annotations
-from helpers.preprocess import spectrograms
 from helpers.study import parallel
 from helpers.study.errors import RecordingError
 from helpers.train import inputs, training
@@ -50,11 +48,6 @@ def check_apart(train, test):
     )
 
 
-def reference_samples(axis, columns, annotations):
-    """Return triptychs at the reference's steps; arguments as for `spectrograms.triptychs`."""
-    return spectrograms.triptychs(axis, columns, annotations, STEP * axis["frame_s"])
-
-
 def draw_samples(samples, seed):
     """Return the samples the reference would take: all seizure ones, and twice as many others, at random.
 
@@ -74,7 +67,7 @@ def run_random_splits(seeds, folder, samples, frame_columns, settings):
     """Train and test the study's network under the reference's protocol, once a seed, beside each other.
 
     Each seed decides the samples drawn, the split and the network. `folder` is where `inputs.write_inputs` wrote,
-    `samples` are `reference_samples`; `settings` as for `training.train_split`, but no weights are averaged.
+    `samples` are triptychs every `STEP` frames; `settings` as for `training.train_split`, but no weights are averaged.
 
     Returns the test samples: ``seed``, ``recording``, ``start_s``, ``end_s``, ``label``, ``p_seizure``, and
     ``shared_eeg``, 1 if any second of it is in a training sample.

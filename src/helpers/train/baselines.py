@@ -74,8 +74,8 @@ def draw_triptychs(train, generator):
     rows = []
     for label in (0, 1):
         found = np.flatnonzero(train["label"] == label)
-        few = len(found) <= LARGEST_CLASS
-        rows.append(found if few else generator.choice(found, LARGEST_CLASS, replace=False))
+        large = len(found) > LARGEST_CLASS
+        rows.append(generator.choice(found, LARGEST_CLASS, replace=False) if large else found)
     return train.iloc[np.sort(np.concatenate(rows))]
 
 

@@ -49,8 +49,7 @@ def leave_one_recording_out(recordings, with_seizure, members=2):
         All recordings, in order of time.
     with_seizure : collection of str
     members : int
-        Networks a fold, at most: as many other blocks are inner in turn, the nearest first, on both sides alike: an odd
-        number is one more, unless no other block is left.
+        Networks a fold, at most: as many other blocks are inner in turn, the nearest first, on both sides alike.
 
     Raises ValueError if fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains.
     """
