@@ -122,7 +122,7 @@ def fit(network, pooled, train, unseen, frame_columns, settings, generator):
 
 
 def curve_samples(samples, most):
-    """Return all seizure samples and at most `most` others, evenly spaced: to score all would cost more than to train."""
+    """Return all seizure samples and at most `most` others, evenly spaced: to score all costs more than to train."""
     others = np.flatnonzero(samples["label"] == 0)
     kept = (samples["label"] == 1).to_numpy(copy=True)
     kept[others[np.linspace(0, len(others) - 1, min(most, len(others))).round().astype(int)]] = True
