@@ -1,9 +1,8 @@
-"""The filter bank: against SciPy's, on a sine, in blocks; line length against its definition; and axes that fit."""
+"""The filter bank: against SciPy's, on sines at common sampling rates, in blocks; line length; and axes that fit."""
 
 import hashlib
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import CHANNELS, write_edf, write_signals
 from scipy.signal import stft
@@ -13,6 +12,16 @@ from helpers.preprocess import filterbank
 from helpers.study import files
 from helpers.study.bands import band_masks
 from helpers.study.errors import RecordingError
+
+
+def written(folder, signals, rate, axis, **options):
+    """Write [channel, sample] in µV as EDF; return its spectrogram and line length, as the stage preprocess writes."""
+    write_signals(folder / "r.edf", CHANNELS, signals, rate, **options)
+    columns = filterbank.write(edf.open_edf(folder / "r.edf"), folder / "power.npy", axis, folder / "length.npy")
+    power, length = (np.load(folder / f"{kind}.npy") for kind in ("power", "length"))
+    assert power.shape == (18, len(axis["frequencies_hz"]), columns) and length.shape == (18, columns)
+    assert power.dtype == np.float16 and length.dtype == np.float32
+    return power.astype(float), length
 
 
 @pytest.mark.parametrize("window", [128, 256, 512])
@@ -31,62 +40,55 @@ def test_log_power_equals_scipy(window):
     np.testing.assert_allclose(ours, expected, atol=0.01)
 
 
-def test_a_sine_shows_where_it_is(tmp_path):
-    """10 Hz at 50 µV from 12 s to 20 s of 30 s: its bin rises by over 20 dB there, at the column of that time.
-    The whole power of a sine, A²/2 = 1250 µV², lies in its main lobe."""
-    time = np.arange(30 * 256) / 256
-    sine = 50 * np.sin(2 * np.pi * 10 * time) * ((time >= 12) & (time < 20))
-    noise = np.random.default_rng(2).normal(0, 1, (len(CHANNELS), time.size))
-    write_signals(tmp_path / "s.edf", CHANNELS, noise + sine, 256)
-    axis = filterbank.axes(256.0, 1.0, 0.125, 4.0)
-    columns = filterbank.write(edf.open_edf(tmp_path / "s.edf"), tmp_path / "s.npy", axis)
-    power = np.load(tmp_path / "s.npy").astype(float)
-    assert columns == 240 and power.shape == (18, 54, 240)
-    ten = power[0, 9]
-    inside, outside = slice(12 * 8 + 5, 20 * 8 - 5), slice(0, 12 * 8 - 5)
-    assert ten[inside].min() > ten[outside].max() + 20
-    assert np.sum(10 ** (power[0, 7:12, 120] / 10)) == pytest.approx(1250, rel=0.05)
+@pytest.mark.parametrize("rate", [200, 250, 256, 500, 512, 1000])
+@pytest.mark.parametrize(("hz", "amplitude"), [(10, 50), (40, 20)])
+def test_a_sine_shows_where_it_is(tmp_path, rate, hz, amplitude):
+    """From 12 s to 20 s of 30 s: its bin rises by over 20 dB there, at the column of that time. The whole power of a
+    sine, A²/2, lies in its main lobe. 250 and 500 Hz, at which a hop is no whole number of samples, are resampled."""
+    time = np.arange(30 * rate) / rate
+    sine = amplitude * np.sin(2 * np.pi * hz * time) * ((time >= 12) & (time < 20))
+    noise = np.random.default_rng(2).normal(0, 0.5, (len(CHANNELS), time.size))
+    axis = filterbank.axes(float(rate), 1.0, 0.125, 4.0)
+    assert axis["sampling_hz"] == rate and axis.get("resampled_to_hz") == {250: 256.0, 500: 256.0}.get(rate)
+    power, _ = written(tmp_path, noise + sine, rate, axis)
+    assert power.shape == (18, 54, 240) and axis["frequencies_hz"][hz - 1] == hz
+    assert power[0, :, 120].argmax() == hz - 1
+    inside, outside = power[0, hz - 1, 12 * 8 + 5 : 20 * 8 - 5], power[0, hz - 1, : 12 * 8 - 5]
+    assert inside.min() > outside.max() + 20
+    lobe = 10 ** (power[0, hz - 3 : hz + 2, 120] / 10)
+    assert lobe.sum() == pytest.approx(amplitude**2 / 2, rel=0.05)
 
 
-def test_blocks_change_no_result(tmp_path, monkeypatch):
-    """Written in blocks of 7 columns or at once, with line length or without: the same bytes."""
-    write_edf(tmp_path / "p_01.edf")
-    recording, axis = edf.open_edf(tmp_path / "p_01.edf"), filterbank.axes(256.0, 1.0, 0.125, 4.0)
+@pytest.mark.parametrize("rate", [256, 250, 500])
+def test_blocks_change_no_result(tmp_path, monkeypatch, rate):
+    """Written in blocks of 7 columns or at once, with line length or without: the same bytes; resampled ones, too."""
+    write_edf(tmp_path / "p_01.edf", seconds=101, rate=rate)
+    recording, axis = edf.open_edf(tmp_path / "p_01.edf"), filterbank.axes(rate, 1.0, 0.0625, 4.0)
     for name, block in (("a", 2048), ("b", 7)):
         monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", block)
         filterbank.write(recording, tmp_path / f"{name}.npy", axis, tmp_path / "lengths" / f"{name}.npy")
-    filterbank.write(recording, tmp_path / "c.npy", axis)
+    assert filterbank.write(recording, tmp_path / "c.npy", axis) == 1616
     assert len({(tmp_path / f"{name}.npy").read_bytes() for name in "abc"}) == 1
     assert len({(tmp_path / "lengths" / f"{name}.npy").read_bytes() for name in "ab"}) == 1
     assert sorted(path.name for path in (tmp_path / "lengths").iterdir()) == ["a.npy", "b.npy"]
 
 
-def test_line_length_by_hand():
-    """Samples 5 | 7 4 4 | 0 1 -1: steps of 2, 3, 0, then 4, 1, 2. The step into the first hop counts."""
-    found = filterbank.line_length(np.array([5, 7, 4, 4, 0, 1, -1], np.float32), 3)
-    assert found.tolist() == [5, 7] and found.dtype == np.float32
-
-
 @pytest.mark.parametrize(("window_s", "samples"), [(1.0, 1500), (2.0, 1500), (0.125, 1100), (1.0, 256)])
 def test_line_length_is_its_definition(window_s, samples, tmp_path, monkeypatch):
     """In blocks of 5 columns of 128 samples, half a second: what the definition gives on the whole recording, whatever
-    the window, one shorter than a column too; the last column where it is whole; the first sample adds nothing."""
-    signals = np.random.default_rng(6).normal(0, 40, (len(CHANNELS), samples))
-    write_signals(tmp_path / "r.edf", CHANNELS, signals, 256, record_s=0.015625)
+    the window, one shorter than a column too; the last column if complete; the first sample adds nothing."""
     monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 5)
     axis = filterbank.axes(256.0, 1.0, 0.5, 2.0) | {"window_s": window_s}
     axis["frequencies_hz"] = [8.0, 16.0] if window_s < 1 else axis["frequencies_hz"]
-    recording = edf.open_edf(tmp_path / "r.edf")
-    columns = filterbank.write(recording, tmp_path / "r.npy", axis, tmp_path / "l.npy")
-    signal = edf.read(recording).astype(float)
+    signals = np.random.default_rng(6).normal(0, 40, (len(CHANNELS), samples))
+    _, found = written(tmp_path, signals, 256, axis, record_s=0.015625)
+    signal, columns = edf.read(edf.open_edf(tmp_path / "r.edf")).astype(float), samples // 128
     steps = np.abs(np.diff(signal, axis=1, prepend=signal[:, :1]))[:, : columns * 128]
-    found = np.load(tmp_path / "l.npy")
-    assert columns == samples // 128 and found.shape == (18, columns) and found.dtype == np.float32
     assert found == pytest.approx(steps.reshape(18, columns, 128).sum(axis=2), rel=1e-5)
 
 
 def test_an_unreadable_recording_leaves_no_file(tmp_path, monkeypatch):
-    """A read that fails in the third block: neither array is there, whole or half."""
+    """A read that fails in the third block: neither array is there, complete or in part."""
     write_edf(tmp_path / "p_01.edf")
     monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 64)
     read, calls = edf.read, []
@@ -106,33 +108,29 @@ def test_an_unreadable_recording_leaves_no_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("samples", [250, 251, 300, 512 * 32 + 31, 512 * 32 + 32, 513 * 32 + 13])
 def test_a_whole_recording_against_its_definition(samples, tmp_path):
-    """At 250 Hz, column j is the window of 250 samples from 32 j - 109 on, centred on the column to a sample, of the
-    recording mirrored at its two ends; there are as many columns as whole hops: in float64, for lengths that fill the
-    last hop or block and that do not."""
-    signals = np.random.default_rng(4).normal(0, 40, (len(CHANNELS), samples))
-    write_signals(tmp_path / "r.edf", CHANNELS, signals, 250, record_s=0.004)
-    recording = edf.open_edf(tmp_path / "r.edf")
-    columns = filterbank.write(recording, tmp_path / "r.npy", filterbank.axes(250.0, 1.0, 0.128, 1.024))
-    assert columns == samples // 32
-    signal = edf.read(recording)[3].astype(float)
+    """At 250 Hz with hops of 0.128 s, which needs no resampling, column j is the window of 250 samples from 32 j - 109
+    on, centred on the column to a sample, of the recording mirrored at its two ends; there are as many columns as whole
+    hops: in float64, for lengths that fill the last hop or block and that do not."""
+    axis, signals = filterbank.axes(250.0, 1.0, 0.128, 1.024), np.random.default_rng(4).normal(0, 40, (20, samples))
+    found, _ = written(tmp_path, signals, 250, axis, record_s=0.004)
+    signal, columns = edf.read(edf.open_edf(tmp_path / "r.edf"))[3].astype(float), samples // 32
     mirrored = np.concatenate([signal[109:0:-1], signal, signal[-2:-112:-1]])
     windows = np.array([mirrored[32 * j : 32 * j + 250] for j in range(columns)])
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(250) / 250)
     spectra = np.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * taper)[:, 1:55]
     expected = 10 * np.log10(2 * np.abs(spectra) ** 2 / (250 * np.sum(taper**2)))
-    np.testing.assert_allclose(np.load(tmp_path / "r.npy")[3].T.astype(float), expected, atol=0.04)
+    np.testing.assert_allclose(found[3].T, expected, atol=0.04)
 
 
 def test_recordings_that_do_not_fit(tmp_path):
     """Shorter than a window; of another rate; changed, in its last bytes, since its SHA-256 was taken."""
-    axis = filterbank.axes(256.0, 2.0, 0.125, 4.0)
+    axis, path = filterbank.axes(256.0, 2.0, 0.125, 4.0), tmp_path / "changed.edf"
     write_edf(tmp_path / "short.edf", seconds=1)
     with pytest.raises(RecordingError, match=r"short\.edf has 256 samples, less than one window of 512"):
         filterbank.write(edf.open_edf(tmp_path / "short.edf"), tmp_path / "x.npy", axis)
     write_edf(tmp_path / "slow.edf", rate=200)
     with pytest.raises(RecordingError, match=r"slow\.edf has 200 Hz, the first recording 256 Hz"):
         filterbank.write(edf.open_edf(tmp_path / "slow.edf"), tmp_path / "x.npy", axis)
-    path = tmp_path / "changed.edf"
     write_edf(path, seconds=110)
     digest, data = files.sha256(path), bytearray(path.read_bytes())
     assert digest == hashlib.sha256(data).hexdigest() and len(data) > 1 << 20  # read in more than one piece
@@ -150,20 +148,26 @@ def test_lengths_that_floating_point_blurs():
     assert filterbank.axes(200.0, 1.0, 0.2, 2.4)["frame_columns"] == 12
 
 
-def test_axes_that_do_not_fit():
-    """A frame that is no whole number of hops, a window of no whole number of samples, a rate too low for gamma."""
-    with pytest.raises(ValueError, match="frame_s in hops is 3.2"):
-        filterbank.axes(256.0, 1.0, 0.125, 0.4)
-    with pytest.raises(ValueError, match="window_s in samples is 76.8"):
-        filterbank.axes(256.0, 0.3, 0.125, 4.0)
-    with pytest.raises(ValueError, match="window_s is 0.25: no frequency of so short a window lies in B1"):
-        filterbank.axes(256.0, 0.25, 0.125, 4.0)
-    with pytest.raises(ValueError, match="more than half the sampling rate"):
-        filterbank.axes(100.0, 1.0, 0.25, 4.0)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((256.0, 1.0, 0.125, 0.4), "frame_s in hops is 3.2"),
+        ((256.0, 0.3, 0.125, 4.0), r"window_s in samples is 76.8 at 256 Hz; .*Correct params/preprocess.yaml"),
+        ((250.0, 0.3003, 0.125, 4.0), "window_s in samples is 76.8768 at 256 Hz"),
+        ((199.5, 1.0, 0.125, 4.0), "window_s in samples is 199.5 at 199.5 Hz; .*Export the EEG at 256 Hz"),
+        ((256.0, 0.25, 0.125, 4.0), "window_s is 0.25: no frequency of so short a window lies in B1"),
+        ((100.0, 1.0, 0.125, 4.0), "more than half the sampling rate of 100 Hz"),
+    ],
+)
+def test_axes_that_do_not_fit(arguments, said):
+    """A frame of no whole number of hops, a window of no whole number of samples, resampled or not, a fractional rate,
+    a window too short for delta, a rate too low for gamma: each says what to do or what was found."""
+    with pytest.raises(ValueError, match=said):
+        filterbank.axes(*arguments)
 
 
 def test_bands_are_hertz():
     """Every bin from 1 to 54 Hz is in one band; 4, 8, 13 and 30 Hz begin the next."""
     masks = band_masks(np.arange(1.0, 55.0))
-    assert pd.DataFrame(masks).sum(axis=1).eq(1).all()
+    assert (np.sum(list(masks.values()), axis=0) == 1).all()
     assert {band: int(mask.sum()) for band, mask in masks.items()} == {"B1": 3, "B2": 4, "B3": 5, "B4": 17, "B5": 25}

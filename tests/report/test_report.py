@@ -84,7 +84,7 @@ SANITY = {
     "verdicts": {name: {"truth": None, "weights": name == "ig"} for name in METHODS},
 }
 SETTINGS = "{epochs: 12, batches_per_epoch: 20, hidden: 32, batch_size: 32, "
-SETTINGS += "gain_db: 3.0, mixed: 0.5, earlier: 0.5, averaged: 0.25}"
+SETTINGS += "gain_db: 3.0, background_mixing: 0.5, auxiliary_loss_weight: 0.5, weight_averaging: 0.25}"
 # As in the reference: number, true, predicted, probability.
 ERROR_SAMPLES = [(7, 1, 0, 0.123)]
 SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.057)]

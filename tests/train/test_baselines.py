@@ -1,22 +1,22 @@
-"""Simple baselines: they learn what is plain, look at nothing unseen, and give the same bytes again."""
+"""Simple baselines: features by hand; they learn what is plain, see nothing unseen, and give the same bytes again."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
+from sklearn.metrics import roc_auc_score
 
-from helpers.acquire.montages import DOUBLE_BANANA
-from helpers.evaluate import decisions
-from helpers.preprocess import spectrograms
-from helpers.train import baselines, features, folds, training
+from helpers.acquire.annotations import COLUMNS, Annotations
+from helpers.preprocess import filterbank, spectrograms
+from helpers.train import baselines, folds, training
 
 # frames of 1 s of 8 columns, 9 bins of which each band has one at least
 AXIS = {
-    "hop_s": 0.125, "frame_s": 1.0, "frame_columns": 8, "channels": DOUBLE_BANANA[:4],
+    "hop_s": 0.125, "frame_s": 1.0, "frame_columns": 8,
     "frequencies_hz": [2.0, 5.0, 9.0, 12.0, 15.0, 20.0, 35.0, 40.0, 50.0],
 }  # fmt: skip
 NAMES = list("abcd")
-SEIZURES = pd.DataFrame([(name, 12.0, 20.0) for name in "abc"], columns=["recording", "start_s", "end_s"])
+SEIZURES = pd.DataFrame([(name, 12.0, 20.0) for name in "abc"], columns=COLUMNS)
 
 
 def arrays(seed=5):
@@ -36,8 +36,8 @@ def arrays(seed=5):
 def world(monkeypatch):
     """Three folds, three networks, each trained on one recording with a seizure; and few trees."""
     monkeypatch.setattr(baselines, "TREES", 25)
-    columns = dict.fromkeys(NAMES, 240)
-    overlapping, samples = (spectrograms.all_triptychs(AXIS, columns, SEIZURES, step_s) for step_s in (0.5, 1.0))
+    columns, annotations = dict.fromkeys(NAMES, 240), Annotations(SEIZURES, dict.fromkeys(NAMES, 30.0))
+    overlapping, samples = (spectrograms.triptychs(AXIS, columns, annotations, step_s) for step_s in (0.5, 1.0))
     return folds.leave_one_recording_out(NAMES, set("abc"), 2), *arrays(), overlapping, samples
 
 
@@ -48,16 +48,51 @@ def train(world, split, names=baselines.CLASSIFIERS, seed=0, **changed):
     return baselines.train_split(split, *parts.values(), AXIS, seed, names)
 
 
-def auroc(table):
-    """Return the share of pairs of a seizure and another sample that are in order."""
-    positive, negative = (table.loc[table["label"] == label, "log_odds"].to_numpy() for label in (1, 0))
-    return (positive[:, None] > negative[None]).mean()
+def test_features_by_hand():
+    """Bin k of channel c holds 100·c + k + column, column j of its line length 10·c + j µV. Delta's bins are 1, 2, 3 Hz
+    (k = 0 to 2, mean 1), theta's 4 to 7 Hz (mean 4.5). The triptych from column 4 on: t2 has columns 20 to 27, mean
+    23.5: in channel 0 delta is 24.5 and theta 28, in channel 1 100 more; t0, columns 4 to 11, is 16 less. Its line
+    length is 60, 124, 188 µV in t0, t1, t2, which last 1 s; that of the flat channel 17 is 0 dB."""
+    k, column = np.arange(54)[:, None], np.arange(40)
+    power = {"a": np.stack([100 * c + k + column for c in range(18)]).astype(np.float16)}
+    length = {"a": (10 * np.arange(18)[:, None] + np.arange(40)).astype(np.float32)}
+    length["a"][17] = 0
+    axis = filterbank.axes(256.0, 1.0, 0.125, 1.0)
+    table = pd.DataFrame({"recording": ["a"], "column": [4]})
+    found = baselines.features(power, length, table, axis)
+    assert found.shape == (1, 3 * 6 * 18) and found.dtype == np.float32
+    frames = found.reshape(3, 6, 18)
+    assert frames[2, :2, :2].tolist() == [[24.5, 124.5], [28, 128]] and (frames[2, :5] - frames[0, :5] == 16).all()
+    assert frames[:, 5, 0] == pytest.approx(20 * np.log10([60, 124, 188])) and (frames[:, 5, 17] == 0).all()
+    halved = baselines.features(power, length, table, axis | {"frame_s": 2.0}).reshape(3, 6, 18)
+    assert halved[2, 5, 0] == pytest.approx(20 * np.log10(94))
+
+
+def test_features_see_their_frames_only(monkeypatch):
+    """The triptych at column 4 has columns 4 to 27. Other values in columns 3 or 28 change nothing; in column 4 or 27,
+    in spectrogram or line length, they do. Rows of two recordings in any order, read in blocks of 5 columns: each is
+    what it is alone."""
+    power, length = arrays()
+
+    def measured(changed_power, changed_length):
+        one, other = power["a"].copy(), length["a"].copy()
+        one[:, :, changed_power], other[:, changed_length] = 99, 99
+        return baselines.features({"a": one}, {"a": other}, pd.DataFrame({"recording": ["a"], "column": [4]}), AXIS)
+
+    plain = measured([], [])
+    assert np.array_equal(plain, measured([3, 28], [3, 28]))
+    assert all(not np.array_equal(plain, measured(*pair)) for pair in (([4], []), ([27], []), ([], [4]), ([], [27])))
+    table = pd.DataFrame({"recording": list("babba"), "column": [16, 0, 7, 3, 16]})
+    whole = baselines.features(power, length, table, AXIS)
+    monkeypatch.setattr(baselines, "BLOCK_COLUMNS", 5)
+    rows = [baselines.features(power, length, table.iloc[[row]], AXIS)[0] for row in range(5)]
+    assert np.array_equal(whole, np.stack(rows))
 
 
 @pytest.mark.slow
 def test_they_go_the_network_s_way(world, tmp_path):
-    """From `train_all` through the same two functions as the network: what is plain is found in recordings never seen,
-    each sample is decided once, and alarms are where the seizures are."""
+    """From `train_all` through `out_of_fold`, as the network: what is plain is found in recordings never seen, and each
+    sample is decided once."""
     planned, power, length, overlapping, samples = world
     for kind, values in (("power", power), ("length", length)):
         (tmp_path / kind).mkdir()
@@ -67,35 +102,26 @@ def test_they_go_the_network_s_way(world, tmp_path):
     assert list(scored) == list(baselines.CLASSIFIERS)
     for pairs in scored.values():
         assert [split for split, _ in pairs] == folds.splits(planned)
-        predictions, inner = training.out_of_fold(planned, pairs, samples)
-        assert auroc(predictions) > 0.98 and len(predictions) == len(samples)
-        table, _ = decisions.decide(predictions, inner, SEIZURES, dict.fromkeys(NAMES, 30.0))
-        assert (table["alarm"] == table["label"]).mean() > 0.9
-
-
-def test_only_what_was_not_seen_is_scored(world):
-    """The index of `samples`, of all recordings but those trained on."""
-    split, samples = folds.splits(world[0])[0], world[4]
-    found = train(world, split)
-    unseen = samples.index[~samples["recording"].isin(split.train)]
-    assert all(values.index.equals(unseen) and np.isfinite(values).all() for values in found.values())
+        predictions, _ = training.out_of_fold(planned, pairs, samples)
+        assert roc_auc_score(predictions["label"], predictions["log_odds"]) > 0.98 and len(predictions) == len(samples)
 
 
 @pytest.mark.parametrize("name", baselines.CLASSIFIERS)
 def test_nothing_unseen_is_looked_at(world, name):
-    """Labels of both unseen blocks turned: no score changes, bit by bit. Their EEG changed: only the scores of that
-    recording do. A training recording's labels turned: all do."""
-    split = folds.splits(world[0])[0]
+    """All recordings but those trained on are scored. Labels of both unseen blocks turned: no score changes, bit by
+    bit. Their EEG changed: only the scores of that recording do. A training recording's labels turned: all do."""
+    split, samples = folds.splits(world[0])[0], world[4]
     one = train(world, split, [name])[name]
+    assert one.index.equals(samples.index[~samples["recording"].isin(split.train)]) and np.isfinite(one).all()
 
     def turned(table, seen):
         mine = table["recording"].isin(split.train) == seen
         return table.assign(label=np.where(mine, 1 - table["label"], table["label"]))
 
-    lies = {"overlapping": turned(world[3], seen=False), "samples": turned(world[4], seen=False)}
+    lies = {"overlapping": turned(world[3], seen=False), "samples": turned(samples, seen=False)}
     assert one.equals(train(world, split, [name], **lies)[name])
     changed = world[1] | {"a": world[1]["a"] * 2 + 7}
-    other, rows = train(world, split, [name], power=changed)[name], world[4].loc[one.index, "recording"] == "a"
+    other, rows = train(world, split, [name], power=changed)[name], samples.loc[one.index, "recording"] == "a"
     assert "a" not in split.train and one[~rows].equals(other[~rows]) and not one[rows].equals(other[rows])
     assert not one.equals(train(world, split, [name], overlapping=turned(world[3], seen=True))[name])
 
@@ -119,58 +145,30 @@ def regression_world(contrary):
 
 def test_l2_is_chosen_by_leaving_out_recordings():
     """Where both recordings agree, the weakest L2 has the lowest loss on the one left out; where they contradict each
-    other, the surest answers cost most, and the strongest has."""
-    strengths = [baselines.logistic(*regression_world(contrary))[-1].C for contrary in (False, True)]
+    other, the surest answers cost most, and the strongest has. With a seizure in one recording only there is no choice:
+    the fixed strength. With labels of one class left after leaving out a, b alone is left out."""
+    strengths = [baselines.fit_logistic(*regression_world(contrary))[-1].C for contrary in (False, True)]
     assert strengths == [max(baselines.L2), min(baselines.L2)]
-
-
-def test_l2_where_nothing_can_be_left_out():
-    """With a seizure in one recording only there is no choice: the fixed strength. With labels of one class left after
-    leaving out a, b alone is left out."""
     x, label, recording = regression_world(False)
-    alone = np.where(recording == "a", label, 0)
-    assert baselines.logistic(x, alone, recording)[-1].C == baselines.STRONG
-    only = np.where(recording == "a", label, 1)
-    assert baselines.logistic(x, only, recording)[-1].C in baselines.L2
+    assert baselines.fit_logistic(x, np.where(recording == "a", label, 0), recording)[-1].C == baselines.STRONG
+    assert baselines.fit_logistic(x, np.where(recording == "a", label, 1), recording)[-1].C in baselines.L2
 
 
 def test_forest_log_odds_by_hand():
-    """All trees agree on what is plain: half a tree of 50 is taken for the truth, ±log 99; both are finite."""
+    """All trees agree on what is plain: half a tree is taken for the truth, so that both are finite."""
     x = np.repeat([[0.0], [10.0]], 60, axis=0)
     found = baselines.forest_log_odds(x, np.repeat([0, 1], 60), np.array([[-1.0], [11.0]]), 0)
-    edge = 0.5 / baselines.TREES
-    assert found == pytest.approx([logit(edge), -logit(edge)])
+    assert found == pytest.approx([logit(0.5 / baselines.TREES), -logit(0.5 / baselines.TREES)])
 
 
 def test_large_classes_are_drawn_from(world, monkeypatch):
-    """Of 17 seizure and 38 other triptychs of the training recording, at most 20 of a class: all 17 and 20, sorted,
-    others with another seed; those of other recordings never."""
-    overlapping, split = world[3], folds.splits(world[0])[0]
-    monkeypatch.setattr(baselines, "LARGEST_CLASS", 20)
-    drawn = [baselines.training_rows(split, overlapping, np.random.default_rng(seed)) for seed in (0, 0, 1)]
-    table = overlapping.iloc[drawn[0]]
-    assert table["label"].value_counts().to_dict() == {0: 20, 1: 17} and (np.diff(drawn[0]) > 0).all()
-    assert set(table["recording"]) == set(split.train)
-    assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
-
-
-def test_bad_input_is_refused(world):
-    """An unknown name; training without a seizure: each said."""
+    """Of 17 seizure and 38 other triptychs of the training recording, at most 20 of a class: all 17 and 20, in order,
+    others with another seed; those of other recordings never. Without a seizure, training ends."""
     split = folds.splits(world[0])[0]
-    with pytest.raises(ValueError, match="no classifier svm; there are logistic, forest"):
-        train(world, split, ["svm", "forest"])
-    with pytest.raises(ValueError, match="Network 0-1 trains on c, which hold no triptych labelled 1"):
+    triptychs = training.training_triptychs(split, world[3])
+    monkeypatch.setattr(baselines, "LARGEST_CLASS", 20)
+    one, again, other = (baselines.draw_triptychs(triptychs, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert one["label"].value_counts().to_dict() == {0: 20, 1: 17} and one.index.is_monotonic_increasing
+    assert set(one["recording"]) == set(split.train) and one.equals(again) and not one.equals(other)
+    with pytest.raises(ValueError, match=r"Network 0-1 trains on c, .*\[0\]"):
         train(world, split, overlapping=world[3].assign(label=0))
-
-
-def test_the_features_are_those_of_all_frames(world, monkeypatch):
-    """(5 bands + line length) · 4 channels · 3 frames = 72, for training and for what is scored."""
-    shapes, measure = [], features.measure
-
-    def seen(*arguments):
-        shapes.append(measure(*arguments).shape[1])
-        return measure(*arguments)
-
-    monkeypatch.setattr(baselines, "measure", seen)
-    train(world, folds.splits(world[0])[0], ["logistic"])
-    assert shapes == [72, 72]

@@ -1,68 +1,69 @@
 """From EEG to log-power spectrograms and line length, block by block: the Fourier transform used as a filter bank."""
 
 from contextlib import ExitStack
+from fractions import Fraction
 
 import numpy as np
 import scipy.fft
+from scipy.signal import resample_poly
 
 from helpers.acquire import edf
 from helpers.acquire.montages import DOUBLE_BANANA
 from helpers.study import files
-from helpers.study.bands import BANDS
+from helpers.study.bands import BANDS, band_masks
 from helpers.study.errors import RecordingError
 
+RESAMPLED_HZ = 256  # for recordings in whose own rate the window or the hop is no whole number of samples
 BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the memory, and change no result
+FILTER_PERIODS = 10  # read on each side of a block that is resampled: more than the filter's ten samples
 
 
 def axes(sampling_hz, window_s, hop_s, frame_s):
     """Return the spectrogram's sizes in samples and columns, and its frequencies in Hz.
 
-    Raises
-    ------
-    ValueError
-        If the window or hop is no whole number of samples, the frame no whole number of hops, or a band without a bin.
+    ``sampling_hz`` is the recordings' own rate. If window or hop is no whole number of samples at it,
+    ``resampled_to_hz`` is the one to which `write` resamples them; else it is not there.
+
+    Raises ValueError if they fit at neither rate, the frame is no whole number of hops, or a band has no bin.
     """
-    window, hop, columns = window_s * sampling_hz, hop_s * sampling_hz, frame_s / hop_s
-    for name, value in {"window_s in samples": window, "hop_s in samples": hop, "frame_s in hops": columns}.items():
-        if round(value) < 1 or abs(value - round(value)) > 1e-6:  # 1.2 s are 12 hops of 0.1 s, and 12.000000000000002
-            raise ValueError(f"{name} is {value:g} at {sampling_hz:g} Hz; it must be a whole number above 0.")
-    frequencies = np.arange(round(window) // 2 + 1) / window_s
+    fits = _is_whole(window_s * sampling_hz) and _is_whole(hop_s * sampling_hz)
+    rate = sampling_hz if fits or not _is_whole(sampling_hz) else RESAMPLED_HZ
+    sizes = {
+        "window_s in samples": window_s * rate,
+        "hop_s in samples": hop_s * rate,
+        "frame_s in hops": frame_s / hop_s,
+    }
+    for name, value in sizes.items():
+        if not _is_whole(value):
+            advice = "Correct params/preprocess.yaml." if _is_whole(sampling_hz) else "Export the EEG at 256 Hz."
+            raise ValueError(f"{name} is {value:g} at {rate:g} Hz; it must be a whole number above 0. {advice}")
     low, high = BANDS["B1"][1], BANDS["B5"][2]
-    kept = frequencies[(frequencies >= low) & (frequencies < high)]
     if high > sampling_hz / 2:
         raise ValueError(f"The bands reach {high} Hz, more than half the sampling rate of {sampling_hz:g} Hz.")
-    if empty := [band for band, (_, from_hz, to_hz) in BANDS.items() if not ((kept >= from_hz) & (kept < to_hz)).any()]:
+    frequencies = np.arange(round(window_s * rate) // 2 + 1) / window_s
+    frequencies = frequencies[(frequencies >= low) & (frequencies < high)]
+    if empty := [band for band, mask in band_masks(frequencies).items() if not mask.any()]:
         raise ValueError(f"window_s is {window_s:g}: no frequency of so short a window lies in {', '.join(empty)}.")
-    return {
-        "sampling_hz": float(sampling_hz),
-        "window_s": window_s,
-        "hop_s": hop_s,
-        "frame_s": frame_s,
-        "frame_columns": round(columns),
-        "frequencies_hz": kept.tolist(),
-        "channels": list(DOUBLE_BANANA),
-    }
+    axis = {"sampling_hz": float(sampling_hz), "window_s": window_s, "hop_s": hop_s, "frame_s": frame_s}
+    axis |= {"frame_columns": round(frame_s / hop_s), "frequencies_hz": frequencies.tolist()}
+    resampled = {} if rate == sampling_hz else {"resampled_to_hz": float(rate)}
+    return axis | {"channels": list(DOUBLE_BANANA)} | resampled
 
 
-def log_power(pieces, sampling_hz, frequencies_hz):
-    """Return the log power of windows of one channel: the short-time Fourier transform used as a filter bank.
+def _is_whole(value):
+    return round(value) >= 1 and abs(value - round(value)) < 1e-6  # 1.2 s are 12 hops of 0.1 s, and 12.000000000000002
 
-    Parameters
-    ----------
-    pieces : float32 [column, sample]
-        In µV, one window a column.
-    frequencies_hz : list of float
-        Neighbouring bins, from the first above 0 Hz on at the earliest.
 
-    Returns
-    -------
-    float32 [frequency, column]
-        Power spectral density in dB re 1 µV²/Hz (Hann window, window mean removed).
+def log_power(windows, sampling_hz, frequencies_hz):
+    """Return the power spectral density of one channel's windows: float32 [frequency, column], dB re 1 µV²/Hz.
+
+    `windows` are float32 [column, sample] in µV, of which the mean is removed, with a Hann taper. `frequencies_hz` are
+    neighbouring bins above 0 Hz. Within 0.01 dB of `scipy.signal.stft`.
     """
-    window = pieces.shape[1]
-    first = round(frequencies_hz[0] * window / sampling_hz)
+    size = windows.shape[1]
+    first = round(frequencies_hz[0] * size / sampling_hz)
     last = first + len(frequencies_hz)
-    spectrum = scipy.fft.rfft(pieces)
+    spectrum = scipy.fft.rfft(windows)
     spectrum[:, 0] = 0  # removes the window's mean
     # The Hann window, ½ - ½ cos, mixes each bin with its two neighbours, 2 X[k] - X[k-1] - X[k+1], as the difference of
     # two differences: far fewer numbers than samples to multiply.
@@ -71,7 +72,7 @@ def log_power(pieces, sampling_hz, frequencies_hz):
     parts *= parts
     density = parts[:, ::2] + parts[:, 1::2]
     # The sum above is 4 times the tapered spectrum; one-sided, over the taper's energy of ⅜ a sample.
-    density *= 2 / (16 * sampling_hz * 0.375 * window)
+    density *= 2 / (16 * sampling_hz * 0.375 * size)
     # A flat line has no power; the floor lies 20 dB under the quantisation noise of a 16-bit EEG.
     np.log10(np.maximum(density, 1e-6, out=density), out=density)
     density *= 10
@@ -79,104 +80,93 @@ def log_power(pieces, sampling_hz, frequencies_hz):
 
 
 def line_length(signal, hop):
-    """Return the line length of each hop: the sum of ``|x[n] - x[n-1]|`` over its samples, in µV.
+    """Return the sum of ``|x[n] - x[n-1]|`` over the samples of each hop, float32 [hop] in µV.
 
     Line length grows with amplitude and with frequency (Esteller et al. 2001, doi:10.1109/IEMBS.2001.1020545).
-
-    Parameters
-    ----------
-    signal : float32 [1 + hops · hop]
-        In µV, of one channel; it begins with the sample before the first hop, so that the step into each hop counts.
-    hop : int
-        Samples.
-
-    Returns
-    -------
-    float32 [hop]
+    `signal`, float32 [1 + hops · hop] in µV, begins with the sample before the first hop.
     """
-    steps = np.diff(signal)
-    np.abs(steps, out=steps)
-    return steps.reshape(-1, hop).sum(axis=1, dtype=np.float64).astype(np.float32)
+    steps = np.abs(np.diff(signal)).reshape(-1, hop)
+    return steps.sum(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def write_checked(source, digest, path, axis, lengths=None):
+    """Write the spectrogram of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
+    return write(edf.read_checked(source, digest), path, axis, lengths)
 
 
 def write(recording, path, axis, lengths=None):
-    """Compute a recording's spectrogram block by block and write it to `path`; and its line length, if wanted.
+    """Write a recording's spectrogram, and its line length if wanted, block by block; return the number of columns.
 
-    Column j is centred on (j + ½) hops; the signal is mirrored over half a window at the recording's two ends.
+    Column j is centred on (j + ½) hops; the signal is mirrored at the recording's two ends.
 
     Parameters
     ----------
     recording : edf.Recording
-    path : Path
-        Of a ``.npy``: float16 [channel, frequency, column], in dB re 1 µV²/Hz, to be memory-mapped.
+    path, lengths : Path
+        Of ``.npy`` files: float16 [channel, frequency, column] in dB re 1 µV²/Hz, and float32 [channel, column] in µV.
     axis : dict
         From `axes`.
-    lengths : Path, optional
-        Of another ``.npy``: float32 [channel, column], from `line_length`; the recording's first sample adds nothing.
 
-    Returns
-    -------
-    int
-        The number of columns.
-
-    Raises
-    ------
-    RecordingError
-        If the sampling rate is not that of `axis`, or the recording is shorter than a window.
+    Raises RecordingError if the sampling rate is not that of `axis`, or the recording is shorter than a window.
     """
-    rate, header = axis["sampling_hz"], recording.header
-    window, hop = round(axis["window_s"] * rate), round(axis["hop_s"] * rate)
-    if header.sampling_hz != rate:
-        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {rate:g} Hz.")
-    if header.samples < window:
-        raise RecordingError(f"{header.file} has {header.samples} samples, less than one window of {window}.")
-    channels, columns = len(axis["channels"]), header.samples // hop
+    header, own_hz = recording.header, axis["sampling_hz"]
+    if header.sampling_hz != own_hz:
+        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {own_hz:g} Hz.")
+    rate = axis.get("resampled_to_hz", own_hz)
+    ratio = Fraction(rate) / Fraction(own_hz)
+    window, hop, samples = round(axis["window_s"] * rate), round(axis["hop_s"] * rate), int(header.samples * ratio)
+    if samples < window:
+        raise RecordingError(f"{header.file} has {samples} samples, less than one window of {window}.")
+    channels, columns = len(axis["channels"]), samples // hop
     with ExitStack() as stack:
-        out = _array(stack, path, np.float16, (channels, len(axis["frequencies_hz"]), columns))
+        power = _array(stack, path, np.float16, (channels, len(axis["frequencies_hz"]), columns))
         sums = None if lengths is None else _array(stack, lengths, np.float32, (channels, columns))
         for first in range(0, columns, BLOCK_COLUMNS):
             last = min(first + BLOCK_COLUMNS, columns)
-            pieces, whole = _block(recording, first, last, window, hop)
+            windows, own = _block(recording, ratio, samples, first, last, window, hop)
             for channel in range(channels):  # one at a time: its spectra stay in the processor's cache
-                power = log_power(pieces[channel], rate, axis["frequencies_hz"])
-                out[channel, :, first:last] = power.astype(np.float16)
+                density = log_power(windows[channel], rate, axis["frequencies_hz"])
+                power[channel, :, first:last] = density.astype(np.float16)
                 if sums is not None:
-                    sums[channel, first:last] = line_length(whole[channel], hop)
-        del out, sums
+                    sums[channel, first:last] = line_length(own[channel], hop)
+        del power, sums
     return columns
 
 
 def _array(stack, path, dtype, shape):
-    """Return a new array in the ``.npy`` at `path`, which is there, whole, once `stack` is left."""
+    """Return a new array in the ``.npy`` at `path`, which is complete once `stack` is left."""
     partial = stack.enter_context(files.atomic_write(path))
     array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
     files.reserve(partial)
     return array
 
 
-def _block(recording, first, last, window, hop):
-    """Read what the columns `first` to, and without, `last` need.
+def _block(recording, ratio, samples, first, last, window, hop):
+    """Return what the columns from `first` up to, and without, `last` are computed from.
 
-    Returns
-    -------
-    pieces : float32 [channel, column, window]
-        Windows centred on the columns.
-    whole : float32 [channel, 1 + columns · hop]
-        The columns' own samples, and the one before them; the recording's first one stands for it at its start.
+    Their windows, float32 [channel, column, window]; and their own samples after the one before, float32 [channel,
+    1 + columns · hop]: the recording's first sample stands for the one before it.
     """
-    samples, margin = recording.header.samples, (window - hop) // 2
-    start, stop = first * hop - margin, (last - 1) * hop - margin + window
-    begin, end = max(min(start, first * hop - 1), 0), min(max(stop, last * hop), samples)
-    signal = edf.read(recording, begin, end)
-    whole = signal[:, max(first * hop - 1, 0) - begin : last * hop - begin]
+    start = first * hop - (window - hop) // 2
+    before, end = first * hop - 1, max((last - first - 1) * hop + start + window, last * hop)
+    index = np.arange(min(start, before), end)
+    offset, index = index[0], np.abs(index)
+    index = np.minimum(index, 2 * (samples - 1) - index)
+    low = index.min()
+    signal = _read(recording, ratio, low, index.max() + 1)[:, index - low]
+    windows = np.lib.stride_tricks.sliding_window_view(signal[:, start - offset :], window, axis=1)
+    own = signal[:, before - offset : last * hop - offset]
     if first == 0:
-        whole = np.concatenate([whole[:, :1], whole], axis=1)
-    windows = signal[:, max(start, 0) - begin : min(stop, samples) - begin]
-    if start < 0 or stop > samples:
-        windows = np.pad(windows, ((0, 0), (max(-start, 0), max(stop - samples, 0))), mode="reflect")
-    return np.lib.stride_tricks.sliding_window_view(windows, window, axis=1)[:, ::hop], whole
+        own = np.concatenate([own[:, 1:2], own[:, 1:]], axis=1)
+    return windows[:, : (last - first) * hop : hop], own
 
 
-def write_checked(source, digest, path, axis, lengths=None):
-    """Write the spectrogram of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
-    return write(edf.read_checked(source, digest), path, axis, lengths)
+def _read(recording, ratio, start, stop):
+    """Return samples of a recording at `ratio` times its own rate, float32 [channel, stop - start] in µV."""
+    if ratio == 1:
+        return edf.read(recording, start, stop)
+    # Blocks of whole periods, after which the two rates' samples coincide again: each gives what all at once would.
+    up, down = ratio.numerator, ratio.denominator
+    first, last = max(start // up - FILTER_PERIODS, 0), -(-stop // up) + FILTER_PERIODS
+    signal = edf.read(recording, first * down, min(last * down, recording.header.samples))
+    return resample_poly(signal, up, down, axis=1, padtype="edge")[:, start - first * up : stop - first * up]

@@ -1,4 +1,4 @@
-"""Simple detectors in the same folds: a logistic regression and a random forest on features made by hand.
+"""Simple detectors in the same folds: a logistic regression and a random forest on band powers and line length.
 
 They go the network's way: one for each of `folds.splits`, which scores what it has not seen; members of a fold are
 averaged (`training.out_of_fold`), and its inner recordings choose all that makes decisions (`decisions.decide`).
@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from helpers.preprocess.spectrograms import open_spectrogram
 from helpers.study import parallel
-from helpers.train.features import ALL_FRAMES, measure
+from helpers.study.bands import band_masks
 from helpers.train.folds import splits
-from helpers.train.training import balanced_loss
+from helpers.train.training import balanced_loss, training_triptychs
 
 CLASSIFIERS = ("logistic", "forest")
 L2 = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strengths, from strong to weak
@@ -26,23 +26,16 @@ TREES = 200
 # Triptychs overlap: trees on half of them, with leaves of five, are no worse than on all, and cost half.
 FOREST = {"max_samples": 0.5, "min_samples_leaf": 5, "class_weight": "balanced_subsample", "n_jobs": 1}
 LARGEST_CLASS = 20_000  # of more training triptychs of a class, so many are drawn: a forest would take hours
+BLOCK_COLUMNS = 2048  # columns read at a time: it bounds the memory, and changes no result
+LEAST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's is a thousand times as much
 
 
 def train_all(folds, folder, lengths, *arguments):
-    """Train all classifiers for all networks of `folds` beside each other (see `parallel.parallel_map`).
+    """Train all classifiers for all networks of `folds`, beside each other.
 
-    Parameters
-    ----------
-    folds : list of folds.Fold
-    folder, lengths : Path
-        Of the spectrograms and of the line lengths, which a worker maps into its memory itself.
-    arguments
-        The further ones of `train_split`.
+    `folder` and `lengths` are where spectrograms and line lengths lie; `arguments` the further ones of `train_split`.
 
-    Returns
-    -------
-    dict of str → list of (folds.Split, pandas.Series)
-        By classifier, as `training.out_of_fold` takes it.
+    Returns a dict of classifier → list of (folds.Split, pandas.Series), as `training.out_of_fold` reads it.
     """
     names = [name for fold in folds for name in fold.held_out]
     pieces = [(split, folder, lengths, names, *arguments) for split in splits(folds)]
@@ -57,70 +50,83 @@ def _train_from(split, folder, lengths, names, *arguments):
 def train_split(split, spectrograms, lengths, overlapping, samples, axis, seed, names=CLASSIFIERS):
     """Train classifiers on a split's recordings, and score the samples of those that they have not seen.
 
-    Parameters
-    ----------
-    split : folds.Split
-    spectrograms, lengths : dict of str → array
-        As for `features.measure`.
-    overlapping, samples : pandas.DataFrame
-        Triptychs to train on and to decide on, as for `training.train_split`.
-    axis : dict
-        From `filterbank.axes`.
-    seed : int
-        Of the forest, and of the draw where a class has more than `LARGEST_CLASS` triptychs.
-    names : sequence of str
-        "logistic": features standardised, classes weighted alike, L2 chosen by leaving out training recordings.
-        "forest": trees each on a bootstrap sample with its classes alike.
+    `spectrograms`, `lengths` and `axis` are as for `features`; `overlapping` and `samples`, the triptychs to train on
+    and to decide on, as for `training.train_split`; `seed` is that of the forest, and of `draw_triptychs`; `names` are
+    some of `CLASSIFIERS`.
 
-    Returns
-    -------
-    dict of str → pandas.Series
-        By classifier: log-odds of seizure, by the index of `samples`.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, or the training recordings lack a class.
+    Returns a dict of classifier → pandas.Series: log-odds of seizure, by the index of `samples`.
     """
-    if unknown := sorted(set(names) - set(CLASSIFIERS)):
-        raise ValueError(f"There is no classifier {', '.join(unknown)}; there are {', '.join(CLASSIFIERS)}.")
-    train = overlapping.iloc[training_rows(split, overlapping, np.random.default_rng([seed, *split.without]))]
+    train = draw_triptychs(training_triptychs(split, overlapping), np.random.default_rng([seed, *split.without]))
     unseen = samples[~samples["recording"].isin(split.train)]
-    x, inputs = (measure(spectrograms, lengths, table, axis, ALL_FRAMES) for table in (train, unseen))
+    x, unseen_x = (features(spectrograms, lengths, table, axis) for table in (train, unseen))
     y, recording = train["label"].to_numpy(), train["recording"].to_numpy(str)
     found = {}
     with threadpool_limits(1):  # as for the network: the same bytes on any machine
         if "logistic" in names:
-            found["logistic"] = logistic(x, y, recording).decision_function(inputs)
+            found["logistic"] = fit_logistic(x, y, recording).decision_function(unseen_x)
         if "forest" in names:
-            found["forest"] = forest_log_odds(x, y, inputs, split.seed(seed))
+            found["forest"] = forest_log_odds(x, y, unseen_x, split.seed(seed))
     return {name: pd.Series(values, index=unseen.index) for name, values in found.items()}
 
 
-def training_rows(split, table, generator):
-    """Return the numbers of the rows of `table` to train on, sorted: those of `split.train`, of a large class some.
+def draw_triptychs(train, generator):
+    """Return `train` with at most `LARGEST_CLASS` triptychs of each class, drawn at random, in their order."""
+    rows = []
+    for label in (0, 1):
+        found = np.flatnonzero(train["label"] == label)
+        large = len(found) > LARGEST_CLASS
+        rows.append(generator.choice(found, LARGEST_CLASS, replace=False) if large else found)
+    return train.iloc[np.sort(np.concatenate(rows))]
 
-    Raises ValueError if there is no seizure triptych, or no other.
+
+def features(spectrograms, lengths, table, axis):
+    """Return for each frame of triptychs band powers, then line length a second: float32 [triptych, 3 · (5·C + C)].
+
+    Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
+
+    Parameters
+    ----------
+    spectrograms, lengths : dict of str → array
+        By recording: power in dB, float16 [C, F, column], and line length in µV (`filterbank.line_length`), float32 [C,
+        column].
+    table : pandas.DataFrame
+        ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
+    axis : dict
+        From `filterbank.axes`.
     """
-    label, rows = table["label"].to_numpy(), []
-    ours = table["recording"].isin(split.train).to_numpy()
-    for value in (0, 1):
-        found = np.flatnonzero(ours & (label == value))
-        if not len(found):
-            raise ValueError(
-                f"Network {split.name} trains on {', '.join(split.train)}, which hold no triptych labelled {value}; "
-                "both labels are needed. Shorter frames (frame_s in the patient's file) leave more of them."
-            )
-        few = len(found) <= LARGEST_CLASS
-        rows.append(found if few else generator.choice(found, LARGEST_CLASS, replace=False))
-    return np.sort(np.concatenate(rows))
+    size, parts, order = axis["frame_columns"], [], []
+    for name, rows in table.groupby("recording").indices.items():
+        starts = table["column"].to_numpy()[rows]
+        power = _frame_sums(band_power(spectrograms[name], axis["frequencies_hz"]), starts, size) / size
+        length = (_frame_sums(lengths[name], starts, size) / axis["frame_s"]).astype(np.float32)
+        length = 20 * np.log10(np.maximum(length, LEAST_UV_S))
+        parts.append(np.concatenate([power, length], axis=2, dtype=np.float32, casting="same_kind"))
+        order.append(rows)
+    return np.concatenate(parts)[np.argsort(np.concatenate(order))].reshape(len(table), -1)
 
 
-def logistic(x, y, recording):
-    """Return a fitted logistic regression: features float [triptych, feature], labels, and where each is from.
+def band_power(power, frequencies_hz):
+    """Return the mean over each band's bins of a spectrogram [C, F, column] in dB: float32 [5·C, column]."""
+    masks, blocks = band_masks(frequencies_hz).values(), []
+    for first in range(0, power.shape[2], BLOCK_COLUMNS):
+        block = power[:, :, first : first + BLOCK_COLUMNS].astype(np.float32)
+        blocks.append(np.concatenate([block[:, mask].mean(axis=1) for mask in masks]))
+    return np.concatenate(blocks, axis=1)
 
-    Its L2 has the lowest loss where each training recording with a seizure is left out in turn; of equals it is the
-    strongest. Nothing that the regression will be tested on, or that will choose its threshold, is looked at.
+
+def _frame_sums(curves, starts, size):
+    """Sum [row, column] over the `size` columns of each frame of triptychs from `starts` on: [triptych, 3, row]."""
+    total = np.zeros((curves.shape[1] + 1, len(curves)))
+    np.cumsum(curves.T, axis=0, dtype=np.float64, out=total[1:])
+    return np.diff(total[starts[:, None] + np.arange(4) * size], axis=1)
+
+
+def fit_logistic(x, y, recording):
+    """Return a logistic regression on features float [triptych, feature], labels, and the recording of each triptych.
+
+    Features are standardised, classes weighted alike. Its L2 has the lowest loss where each training recording with a
+    seizure is left out in turn; of equals it is the strongest. Nothing that the regression will be tested on, or that
+    will choose its threshold, is looked at.
     """
     # Left out only where both classes remain: with one recording that holds a seizure there is no choice.
     names = [name for name in sorted(set(recording[y == 1])) if len(set(y[recording != name])) == 2]
@@ -137,10 +143,10 @@ def _regression(strength):
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=2000))
 
 
-def forest_log_odds(x, y, inputs, seed):
-    """Return the log-odds that a forest trained on `x`, `y` gives to `inputs`.
+def forest_log_odds(x, y, unseen_x, seed):
+    """Return the log-odds that a forest trained on `x`, `y` gives to `unseen_x`.
 
     It tells probabilities no finer than one tree of all: at 0 and 1, half a tree is taken for the truth.
     """
-    p = RandomForestClassifier(TREES, random_state=seed, **FOREST).fit(x, y).predict_proba(inputs)[:, 1]
+    p = RandomForestClassifier(TREES, random_state=seed, **FOREST).fit(x, y).predict_proba(unseen_x)[:, 1]
     return logit(np.clip(p, 0.5 / TREES, 1 - 0.5 / TREES))

@@ -39,29 +39,19 @@ class Split:
 
 
 def leave_one_recording_out(recordings, with_seizure, members=2):
-    """Deal recordings to folds: each holds out one recording with a seizure, and its share of those without.
+    """Return a list of Fold, each of which holds out one recording with a seizure, and its share of those without.
+
+    Recordings without a seizure are dealt in contiguous blocks, so that neighbours in time stay together.
 
     Parameters
     ----------
     recordings : list of str
         All recordings, in order of time.
     with_seizure : collection of str
-        Those that hold a seizure.
     members : int
-        Networks a fold, at most: as many other blocks are inner in turn, the nearest first. There are never more than
-        other blocks. An odd number is one more where both neighbours at that distance count.
+        Networks a fold, at most: as many other blocks are inner in turn, the nearest first, on both sides alike.
 
-    Returns
-    -------
-    list of Fold
-        As many as recordings with a seizure. Each recording is held out once. Recordings without a seizure are
-        dealt in contiguous blocks, so that neighbours in time stay together.
-
-    Raises
-    ------
-    ValueError
-        If fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains; or `members`
-        is below 1.
+    Raises ValueError if fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains.
     """
     positive = [name for name in recordings if name in with_seizure]
     free = [name for name in recordings if name not in with_seizure]
@@ -71,33 +61,30 @@ def leave_one_recording_out(recordings, with_seizure, members=2):
             "the study needs at least 3: one held out, one to choose the threshold, one to train. "
             "Add recordings with seizures, or correct the summary."
         )
-    if members < 1:
-        raise ValueError(f"members is {members}; a fold needs at least 1 network.")
     count = len(positive)
     blocks = [tuple(block.tolist()) for block in np.array_split(np.array(free, dtype=str), count)]
-    folds = []
-    for number, name in enumerate(positive):
-        # Neighbours on both sides, so that whoever is inner to me has me as inner: the network is shared.
-        near = range(1, min((members + 1) // 2, count // 2) + 1)
-        inner = sorted({(number + way * far) % count for far in near for way in (1, -1)})
-        folds.append(Fold(number, (name, *blocks[number]), tuple(inner)))
+    # Neighbours on both sides, so that whoever is inner to me has me as inner: the network is shared.
+    near = [side * distance for distance in range(1, min((members + 1) // 2, count // 2) + 1) for side in (1, -1)]
+    folds = [
+        Fold(number, (name, *blocks[number]), tuple(sorted({(number + offset) % count for offset in near})))
+        for number, name in enumerate(positive)
+    ]
     check(folds, recordings)
     return folds
 
 
 def splits(folds):
     """Return the networks to train, each once, as a list of Split; `folds` are all of a study."""
-    recordings = [name for fold in folds for name in fold.held_out]
-    found = []
+    recordings, found = sorted(name for fold in folds for name in fold.held_out), []
     for without in sorted({tuple(sorted((fold.number, other))) for fold in folds for other in fold.inner}):
         unseen = {name for number in without for name in folds[number].held_out}
-        found.append(Split(without, tuple(name for name in sorted(recordings) if name not in unseen)))
+        found.append(Split(without, tuple(name for name in recordings if name not in unseen)))
     return found
 
 
-def members(fold, found):
+def members(fold, networks):
     """Return pairs of (the number of the inner fold, Split) of the networks of one fold, in order."""
-    by_pair = {split.without: split for split in found}
+    by_pair = {split.without: split for split in networks}
     return [(other, by_pair[tuple(sorted((fold.number, other)))]) for other in fold.inner]
 
 

@@ -12,32 +12,18 @@ POOL = 2  # bins and columns that are averaged first
 class SpectrogramNetwork(nn.Module):
     """Log-odds of seizure in the last frame of a triptych of spectrograms.
 
-    Parameters
-    ----------
-    channels, frequencies : int
-        Size of the spectrograms: EEG channels (C) and frequency bins (F).
-    width : int
-        Feature maps of the convolutions.
-    hidden : int
-        Feature maps of the explained layer (K), and size of the recurrent state.
-    dropout : float
-        Share of each frame's embedding that is dropped while training.
-
-    Notes
-    -----
-    Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2, T columns a frame. The explained layer is
-    [K, F/2, T/2]: for 54 bins and 32 columns, 27 × 16. Its maps are summed over frequency and averaged over time, and
-    nothing else is known of a frame: so the gradient of the score is the same at every place of a map, which is what
-    Grad-CAM takes for granted (Selvaraju et al. 2017, section 3), and what a map shows at a place is what counts from
-    there. There is no batch, group or layer normalisation: it would throw the amplitude away, and a seizure is first of
-    all a change of amplitude.
+    Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2: C EEG channels, F frequency bins, T columns a frame.
+    The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/2, T/2]: for 54 bins and 32
+    columns, 27 × 16. Its maps are summed over frequency and averaged over time, and nothing else is known of a frame:
+    so the gradient of the score is the same at every place of a map, as Grad-CAM assumes (Selvaraju et al. 2017,
+    section 3). `dropout` is the share of a frame's embedding that is dropped while training. There is no batch, group
+    or layer normalisation: it would discard the amplitude, and a seizure is first of all a change of amplitude.
     """
 
     def __init__(self, channels, frequencies, width, hidden, dropout):
         super().__init__()
         self.config = dict(channels=channels, frequencies=frequencies, width=width, hidden=hidden, dropout=dropout)
-        # The statistics of the training recordings, kept with the weights, a channel and bin: the mean of the
-        # spectrogram, and the deviation of the pooled one.
+        # Statistics of the training recordings: the spectrogram's mean, the pooled one's deviation.
         self.register_buffer("mean", torch.zeros(channels, frequencies, 1))
         self.register_buffer("deviation", torch.ones(channels, frequencies // POOL, 1))
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
@@ -97,7 +83,7 @@ class Ensemble(nn.Module):
         return torch.stack([network.mean for network in self.networks]).mean(dim=0)
 
     def encode(self, pooled):
-        """Return the explained layer of all members; see `SpectrogramNetwork.encode`."""
+        """Return the explained layer of all members, as `SpectrogramNetwork.encode`."""
         return torch.cat([network.encode(pooled) for network in self.networks], dim=2)
 
     def maps(self, triptychs):
@@ -116,7 +102,7 @@ class Ensemble(nn.Module):
 
 
 def pool(power):
-    """Average 2 × 2 cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/2]; odd last bins, columns are left out.
+    """Average 2 × 2 cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/2]; odd last ones are left out.
 
     One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of four says more.
     """
@@ -129,10 +115,7 @@ def pool_steps(triptychs):
 
 
 def unpool(values, shape):
-    """Repeat each value for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/2] → `shape`.
-
-    Bins and columns that were left out get 0.
-    """
+    """Repeat values for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/2] → `shape`; others get 0."""
     rows, columns = shape[-2] % POOL, shape[-1] % POOL
     repeated = values.repeat_interleave(POOL, dim=-2).repeat_interleave(POOL, dim=-1)
     return nn.functional.pad(repeated, (0, columns, 0, rows))
@@ -146,8 +129,8 @@ def pool_bins(mean):
 def repeat_edges(maps):
     """Repeat the outermost rows and columns of maps [n, K, row, column] once.
 
-    Zeros there would dim every frame's border, and Grad-CAM would show a box. Written by hand, as torch's own
-    replication padding has no deterministic backward pass on a GPU.
+    Zeros there would dim every frame's border, and Grad-CAM would show a box. torch's own replication padding has no
+    deterministic backward pass on a GPU.
     """
     maps = torch.cat([maps[:, :, :1], maps, maps[:, :, -1:]], dim=2)
     return torch.cat([maps[..., :1], maps, maps[..., -1:]], dim=3)
@@ -160,13 +143,7 @@ def save(network, path):
 
 
 def load(path):
-    """Return the network in `path`, ready to predict.
-
-    Raises
-    ------
-    RuntimeError
-        If the weights do not fit the sizes that stand beside them.
-    """
+    """Return the network in `path`, ready to predict; RuntimeError if the weights do not fit the sizes beside them."""
     with safetensors.safe_open(path, framework="pt") as file:
         network = SpectrogramNetwork(**json.loads(file.metadata()["config"]))
         network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118

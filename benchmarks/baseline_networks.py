@@ -13,9 +13,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from torch.optim import swa_utils
 
-from helpers.train.baselines import training_rows
-from helpers.train.features import pictures, windows
-from helpers.train.training import balanced_batch, is_averaged, seeded
+from helpers.train.baselines import draw_triptychs
+from helpers.train.training import balanced_batch, is_averaged, make_repeatable, training_triptychs
 
 # braindecode's class; learning rate and weight decay as in Lawhern et al. 2018 and in braindecode's own examples.
 SIGNAL_NETWORKS = {
@@ -106,12 +105,12 @@ def train_split(name, split, source, overlapping, samples, axis, settings):
         Of `NETWORKS`.
     split : folds.Split
     source : dict of str → array
-        By recording: the EEG for `features.windows`, or for "efficientnet" the powers for `features.pictures`.
+        By recording: the EEG for `windows`, or for "efficientnet" the powers for `pictures`.
     overlapping, samples, axis
         As for `baselines.train_split`.
     settings : dict
-        ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``averaged``; if wanted ``frames`` of a triptych
-        that a signal network sees (1: its last), and ``weights`` (see `build`).
+        ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``weight_averaging``; if wanted ``frames`` of a
+        triptych that a signal network sees (1: its last), and ``weights`` (see `build`).
 
     Returns
     -------
@@ -123,8 +122,10 @@ def train_split(name, split, source, overlapping, samples, axis, settings):
     ValueError
         If there is no such network, the training recordings lack a class, or log-odds are no numbers any more.
     """
-    generator = seeded(split, settings["seed"])
-    train = overlapping.iloc[training_rows(split, overlapping, generator)]
+    make_repeatable()
+    torch.manual_seed(split.seed(settings["seed"]))
+    generator = np.random.default_rng([settings["seed"], *split.without])
+    train = draw_triptychs(training_triptychs(split, overlapping), generator)
     unseen = samples[~samples["recording"].isin(split.train)]
     if name in SIGNAL_NETWORKS:
         frames, (_, *rates) = settings.get("frames", 1), SIGNAL_NETWORKS[name]
@@ -153,7 +154,7 @@ def statistics(eeg, recordings):
 
 
 def fit(network, read, train, rates, settings, generator):
-    """Train `network`, and return one with the mean of the weights of its last epochs, as `training.fit` makes ours.
+    """Train `network`, and return one with the mean of the weights of its last epochs, as `training.fit` does.
 
     The statistics of batch normalisation belong to no network averaged, so they are taken anew, over an epoch's batches
     (Izmailov et al., UAI 2018, section 3.2). `rates` are the learning rate and the weight decay.
@@ -185,3 +186,32 @@ def log_odds(network, read, table, batch=64):
     with torch.no_grad():
         cuts = (table.iloc[first : first + batch] for first in range(0, len(table), batch))
         return torch.cat([network(torch.from_numpy(read(part))) for part in cuts]).double().numpy()
+
+
+def windows(eeg, table, axis, frames=1):
+    """Return the raw EEG of triptychs' last `frames` frames: float32 [triptych, C, sample].
+
+    `eeg` is a dict of recording → float32 [C, sample], in µV: 66 MB an hour.
+    """
+    hop, size = round(axis["hop_s"] * axis["sampling_hz"]), axis["frame_columns"]
+    cuts = [
+        eeg[name][:, (column + (3 - frames) * size) * hop : (column + 3 * size) * hop]
+        for name, column in zip(table["recording"], table["column"], strict=True)
+    ]
+    return np.stack(cuts)
+
+
+def pictures(powers, table, axis):
+    """Return the reference's pictures of triptychs, from 0 to 1: float32 [triptych, 3, frequency, column].
+
+    Three windows of a frame's length, each ¾ of it after the one before (4 s every 3 s); the last is the triptych's
+    last frame. Each is scaled by its own 1st and 99th percentile, which throws the amplitude away, as there.
+    `powers` is a dict of recording → float32 [frequency, column]: the mean over the channels in dB.
+    """
+    size, step = axis["frame_columns"], round(0.75 * axis["frame_columns"])
+    back_steps = (2 * step, step, 0)
+    lasts = zip(table["recording"], table["column"] + 2 * size, strict=True)
+    cuts = np.stack([powers[name][:, last - back : last - back + size] for name, last in lasts for back in back_steps])
+    low, high = np.percentile(cuts, (1, 99), axis=(1, 2), keepdims=True)
+    scaled = np.clip((cuts - low) / np.maximum(high - low, 1e-6), 0, 1).astype(np.float32)
+    return scaled.reshape(len(table), 3, *scaled.shape[1:])
