@@ -21,7 +21,7 @@ from conftest import ROOT
 
 from helpers.acquire.simulated import simulation
 from helpers.evaluate import comparison
-from helpers.report.tables import METHODS as NAMES
+from helpers.evaluate.comparison import METHODS as NAMES
 from helpers.study import files, parallel, patients
 from helpers.train import baselines, folds
 

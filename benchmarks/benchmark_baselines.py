@@ -32,6 +32,7 @@ from benchmark_projects import progress
 from conftest import ROOT, SHARED
 
 from helpers.acquire import edf, recordings
+from helpers.acquire.annotations import Annotations
 from helpers.evaluate import comparison, decisions, intervals
 from helpers.preprocess import filterbank, spectrograms
 from helpers.study import files, parallel, patients, stage
@@ -155,10 +156,11 @@ def digest(world, method, settings):
 
 
 def scores_of(world, planned, scored):
-    """Return the scores of `comparison.drawn` for these folds."""
+    """Return the scores of `comparison.score_detector` for these folds."""
     predictions, inner = training.out_of_fold(planned, scored, world["samples"])
-    table, _ = decisions.decide(predictions, inner, world["seizures"], world["durations_s"])
-    return comparison.drawn(table, world["seizures"], world["durations_s"], draws=1)[0]
+    annotations = Annotations(world["seizures"], world["durations_s"])
+    table, _ = decisions.decide(predictions, inner, annotations)
+    return {name: value for name, (value, _) in comparison.score_detector(table, annotations, draws=1).items()}
 
 
 def trainer(world, method, settings):

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from helpers import figures
-from helpers.evaluate import score_figures
+from helpers.evaluate import figures as score_figures
 from helpers.explorer_eeg import EegPanel
 from helpers.explorer_maps import MapsPanel
 from helpers.explorer_words import verdict
@@ -80,7 +80,7 @@ class Page:
             style = {"va": "top", "animated": True}
             self.headline = self.figure.text(0.012, 0.985, "", weight="bold", fontsize=11, **style)
             self.subline = self.figure.text(0.012, 0.957, "", fontsize=9.5, **style)
-            handles = [*score_figures.course_keys(), Line2D([], [], label="threshold for a sample", **SAMPLE_LINE)]
+            handles = [*score_figures.KEYS, Line2D([], [], label="threshold for a sample", **SAMPLE_LINE)]
             style = {"frameon": False, "fontsize": 7.5, "borderpad": 0.1, "columnspacing": 1.0, "handlelength": 1.6}
             self.figure.legend(handles=handles, loc="lower center", ncols=6, **style)
             self.course.set_animated(True)
@@ -135,7 +135,9 @@ class Page:
         axis = self.course
         axis.clear()
         self.unit, name = (60, "min") if duration_s > score_figures.LONG_S else (1, "s")
-        score_figures.draw_course(axis, self.study.decisions, self.study.seizures, self.recording, self.unit)
+        seizures = self.study.seizures[self.study.seizures["recording"] == self.recording]
+        spans = seizures[["start_s", "end_s"]].to_numpy()
+        score_figures.draw_course(axis, self.study.decisions, spans, self.recording, self.unit)
         axis.axhline(own["threshold"].iloc[0], **SAMPLE_LINE)
         axis.set_xlim(0, duration_s / self.unit)
         axis.set_ylabel("p", fontsize=9)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.evaluate import score_figures, scores
+from helpers.acquire.annotations import Annotations
+from helpers.evaluate import figures, scores
 from helpers.report import curves
 from helpers.study import files
 from helpers.study.errors import RecordingError
@@ -33,7 +34,7 @@ def world():
     samples = pd.concat(
         [decided("a", 58, [(112, 132)]), decided("b", 148), decided("c", 58, [(60, 64)])], ignore_index=True
     )
-    alarms = scores.events(samples.assign(decided=samples["alarm"]))
+    alarms = scores.events(samples)
     folds = [{"fold": 0, "alarm": {"threshold": THRESHOLD, "k": 3, "minimum": 1}}]
     return {"recordings": recordings, "seizures": seizures, "samples": samples, "alarms": alarms, "folds": folds}
 
@@ -41,7 +42,7 @@ def world():
 def test_times_marks_and_rounding_by_hand():
     """a: found; its alarm from 112 to 132 s is known 4 s after its first sample, at 120 s. b: missed. c: false."""
     data = curves.probability_data(**world(), frame_s=4.0)
-    assert [data["frame_s"], data["log_odds"], data["floor"]] == [4, False, score_figures.FLOOR]
+    assert [data["frame_s"], data["log_odds"], data["floor"]] == [4, False, figures.FLOOR]
     a, b, c = data["recordings"]
     assert [row["name"] for row in (a, b, c)] == ["a", "b", "c"] and c["duration_s"] == 240.5
     assert a["seizures"] == [[100, 140, 1]] and a["alarms"] == [[112, 132, 120, 0]]
@@ -63,11 +64,11 @@ def test_the_same_as_the_static_picture_draws():
     """Edges, heights, threshold and alarms of the picture's first panel are those of the data."""
     given = world()
     durations = dict(zip(given["recordings"]["recording"], given["recordings"]["duration_s"], strict=True))
-    axis = score_figures.probability(given["samples"], given["seizures"], durations).axes[0]
+    axis = figures.probability(given["samples"], Annotations(given["seizures"], durations)).axes[0]
     row = curves.probability_data(**given, frame_s=4.0)["recordings"][0]
     drawn = {patch.get_linewidth(): patch.get_data() for patch in axis.patches if hasattr(patch, "get_data")}
     for width, values in ((0.8, row["p"]), (1.2, row["smooth"])):
-        np.testing.assert_allclose(drawn[width].values, np.clip(values, score_figures.FLOOR, 1), rtol=5e-4)
+        np.testing.assert_allclose(drawn[width].values, np.clip(values, figures.FLOOR, 1), rtol=5e-4)
         np.testing.assert_allclose(drawn[width].edges, row["first_s"] + 4 * np.arange(len(values) + 1))
     (line,) = axis.get_lines()
     assert line.get_ydata()[0] == pytest.approx(row["threshold"], rel=5e-4)

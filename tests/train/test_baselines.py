@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import logit
 
+from helpers.acquire.annotations import Annotations
 from helpers.acquire.montages import DOUBLE_BANANA
 from helpers.evaluate import decisions
 from helpers.preprocess import spectrograms
@@ -69,7 +70,7 @@ def test_they_go_the_network_s_way(world, tmp_path):
         assert [split for split, _ in pairs] == folds.splits(planned)
         predictions, inner = training.out_of_fold(planned, pairs, samples)
         assert auroc(predictions) > 0.98 and len(predictions) == len(samples)
-        table, _ = decisions.decide(predictions, inner, SEIZURES, dict.fromkeys(NAMES, 30.0))
+        table, _ = decisions.decide(predictions, inner, Annotations(SEIZURES, dict.fromkeys(NAMES, 30.0)))
         assert (table["alarm"] == table["label"]).mean() > 0.9
 
 

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import torch
 from scipy.stats import t
+from test_permutations import mean_auroc
 from test_training import SETTINGS as SMALL
 
-from helpers.evaluate import decisions, detections, intervals, ranking
+from helpers.acquire.annotations import Annotations
+from helpers.evaluate import decisions, intervals, scores
 from helpers.preprocess import spectrograms
 from helpers.train import folds, permutations, training
 
@@ -93,12 +95,12 @@ def chain(folder, seizures, networks=honest):
     planned = folds.leave_one_recording_out(list(DURATIONS), set(seizures["recording"]), members=2)
     scored = networks(planned, folder, overlapping, samples)
     predictions, inner = training.out_of_fold(planned, scored, samples)
-    return decisions.decide(predictions, inner, seizures, DURATIONS)[0]
+    return decisions.decide(predictions, inner, Annotations(seizures, DURATIONS))[0]
 
 
 def within_interval(tables):
     """Return the mean over permutations of the AUROC within recordings, with its 95 % interval by Student's t."""
-    found = np.array([ranking.within(table) for table in tables])
+    found = np.array([mean_auroc(table) for table in tables])
     half = t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found))
     return found.mean() - half, found.mean(), found.mean() + half
 
@@ -121,8 +123,8 @@ def permuted(folder):
 def test_the_chain_finds_true_seizures(folder):
     """With the annotations as they are: an AUROC far above chance, in recordings that no network had seen."""
     table = chain(folder, SEIZURES)
-    assert ranking.within(table) > 0.9
-    assert ranking.over_recordings(table)["auroc"]["low"] > 0.6
+    assert mean_auroc(table) > 0.9
+    assert intervals.ranking_intervals(table)["auroc"]["low"] > 0.6
     assert sorted(table["recording"].unique()) == list(DURATIONS)
 
 
@@ -136,17 +138,17 @@ def test_permuted_labels_score_as_chance_does(permuted):
         low, mean, high = within_interval([table.assign(p_seizure=table[column]) for table in tables])
         assert low < 0.5 < high and mean < 0.65 and high - low < 0.4, column
     table = together(tables)
-    found = ranking.over_recordings(table)["auroc"]
+    found = intervals.ranking_intervals(table)["auroc"]
     assert found["low"] < 0.5 < found["high"] < 0.65 and found["reason"] is None
-    for decided in (table, decisions.alarms(table)):
-        rates = intervals.over_recordings(detections.sample_rates, detections.sample_counts(decided))
+    for decided in (table, table.assign(decided=table["alarm"])):
+        rates = intervals.score_intervals(scores.sample_rates, scores.sample_counts(decided))
         assert rates["balanced_accuracy"]["low"] < 0.5 < rates["balanced_accuracy"]["high"] < 0.6
 
 
 @pytest.mark.slow
 def test_one_study_s_own_interval_covers_chance(permuted):
     """Over the six recordings of each permutation alone: 0.5 lies in it nearly always, as so few make it too narrow."""
-    found = [ranking.over_recordings(table)["auroc"] for table in permuted[1]]
+    found = [intervals.ranking_intervals(table)["auroc"] for table in permuted[1]]
     assert np.mean([score["low"] < 0.5 < score["high"] for score in found]) > 0.7
 
 
@@ -156,9 +158,9 @@ def test_a_leak_is_seen(folder, permuted):
     The AUROC, which should be 0.5, is nearly 1, far above what any honest permutation reaches."""
     shifted, tables = permuted
     leaked = [chain(folder, seizures, cheating) for seizures in shifted[:2]]
-    assert min(map(ranking.within, leaked)) > max(0.9, *map(ranking.within, tables))
-    assert ranking.over_recordings(together(leaked))["auroc"]["low"] > 0.9
-    rates = intervals.over_recordings(detections.sample_rates, detections.sample_counts(together(leaked)))
+    assert min(map(mean_auroc, leaked)) > max(0.9, *map(mean_auroc, tables))
+    assert intervals.ranking_intervals(together(leaked))["auroc"]["low"] > 0.9
+    rates = intervals.score_intervals(scores.sample_rates, scores.sample_counts(together(leaked)))
     assert rates["balanced_accuracy"]["low"] > 0.7
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_training import SETTINGS
 
-from helpers.evaluate import ranking
+from helpers.evaluate import scores
 from helpers.preprocess import spectrograms
 from helpers.train import audit, folds, random_split, training
 
@@ -92,13 +92,13 @@ def test_a_random_split_flatters(folder):
     by recording, the same network is far below."""
     settings = {**SETTINGS, "epochs": 6, "batches_per_epoch": 15, "mixed": 0.0}
     tables = [random_split.run(seed, folder, reference(), 8, settings) for seed in (1, 2)]
-    flattered = [ranking.auroc(table["label"], table["p_seizure"]) for table in tables]
+    flattered = [scores.auroc(table["label"], table["p_seizure"]) for table in tables]
     samples, overlapping = (spectrograms.all_triptychs(AXIS, COLUMNS, SEIZURES, step) for step in (1.0, 0.25))
     planned = folds.leave_one_recording_out(list(COLUMNS), set("abc"), 2)
     trained = training.train_all(planned, folder, overlapping, samples, 8, settings)
     honest, _ = training.out_of_fold(planned, [(one.split, one.log_odds) for one in trained], samples)
     p = 1 / (1 + np.exp(-honest["log_odds"]))
-    assert min(flattered) > 0.9 and ranking.auroc(honest["label"], p) < min(flattered) - 0.1
+    assert min(flattered) > 0.9 and scores.auroc(honest["label"], p) < min(flattered) - 0.1
 
 
 def test_no_split_is_refused(folder):

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from helpers.evaluate import detections, mistakes
-from helpers.evaluate.decisions import alarms as as_alarms
-from helpers.evaluate.score_figures import FLOOR, RARE
+from helpers.acquire.annotations import Annotations
+from helpers.evaluate import mistakes, scores
+from helpers.evaluate.figures import FLOOR, RARE
 from helpers.study.errors import RecordingError
 
 DIGITS, PLACES = 4, 6  # of a probability: significant digits, and places after the point; finer is not to be seen
@@ -14,7 +14,7 @@ NAME = "PROBABILITY"  # the variable of the page in which the script looks for i
 
 
 def probability_data(recordings, seizures, samples, alarms, folds, frame_s):
-    """Return what `score_figures.probability` shows, of all recordings, for ``probability.js``.
+    """Return what `figures.probability` shows, of all recordings, for ``probability.js``.
 
     Parameters
     ----------
@@ -59,8 +59,9 @@ def probability_data(recordings, seizures, samples, alarms, folds, frame_s):
     parts = {name: samples[samples["recording"] == name].sort_values("end_s") for name in names}
     courses = {name: _course(part, name, settings, frame_s) for name, part in parts.items()}
     durations_s = dict(zip(names, recordings["duration_s"].tolist(), strict=True))
-    seen = detections.latencies(as_alarms(samples), seizures, durations_s)
-    wrong = mistakes.select(samples, seizures, durations_s, len(samples))
+    annotations = Annotations(seizures, durations_s)
+    seen = scores.latencies(samples, annotations)
+    wrong = mistakes.select(samples, annotations, len(samples))
     found, false = seen[seen["detected"] == 1], wrong[wrong["kind"] == mistakes.FALSE_ALARM]
     shown = []
     for name, part in parts.items():

@@ -2,6 +2,8 @@
 
 from statistics import median
 
+from helpers.evaluate.comparison import METHODS
+
 # The reference study's six metrics for patient chb08: literature values, of one random split. Source: its report,
 # "EEG Spectrogram Model – XAI & Multimodal Report (chb08)", section Metrics. They solve to the counts below.
 REFERENCE_PATIENT = "chb08"
@@ -60,15 +62,6 @@ NO_EVENTS = {
     "precision": "no alarm was raised",
     "f1": "there is no seizure, and no alarm was raised",
     "fp_per_24h": "there is no recording",
-}
-METHODS = {
-    "ours": "this network",
-    "logistic": "logistic regression",
-    "forest": "random forest",
-    "eegnet": "EEGNet",
-    "shallow": "ShallowFBCSPNet",
-    "deep4": "Deep4Net",
-    "efficientnet": "EfficientNet-B0 and LSTM (the reference's)",
 }
 NOT_PATIENTS = ("about", "machine")  # what baselines.json holds beside its patients
 

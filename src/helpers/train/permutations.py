@@ -3,7 +3,7 @@
 Each recording's labels are shifted round in time by an offset of its own, drawn evenly over all its length. So a
 frame's label has the same chance to be seizure whatever its EEG, and whatever its time in the recording; but labels
 stay in runs, and each recording keeps its amount of seizure, its folds and its place. Networks trained on them can
-only learn noise, and on recordings that they have not seen the AUROC within a recording (`ranking.within`) is 0.5 on
+only learn noise, and on recordings that they have not seen the AUROC within a recording is 0.5 on
 average. What lets a network know a held-out recording's labels lifts it above.
 
 Exchanging labels between recordings would be no such test: seizures at like times would stay where they are. An
