@@ -26,13 +26,9 @@ def reliability(label, p):
 
 
 def error_sums(table):
-    """Return what each recording adds to the Brier score and to each bin's gap, for `intervals.bootstrap`.
+    """Return ``n``, ``squared`` errors and each bin's ``gap0``, ``gap1``, … (p − label), summed by recording.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index: recording. ``n``, ``squared`` (sum of squared errors), and ``gap0``, ``gap1``, … (sum of p − label). The
-        bins are those of all recordings together, the same in every draw.
+    The bins are those of all recordings together, the same in every draw.
     """
     p = table["p_seizure"].to_numpy(float)
     where, gap = bin_numbers(p), p - table["label"].to_numpy()
@@ -42,10 +38,9 @@ def error_sums(table):
 
 
 def error_rates(n, squared, **gaps):
-    """Return ``brier`` (mean squared error; Brier, Mon. Weather Rev. 78:1, 1950) and ``ece`` from `error_sums`.
+    """Return the Brier score and the expected calibration error, ``ece`` (Naeini et al., AAAI 2015), from `error_sums`.
 
-    ``ece`` is the expected calibration error, Σ count/n · |share of seizure − mean p| over the bins (Naeini et al.,
-    AAAI 2015). It is never negative, so that noise alone raises it: with few samples a perfect p has one above 0.
+    ``ece`` is Σ count/n · |share of seizure − mean p| over the bins: noise alone raises it above 0.
     """
     return {"brier": scores.ratio(squared, n), "ece": scores.ratio(sum(map(abs, gaps.values())), n)}
 
@@ -63,43 +58,33 @@ def log_loss(log_odds, label):
 def fit_temperature(log_odds, label, shift):
     """Return the T within 0.1–10 whose log-odds/T + `shift` are the likeliest (Guo et al., ICML 2017).
 
-    The likelihood is log-concave in 1/T, so that the bounded search finds its one top.
+    The likelihood is log-concave in 1/T, so that the bounded search finds its one maximum.
     """
-    found = minimize_scalar(
-        lambda log_t: log_loss(log_odds / np.exp(log_t) + shift, label),
-        bounds=(np.log(COLDEST), np.log(HOTTEST)),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
-    return float(np.exp(found.x))
+
+    def loss(log_t):
+        return log_loss(log_odds / np.exp(log_t) + shift, label)
+
+    bounds = (np.log(COLDEST), np.log(HOTTEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
 
 
 def fit(log_odds, label, block):
-    """Fit share of seizure and temperature on a fold's inner samples; leave the temperature off where it gains little.
+    """Fit share of seizure and temperature on a fold's inner samples, of both classes.
 
-    Parameters
-    ----------
-    log_odds : float [n]
-        Of networks trained on batches half of them seizure.
-    label : int [n]
-        Of both classes.
-    block : array [n]
-        What is left out together, such as a recording: samples of one resemble each other.
+    `block` [n] is what is left out together, such as a recording: samples of one resemble each other.
 
     Returns
     -------
     dict
-        ``temperature`` (1 if off); ``prior``, the share of seizure, whose log-odds are added to the log-odds over T:
-        what batches of one half took away (Saerens et al., Neural Comput. 14:21, 2002; King & Zeng, Political Analysis
-        9:137, 2001); ``loss_before`` and ``loss_after``, negative log-likelihoods of the blocks left out, None if not
-        tried; and ``reason``: why T is off, else None.
+        ``temperature`` (1 if off); ``prior``, the share of seizure, whose log-odds are added to the log-odds over T, as
+        networks train on batches half of them seizure (Saerens et al., Neural Comput. 14:21, 2002); ``loss_before``
+        and ``loss_after``, of blocks left out, None if not tried; ``reason``: why T is off, else None.
 
     Notes
     -----
-    Off unless the 95 % interval of the mean gain over the blocks lies above 0. A fold's temperature is fitted on single
-    networks and used on their mean, which is less sure of itself already; on less evidence it made held-out
-    probabilities worse, on patients simulated to find that out. Off, too, where T ends at a bound: the classes are then
-    so well apart, or mixed, that the recordings do not say how sure to be.
+    Off unless the 95 % interval of the mean gain over blocks left out lies above 0: on less evidence it made held-out
+    probabilities worse, on simulated patients, as it is fitted on single networks and used on their mean. Off, too,
+    where T ends at a bound: the classes are then so well apart, or mixed, that nothing says how sure to be.
     """
     z, label, block = np.asarray(log_odds, float), np.asarray(label), np.asarray(block)
     settings = {"temperature": 1.0, "prior": float(label.mean()), "loss_before": None, "loss_after": None}

@@ -55,31 +55,21 @@ def score_detector(table, annotations, seed=0, draws=intervals.DRAWS):
 
 
 def compare(ours, others, annotations, seed=0, draws=intervals.DRAWS):
-    """Return the scores of all detectors, and how far ours is ahead of each.
+    """Return the scores of all detectors, and how far ours is ahead of each, as ``comparison.json`` has them.
 
-    Parameters
-    ----------
-    ours : pandas.DataFrame
-        From `decisions.decide`.
-    others : dict of str → pandas.DataFrame
-        The same of each other detector, by its name, for the same samples.
-    annotations, seed, draws
-        As for `score_detector`.
-
-    Returns
-    -------
-    dict
-        ``rows``, ours first: ``method``, ``name``, the scores of `score_detector`, and for each of `AHEAD`
-        ``ahead_…``, ours minus it; each as `intervals.interval` gives it (None where ours stands against itself).
-        ``note``.
+    `ours` is from `decisions.decide`; `others` are the same tables of other detectors, by name. Each of the ``rows``,
+    ours first, has the scores of `score_detector`, and ``ahead_…`` for each of `AHEAD`: ours minus it, or None.
 
     Raises
     ------
     ValueError
         If detectors were not tested on the same samples, or recordings are missing.
     """
+    keys = ["recording", "end_s", "label", "fold"]
     for method, table in others.items():
-        check_same_samples(ours, table, method)
+        one, other = (part[keys].sort_values(keys).to_numpy() for part in (ours, table))
+        if not np.array_equal(one, other):
+            raise ValueError(f"{method} was not tested on the same {len(ours)} samples in the same folds as ours.")
     tested, count = set(ours["recording"]), len(annotations.durations_s)
     if tested != set(annotations.durations_s):
         raise ValueError(f"{len(tested)} recordings were tested, {count} have a duration.")
@@ -96,32 +86,11 @@ def compare(ours, others, annotations, seed=0, draws=intervals.DRAWS):
     return {"rows": rows, "note": COMPARED}
 
 
-def check_same_samples(ours, other, method):
-    """Raise ValueError unless another detector's table is of the same samples in the same folds as ours."""
-    keys = ["recording", "end_s", "label", "fold"]
-    one, two = (table.sort_values(["recording", "end_s"])[keys].to_numpy() for table in (ours, other))
-    if not np.array_equal(one, two):
-        raise ValueError(f"{method} was not tested on the same {len(ours)} samples in the same folds as ours.")
-
-
 def audit_leakage(ours, tested, training, seed=0, draws=intervals.DRAWS):
     """Return the network's scores under the reference's protocol and by recording, and the gap between them.
 
-    Parameters
-    ----------
-    ours : pandas.DataFrame
-        From `decisions.decide`.
-    tested : pandas.DataFrame
-        From `random_split.run`, of all splits.
-    training : dict
-        ``training.json``: its ``folds`` and, by name, the recordings that its ``networks`` were trained on.
-
-    Returns
-    -------
-    dict
-        ``rows``: ``protocol``, ``n_test`` (samples tested, of all splits together), ``shared_eeg`` (those that share
-        EEG with training) and its ``share``, `RATES` and ``auroc``. ``gap`` in each of `GAPS`; ``splits``, their
-        number; ``note``.
+    As ``audit.json`` has them. `ours` is from `decisions.decide`, `tested` from `random_split.run`, of all splits;
+    `training` is ``training.json``. ``n_test`` counts samples, ``shared_eeg`` those that share EEG with training.
 
     Raises
     ------
@@ -133,18 +102,17 @@ def audit_leakage(ours, tested, training, seed=0, draws=intervals.DRAWS):
     splits, ratio = score_splits(tested), (tested["label"] == 0).sum() / (tested["label"] == 1).sum()
     plain = _score_by_recording(ours, None, seed, draws)
     weighted = _score_by_recording(with_seizure, ratio, seed, draws)
-    count, over_splits = with_seizure["recording"].nunique(), {name: split_interval(splits[name]) for name in splits}
-    rows = [_row(RANDOM, tested, int(tested["shared_eeg"].sum()), over_splits)]
+    count, shared = with_seizure["recording"].nunique(), int(tested["shared_eeg"].sum())
+    rows = [(RANDOM, len(tested), shared, {name: split_interval(splits[name]) for name in splits})]
     for protocol, table, found in ((BY_RECORDING, ours, plain), (WEIGHTED, with_seizure, weighted)):
         n = table["recording"].nunique()
-        rows.append(_row(protocol, table, 0, {name: intervals.interval(*pair, n) for name, pair in found.items()}))
+        rows.append((protocol, len(table), 0, {name: intervals.interval(*pair, n) for name, pair in found.items()}))
+    rows = [
+        {"protocol": protocol, "n_test": n, "shared_eeg": shared, "share": shared / n, **found}
+        for protocol, n, shared, found in rows
+    ]
     gap = {name: _gap(splits[name], weighted[name], count, seed) for name in GAPS}
     return {"rows": rows, "gap": gap, "splits": len(splits), "note": AUDITED}
-
-
-def _row(protocol, table, shared, found):
-    share = scores.ratio(shared, len(table))
-    return {"protocol": protocol, "n_test": len(table), "shared_eeg": shared, "share": share, **found}
 
 
 def check_out_of_fold(ours, training):

@@ -1,8 +1,7 @@
 """Decisions: log-odds become probabilities, sample decisions and alarms, by what a fold's inner recordings say.
 
-Alarms: log-odds are averaged over k frames, compared with a threshold, and short runs dropped. Each costs time, and
-``known_s`` says when an alarm is known: an average waits for (k − 1)/2 frames to come, a smallest duration until it
-has passed.
+Alarms: log-odds are averaged over k frames, compared with a threshold, and short runs dropped. ``known_s`` is when an
+alarm is known: an average waits for (k − 1)/2 frames to come, a smallest duration until it has passed.
 """
 
 import numpy as np
@@ -20,16 +19,14 @@ CERTAIN = 1e-12  # a probability of 0 or 1 would have infinite log-odds
 
 
 def decide(predictions, inner, annotations):
-    """Decide on every held-out sample.
+    """Decide on every held-out sample by what its fold chooses on its inner recordings alone.
 
     Parameters
     ----------
-    predictions : pandas.DataFrame
-        Held-out samples, a row a frame: ``recording``, ``last_start_s``, ``end_s``, ``label``, ``fold``, ``log_odds``.
-    inner : pandas.DataFrame
-        The same columns, and ``network``: what each fold may choose by (see `training.out_of_fold`).
+    predictions, inner : pandas.DataFrame
+        From `training.out_of_fold`, a row a frame: ``recording``, ``last_start_s``, ``end_s``, ``label``, ``fold``,
+        ``log_odds``; `inner`, what each fold may choose by, also ``network``.
     annotations : Annotations
-        Of these recordings.
 
     Returns
     -------
@@ -37,8 +34,7 @@ def decide(predictions, inner, annotations):
         `predictions` with ``p_seizure``, ``threshold`` and ``decided`` for the sample alone, and ``p_smooth``,
         ``alarm_threshold``, ``alarm`` and ``known_s`` after post-processing.
     choices : list of dict
-        A fold's ``fold``, ``threshold``, ``calibration`` (from `calibration.fit`) and ``alarm`` (from
-        `choose_alarm`): chosen on the inner recordings alone.
+        A fold's ``fold``, ``threshold``, ``calibration`` (`calibration.fit`) and ``alarm`` (`choose_alarm`).
 
     Raises
     ------
@@ -85,12 +81,8 @@ def apply(held_out, choice):
 def raise_alarms(table, settings):
     """Return samples with ``p_smooth``, ``alarm_threshold``, ``alarm`` (0 or 1) and ``known_s`` (in s).
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``recording``, ``last_start_s``, ``end_s``, ``p_seizure``; one row a frame.
-    settings : dict
-        ``k``, ``threshold``, ``minimum`` (in frames), from `choose_alarm`.
+    `table` has ``recording``, ``last_start_s``, ``end_s`` and ``p_seizure`` of every frame; `settings` ``k``,
+    ``threshold`` and ``minimum`` (in frames), from `choose_alarm`.
     """
     p, end_s = table["p_seizure"].to_numpy(float), table["end_s"].to_numpy(float)
     p_smooth, alarm, known_s = np.empty(len(p)), np.zeros(len(p), int), np.empty(len(p))
@@ -137,11 +129,10 @@ def best_threshold(label, p_seizure):
 
 
 def candidate_thresholds(label, p):
-    """Return candidates (threshold, width of its gap), at most `CANDIDATES`: the gaps below seizure samples.
+    """Return the middles and widths of the gaps below seizure samples, at most `CANDIDATES` pairs.
 
-    Between two neighbouring probabilities all thresholds decide alike; the middle of each gap stands for it. To let in
-    a sample that is no seizure never raises the sample F1 of the threshold alone. It may raise the event F1, where a
-    frame beside a seizure is what finds it; that is left to the seizure's own samples.
+    Between two neighbouring probabilities all thresholds decide alike; one that lets in a non-seizure sample more never
+    has the higher sample F1.
     """
     edges = np.unique(np.concatenate([[0.0], p]))
     upper = np.searchsorted(edges, np.unique(np.asarray(p)[np.asarray(label) == 1]))
@@ -152,27 +143,12 @@ def candidate_thresholds(label, p):
 
 
 def choose_alarm(inner, annotations):
-    """Choose smoothing, threshold and smallest duration on inner recordings.
+    """Return smoothing ``k``, ``threshold`` and ``minimum`` duration chosen on the frames of inner recordings.
 
-    Parameters
-    ----------
-    inner : pandas.DataFrame
-        ``recording``, ``last_start_s``, ``end_s``, ``label`` and ``p_seizure`` of all frames of the inner recordings.
-    annotations : Annotations
-        Of the inner recordings at least; others are not looked at.
-
-    Returns
-    -------
-    dict
-        ``k``, ``threshold``, ``minimum``; ``event_f1`` and ``sample_f1`` on the inner recordings, where they are
-        better than they will be elsewhere.
-
-    Notes
-    -----
-    A few recordings say little, so few settings are tried. Smoothing is that with the highest average precision, which
-    needs no threshold. The threshold has the highest event F1 (timescoring), then sample F1, then lies in the widest
-    gap between probabilities; the smallest duration is the shortest whose event F1 is the best and whose sample F1 is
-    less than one seizure sample's worth, 1 / their number, below the best.
+    Few settings are tried, as few recordings say little. Smoothing has the highest average precision, which needs no
+    threshold. The threshold has the highest event F1 (timescoring), then sample F1, then the widest gap between
+    probabilities; the smallest duration is the shortest whose event F1 is the best and whose sample F1 is less than one
+    seizure sample's worth below the best. ``event_f1`` and ``sample_f1`` of the choice are higher here than elsewhere.
     """
     label, p = inner["label"].to_numpy(), inner["p_seizure"].to_numpy(float)
     parts = list(scores.recording_rows(inner))

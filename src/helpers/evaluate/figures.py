@@ -45,14 +45,9 @@ def overview(names, seizures, events):
 
 
 def probability(decisions, annotations):
-    """Show p(seizure) over time for held-out recordings, one panel each, with threshold, seizures and alarms.
+    """Show p(seizure) over time for the recordings of `annotations`, one panel each, with seizures and alarms.
 
-    Parameters
-    ----------
-    decisions : pandas.DataFrame
-        From `decisions.decide`, of these recordings at least.
-    annotations : Annotations
-        Of the recordings to show (see `pages` and `overview`), in order.
+    `decisions` is from `decisions.decide`, here and below.
     """
     durations_s = annotations.durations_s
     longest = max(durations_s.values())
@@ -77,9 +72,9 @@ def draw_course(axis, decisions, spans, name, unit):
         axis.stairs(part[column].clip(FLOOR, 1 - FLOOR), edges, color=colour, linewidth=width, baseline=None)
     axis.axhline(part["alarm_threshold"].iloc[0], **THRESHOLD)
     if decisions["alarm_threshold"].min() < RARE:
-        axis.set_yscale("logit")
-        axis.set_ylim(FLOOR, 1 - 1e-6)
-        _set_log_odds_ticks(axis.yaxis)
+        axis.set(yscale="logit", ylim=(FLOOR, 1 - 1e-6))
+        axis.set_yticks(list(TICKS), TICKS.values())
+        axis.set_yticks([], minor=True)
     else:
         axis.set(ylim=(0, 1.25), yticks=[0, 0.5, 1])
     _draw_alarms(axis, part, unit, (0.84, 0.1))
@@ -91,31 +86,18 @@ def _draw_alarms(axis, part, unit, where):
     axis.broken_barh(bars, where, color=DECISION, linewidth=0.6, transform=axis.get_xaxis_transform())
 
 
-def _set_log_odds_ticks(side):
-    side.set_ticks(list(TICKS), list(TICKS.values()))
-    side.set_ticks([], minor=True)
-
-
 def _finish(figure, handles, place="upper"):
-    """Return a figure with one legend for all panels, and without the frame's upper and right sides."""
+    """Return a figure with one legend for all panels and no upper or right spines; `handles` may be an axis's."""
+    handles = handles if isinstance(handles, (tuple, list)) else handles.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc=f"outside {place} center", ncols=3, frameon=False, fontsize=9)
     seaborn.despine(figure)
     return figure
 
 
-def _handles(axis):
-    return axis.get_legend_handles_labels()[0]
-
-
 def ranking_curves(decisions, found):
     """Show ROC and precision–recall curve with bands over recordings, and where the decisions lie.
 
-    Parameters
-    ----------
-    decisions : pandas.DataFrame
-        From `decisions.decide`.
-    found : dict
-        ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of ``p_seizure`` and of ``p_smooth``.
+    `found` has ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of ``p_seizure`` and of ``p_smooth``.
     """
     figure, (left, right) = begin(9, 5.7, 1, 2)
     label = decisions["label"]
@@ -130,10 +112,10 @@ def ranking_curves(decisions, found):
     for column, kind, colour, width in styles:
         options = {"color": colour, "linewidth": width, "gid": column}
         rates, sensitivity, _ = metrics.roc_curve(label, decisions[column])
-        left.plot(rates, sensitivity, label=f"{column}: AUROC {_printed(found[kind]['auroc'])}", **options)
         precision, recall, _ = metrics.precision_recall_curve(label, decisions[column])
-        area = f"{column}: AUPRC {_printed(found[kind]['auprc'])}"
-        right.plot(recall, precision, label=area, drawstyle="steps-post", **options)
+        auroc, auprc = (f"{column}: {name.upper()} {_printed(found[kind][name])}" for name in ("auroc", "auprc"))
+        left.plot(rates, sensitivity, label=auroc, **options)
+        right.plot(recall, precision, label=auprc, drawstyle="steps-post", **options)
     left.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
     right.axhline(label.mean(), color=GREY, linestyle=":", label=f"chance: share of seizure, {label.mean():.1%}")
     _draw_operating_points(left, right, decisions)
@@ -157,32 +139,29 @@ def _draw_operating_points(left, right, decisions):
     points = (("decided", "o", DECISION, "decisions on samples"), ("alarm", "^", "white", "alarms, sample by sample"))
     for column, marker, fill, label in points:
         tp, fn, fp, tn = scores.confusion(decisions["label"], decisions[column])
-        options = {"marker": marker, "markersize": 8, "mfc": fill, "mec": "black", "linestyle": "none", "zorder": 5}
-        left.plot(fp / (fp + tn), tp / (tp + fn), label=label, **options)
+        style = {"marker": marker, "s": 64, "c": fill, "edgecolors": "black", "zorder": 5, "label": label}
+        left.scatter(fp / (fp + tn), tp / (tp + fn), **style)
         if tp + fp:  # without a decision for seizure there is no precision
-            right.plot(tp / (tp + fn), tp / (tp + fp), label=label, **options)
+            right.scatter(tp / (tp + fn), tp / (tp + fp), **style)
 
 
 def reliability(decisions, found, choices):
     """Show how often samples of about the same probability are seizure, and how many there are of each.
 
-    Parameters
-    ----------
-    decisions : pandas.DataFrame
-        ``label``, ``p_seizure``.
-    found : dict
-        ``calibration`` and ``uncalibrated``: `calibration.error_intervals` with and without temperature.
-    choices : list of dict
-        From `decisions.decide`.
+    `found` has ``calibration`` and ``uncalibrated``: `calibration.error_intervals` with and without temperature.
     """
     label, p = decisions["label"], decisions["p_seizure"]
     table, lowest = views.reliability(decisions), min(0.5, p.clip(1e-6).min())
+    bars = np.abs(table[["low", "high"]].to_numpy().T - table["seizure_share"].to_numpy())
+    size = "–".join(str(count) for count in sorted({table["count"].min(), table["count"].max()}))
+    style = {"label": f"bins of {size} samples, 95 % (Wilson)", "color": DECISION, "elinewidth": 1, "capsize": 3}
     figure, axes = begin(9, 6.1, 2, 2, sharex="col", height_ratios=[3.2, 1])
     for (top, bottom), edges in zip(axes.T, (np.linspace(0, 1, 21), np.geomspace(lowest, 1, 21)), strict=True):
-        _draw_reliability(top, table)
+        top.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
+        top.errorbar(table["p_mean"], table["seizure_share"], bars, fmt="o", **style)
         for value, name, colour, hatch in ((0, "non-seizure", "#cccccc", ""), (1, "seizure", SEIZURE, "////")):
-            style = {"fc": colour, "ec": "black", "lw": 0.5, "hatch": hatch, "alpha": 0.75}
-            bottom.hist(p[label == value].clip(edges[0]), edges, label=f"{name} samples", **style)
+            shading = {"fc": colour, "ec": "black", "lw": 0.5, "hatch": hatch, "alpha": 0.75}
+            bottom.hist(p[label == value].clip(edges[0]), edges, label=f"{name} samples", **shading)
         bottom.set_yscale("symlog", linthresh=1)
         bottom.yaxis.set_major_formatter("{x:.0f}")
         bottom.set_xlabel("p_seizure")
@@ -195,43 +174,17 @@ def reliability(decisions, found, choices):
     axes[0, 1].set(xscale="log", yscale="log", ylim=(floor, 1.3), xlim=(lowest * 0.9, 1.1))
     axes[0, 1].set_title("logarithmic axes (▼: none is seizure)")
     axes[1, 0].set_ylabel("samples")
-    figure.suptitle(_calibration_title(found, choices), fontsize=10)
-    return _finish(figure, [*_handles(axes[0, 0]), *_handles(axes[1, 0])], "lower")
-
-
-def _draw_reliability(axis, table):
-    """Draw the diagonal, and each bin of `views.reliability` with Wilson's interval."""
-    axis.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
-    size = "–".join(str(count) for count in sorted({table["count"].min(), table["count"].max()}))
-    value = table["seizure_share"]
-    style = {"color": DECISION, "marker": "o", "linestyle": "none", "elinewidth": 1, "capsize": 3}
-    label = f"bins of {size} samples, 95 % (Wilson)"
-    axis.errorbar(table["p_mean"], value, [value - table["low"], table["high"] - value], label=label, **style)
-
-
-def _calibration_title(found, choices):
-    """Return Brier score and calibration error, before the temperature too if a fold has one."""
-    after, before = (
-        f"Brier {found[kind]['brier']['value']:.3f}, ECE {found[kind]['ece']['value']:.3f}"
-        for kind in ("calibration", "uncalibrated")
-    )
-    on = sum(choice["calibration"]["reason"] is None for choice in choices)
-    if not on:
-        return f"{after}; temperature off in every fold"
-    return f"{after}; without temperature {before} (it is on in {on} of {len(choices)} folds)"
+    kinds, on = ("calibration", "uncalibrated"), sum(choice["calibration"]["reason"] is None for choice in choices)
+    after, before = (f"Brier {found[k]['brier']['value']:.3f}, ECE {found[k]['ece']['value']:.3f}" for k in kinds)
+    without = f"without temperature {before} (it is on in {on} of {len(choices)} folds)" if on else None
+    figure.suptitle(f"{after}; {without or 'temperature off in every fold'}", fontsize=10)
+    return _finish(figure, [handle for axis in axes[:, 0] for handle in axis.get_legend_handles_labels()[0]], "lower")
 
 
 def threshold_choice(inner, held_out, choices):
-    """Show the sample F1 over the threshold, a panel a fold: where it was chosen, and where it is reported.
+    """Show the sample F1 over the threshold, a panel a fold: on `inner` where it was chosen, and on `held_out`.
 
-    Parameters
-    ----------
-    inner : pandas.DataFrame
-        ``fold``, ``label``, ``log_odds``, of what each fold chooses by.
-    held_out : pandas.DataFrame
-        ``fold``, ``label``, ``p_seizure``.
-    choices : list of dict
-        From `decisions.decide`.
+    Both have ``fold`` and ``label``; `inner` has ``log_odds``, `held_out` ``p_seizure``.
     """
     figure, axes = _fold_panels(len(choices))
     for axis, choice in zip(axes, choices, strict=True):
@@ -244,12 +197,12 @@ def threshold_choice(inner, held_out, choices):
         axis.axvline(choice["threshold"], color="black", linestyle="--", linewidth=1, label="threshold chosen")
         axis.set(title=f"fold {choice['fold']}: {choice['threshold']:.2g}", xlim=(0, 1), ylim=(0, 1.02))
         if min(one["threshold"] for one in choices) < RARE:
-            axis.set_xscale("logit")
-            axis.set_xlim(FLOOR, 1 - FLOOR)
-            _set_log_odds_ticks(axis.xaxis)
+            axis.set(xscale="logit", xlim=(FLOOR, 1 - FLOOR))
+            axis.set_xticks(list(TICKS), TICKS.values())
+            axis.set_xticks([], minor=True)
     axes[0].set_ylabel("sample F1")
     figure.supxlabel("threshold on p_seizure", fontsize=11)
-    return _finish(figure, _handles(axes[0]))
+    return _finish(figure, axes[0])
 
 
 def _fold_panels(count):
@@ -267,12 +220,7 @@ def _fold_panels(count):
 def learning_curves(curves, folds):
     """Show the loss by epoch, a panel a fold: in training, and on each inner recording.
 
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        ``network``, ``epoch``, ``train_loss``, ``recording``, ``loss``.
-    folds : list of dict
-        ``fold``, ``networks``, ``inner`` (recordings), from ``training.json``.
+    `curves` has ``network``, ``epoch``, ``train_loss``, ``recording``, ``loss``; `folds` is from ``training.json``.
     """
     figure, axes = _fold_panels(len(folds))
     for axis, fold in zip(axes, folds, strict=True):
@@ -288,7 +236,7 @@ def learning_curves(curves, folds):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("cross-entropy (nats)")
     axes[0].set_ylim(bottom=0)
-    return _finish(figure, _handles(axes[0]))
+    return _finish(figure, axes[0])
 
 
 def confusion_matrix(panels):
@@ -309,10 +257,9 @@ def confusion_matrix(panels):
         axis.set_yticks([0, 1], ["non-seizure", "seizure"], rotation=90, va="center")
         axis.set(xlabel="predicted", ylabel="true")
         if len(panels) > 1:
-            rates = [("accuracy", found["accuracy"]), ("F1", found["f1"])]
-            rates = ", ".join(f"{rate} {'undefined' if value is None else f'{value:.3f}'}" for rate, value in rates)
-            share = found["seizure"] / max(found["n"], 1)
-            axis.set_title(f"{title}: {share:.1%} seizure\n{rates}")
+            accuracy, f1 = ("undefined" if (x := found[key]) is None else f"{x:.3f}" for key in ("accuracy", "f1"))
+            prevalence = found["seizure"] / max(found["n"], 1)
+            axis.set_title(f"{title}: {prevalence:.1%} seizure\naccuracy {accuracy}, F1 {f1}")
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
 
@@ -320,16 +267,8 @@ def confusion_matrix(panels):
 def mistake(signal, sampling_hz, start_s, decisions, spans, recording, title):
     """Show raw EEG as a neurologist reads it, and below it the probabilities of the minutes around.
 
-    Parameters
-    ----------
-    signal : float [channel, sample]
-        In µV, of the double banana, from `start_s` of the recording on.
-    sampling_hz, start_s : float
-    decisions : pandas.DataFrame
-        From `decisions.decide`.
-    spans : float [seizure, 2]
-        Of the recording, in s.
-    recording, title : str
+    `signal` is float [channel, sample] in µV, of the double banana, from `start_s` of the recording on; `spans` are its
+    seizures, float [seizure, 2], in s.
     """
     figure, (top, bottom) = begin(9, 8.2, 2, 1, height_ratios=[4.6, 1])
     end_s = draw_traces(top, signal, sampling_hz, DOUBLE_BANANA, start_s)

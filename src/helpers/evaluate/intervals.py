@@ -1,12 +1,9 @@
 """Intervals: how far a score would move with other recordings of the same patient; percentile bootstrap and Wilson.
 
 Samples of one recording resemble each other, so whole recordings are drawn, with replacement (Efron & Tibshirani, An
-Introduction to the Bootstrap, 1993, chapters 8 and 13). All scores are functions of sums over recordings, so that a
-draw costs a sum, weighted by how often each recording is drawn. The same seed and number of recordings give the same
-draws: two detectors, or seeds of one, are compared draw by draw.
-
-With five to ten recordings such intervals are too narrow more often than 5 % promises, and where every recording scores
-alike they have no width: for a count of seizures read `wilson`.
+Introduction to the Bootstrap, 1993). Scores are functions of sums over recordings: a draw costs a sum. The same
+seed and number of recordings give the same draws, so that detectors are compared draw by draw. With five to ten
+recordings such intervals are too narrow; where all recordings score alike they have no width: then read `wilson`.
 """
 
 import numpy as np
@@ -33,22 +30,10 @@ def resample(recordings, seed=0, draws=DRAWS):
 
 
 def interval(value, estimates, recordings):
-    """Return a score with its 95 % interval by the percentiles of its draws.
+    """Return a score with its 95 % interval by the percentiles of its draws from so many recordings.
 
-    Parameters
-    ----------
-    value : float or None
-        The score itself, of all recordings.
-    estimates : float [draw]
-        The score of each draw, NaN where undefined: those are left out, and their share is stated.
-    recordings : int
-        Recordings that were drawn from.
-
-    Returns
-    -------
-    dict
-        ``value``, ``low``, ``high``, ``dropped`` (share of draws in which the score is undefined) and ``reason``: why
-        there is no interval, else None.
+    `value` may be None, and `estimates` (float [draw]) NaN, where undefined. A dict: ``value``, ``low``, ``high``,
+    ``dropped`` (the share of draws that are undefined and left out), ``reason`` (why there is no interval, or None).
     """
     estimates = np.asarray(estimates, float)
     defined = estimates[~np.isnan(estimates)]
@@ -69,12 +54,8 @@ def interval(value, estimates, recordings):
 def bootstrap(metrics, sums, seed=0, draws=DRAWS):
     """Return each score and those of the draws of recordings: a dict of score → (value, float [draw]).
 
-    Parameters
-    ----------
-    metrics : callable
-        Takes the columns of `sums` by name, each a float, and returns a dict of score → float or None.
-    sums : pandas.DataFrame
-        One row a recording (index: its name), one column a count or sum.
+    `sums` has a row for each recording (index: its name), `metrics` takes its columns by name, summed, and returns a
+    dict of score → float or None.
     """
     ordered = sums.sort_index()  # so that the same recordings are drawn for every table with these recordings
     totals = resample(len(ordered), seed, draws) @ ordered.to_numpy(float)
@@ -91,39 +72,27 @@ def score_intervals(metrics, sums, seed=0, draws=DRAWS):
 def difference(first, second, recordings):
     """Return how much higher the first score is than the second, with its interval over the same draws.
 
-    Either is a value with its draws, of one seed and the same recordings, as `bootstrap` returns them. An interval
-    above 0 says that the first is ahead whichever of these recordings are drawn.
+    Either is a value with its draws, of one seed and the same recordings, as `bootstrap` returns them.
     """
     (value, estimates), (other, others) = first, second
     return interval(None if value is None or other is None else value - other, estimates - others, recordings)
 
 
 def threshold_counts(table, column="p_seizure"):
-    """Count the samples at or above each threshold, recording by recording.
+    """Return true and false positives at each threshold, float [2, recording, threshold].
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``recording``, ``label`` and `column`, a probability.
-
-    Returns
-    -------
-    tp, fp : float [recording, threshold]
-        Seizure and non-seizure samples; recordings sorted by name, thresholds (the distinct probabilities) falling.
-        Sums of rows are the counts of several recordings together.
+    `table` has ``recording``, ``label`` and the probability `column`; recordings are sorted by name, thresholds (the
+    distinct probabilities) fall.
     """
     names, row = np.unique(table["recording"].to_numpy(str), return_inverse=True)
     thresholds, place = np.unique(-table[column].to_numpy(float), return_inverse=True)
     counts = np.zeros((2, len(names), len(thresholds)))
     np.add.at(counts, (1 - table["label"].to_numpy(int), row, place), 1)
-    return tuple(counts.cumsum(axis=2))
+    return counts.cumsum(axis=2)
 
 
 def areas(tp, fp):
-    """Return AUROC and average precision for counts [..., threshold], NaN where there is one class only.
-
-    As scikit-learn's with sample weights, for all draws at once.
-    """
+    """Return AUROC and average precision, as scikit-learn's, for counts [draw, threshold]; NaN with one class only."""
     positive, negative = tp[..., -1], fp[..., -1]
     rise, run = np.diff(tp, axis=-1, prepend=0), np.diff(fp, axis=-1, prepend=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -134,9 +103,10 @@ def areas(tp, fp):
 
 
 def curves(tp, fp):
-    """Return sensitivity over false positive rate and precision over recall, float [2, `GRID`]; counts [threshold].
+    """Return sensitivity over false positive rate, and precision over recall, float [2, `GRID`].
 
-    Sensitivity is linear between thresholds, precision a step (Davis & Goadrich, ICML 2006). NaN with one class only.
+    Counts [threshold]. Sensitivity is linear between thresholds, precision a step (Davis & Goadrich, ICML 2006). With
+    one class only, NaN.
     """
     if not (tp[-1] and fp[-1]):
         return np.full((2, len(GRID)), np.nan)
@@ -147,19 +117,18 @@ def curves(tp, fp):
 
 
 def _count_draws(table, column, seed, draws):
-    """Yield tp and fp [draw, threshold], some draws at a time."""
-    tp, fp = threshold_counts(table, column)
-    weights = resample(len(tp), seed, draws).astype(float)
-    size = max(1, CHUNK // tp.shape[1])
-    for first in range(0, draws, size):
-        yield weights[first : first + size] @ tp, weights[first : first + size] @ fp
+    """Yield true and false positives [2, draw, threshold], some draws at a time."""
+    counts = threshold_counts(table, column)
+    weights = resample(counts.shape[1], seed, draws).astype(float)
+    for part in np.array_split(weights, -(-draws * counts.shape[2] // CHUNK)):
+        yield part @ counts
 
 
 def bootstrap_ranking(table, column="p_seizure", seed=0, draws=DRAWS):
     """Return ``auroc`` and ``auprc`` with their draws, as `bootstrap` does; `table` as for `threshold_counts`."""
-    pieces = [np.stack(areas(tp, fp)) for tp, fp in _count_draws(table, column, seed, draws)]
-    values = [area(table["label"], table[column]) for area in (scores.auroc, scores.auprc)]
-    return dict(zip(("auroc", "auprc"), zip(values, np.concatenate(pieces, axis=1), strict=True), strict=True))
+    auroc, auprc = np.concatenate([areas(*counts) for counts in _count_draws(table, column, seed, draws)], axis=1)
+    label, p = table["label"], table[column]
+    return {"auroc": (scores.auroc(label, p), auroc), "auprc": (scores.auprc(label, p), auprc)}
 
 
 def ranking_intervals(table, column="p_seizure", seed=0, draws=DRAWS):
@@ -169,12 +138,12 @@ def ranking_intervals(table, column="p_seizure", seed=0, draws=DRAWS):
 
 
 def curve_bands(table, seed=0, draws=DRAWS):
-    """Return the pointwise 95 % bands of ``p_seizure``: low and high of either of `curves`, float [2, 2, `GRID`].
+    """Return low and high of either of the `curves` of ``p_seizure``, pointwise, 95 %: float [2, 2, `GRID`].
 
     NaN where `interval` would give none.
     """
-    counts = _count_draws(table, "p_seizure", seed, draws)
-    estimates = np.array([curves(*pair) for chunk in counts for pair in zip(*chunk, strict=True)])
+    parts = _count_draws(table, "p_seizure", seed, draws)
+    estimates = np.array([curves(*pair) for counts in parts for pair in counts.swapaxes(0, 1)])
     defined = estimates[~np.isnan(estimates[:, 0, 0])]
     if table["recording"].nunique() < FEWEST or len(defined) < draws / 2:
         return np.full((2, 2, len(GRID)), np.nan)
@@ -182,16 +151,10 @@ def curve_bands(table, seed=0, draws=DRAWS):
 
 
 def median_latency(table, recordings, seed=0, draws=DRAWS):
-    """Return the median latency of the seizures found, in s, with its interval (see `interval`).
+    """Return the median latency of the seizures found, in s, as `interval` does; `table` is from `scores.latencies`.
 
-    Missed seizures have none and are left out: read it beside the sensitivity.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `scores.latencies`.
-    recordings : collection of str
-        All that were decided on, those without a seizure too: the draws are then those of the other scores.
+    Missed seizures are left out: read it beside the sensitivity. `recordings` are all that were decided on, those
+    without a seizure too, so that the draws are those of the other scores.
     """
     names, timed = sorted(recordings), table.dropna(subset="latency_s")
     latency, row = timed["latency_s"].to_numpy(), [names.index(name) for name in timed["recording"]]

@@ -13,28 +13,12 @@ LEAD_S = 5.0  # shown before a seizure's onset
 
 
 def select(table, annotations, false_alarms_shown):
-    """Choose by rule what the page of errors shows.
+    """Return each missed seizure and the worst false alarms, counted as in `scores.event_scores`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `decisions.decide`.
-    annotations : Annotations
-    false_alarms_shown : int
-        At most so many, those with the highest peak first.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``kind``, ``recording``, ``start_s``, ``end_s`` (of the seizure or alarm), ``peak_s`` (middle of the frame with
-        the highest ``p_smooth``, for a seizure within SzCORE's tolerance), ``p_peak``, ``threshold`` (the fold's, for
-        alarms).
-
-    Notes
-    -----
-    Missed seizures and false alarms are those that `scores.event_scores` counts. If no seizure was missed, the one
-    found with the lowest ``p_peak`` / ``threshold`` stands in its place; if there is no false alarm, the frame without
-    an alarm, and outside every seizure's tolerance, with the highest ``p_smooth``. Neither is an error.
+    `table` is from `decisions.decide`. ``start_s`` and ``end_s`` are of the seizure or alarm; ``peak_s`` is the middle of
+    its frame with the highest ``p_smooth`` (``p_peak``), for a seizure within SzCORE's tolerance. If no seizure was
+    missed, the one found with the lowest ``p_peak`` / ``threshold`` stands in its place; if there is no false alarm, the
+    frame without an alarm, outside every seizure's tolerance, with the highest ``p_smooth``. Neither is an error.
     """
     rows = []
     for row in scores.latencies(table, annotations).itertuples():

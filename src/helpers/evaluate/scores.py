@@ -39,13 +39,12 @@ def sample_rates(tp, fn, fp, tn):
     seizure, other = tp + fn, fp + tn
     f1, f1_other = f1_score(tp, fn, fp), f1_score(tn, fn, fp)
     sensitivity, specificity = ratio(tp, seizure), ratio(tn, other)
-    defined = [(f, weight) for f, weight in ((f1, seizure), (f1_other, other)) if weight]
     return {
         "accuracy": ratio(tp + tn, seizure + other),
         "sensitivity": sensitivity,
         "specificity": specificity,
         "f1": f1,
-        "weighted_f1": ratio(sum(f * weight for f, weight in defined), seizure + other),
+        "weighted_f1": ratio((f1 or 0) * seizure + (f1_other or 0) * other, seizure + other),
         "balanced_accuracy": (sensitivity + specificity) / 2 if seizure and other else None,
     }
 
@@ -113,10 +112,7 @@ def f1_curve(label, p):
 def recording_rows(table):
     """Yield each recording's name and its rows' positions in order of time.
 
-    Raises
-    ------
-    RecordingError
-        If a recording's frames (``last_start_s`` to ``end_s``) leave a gap or overlap.
+    Raises RecordingError if a recording's frames (``last_start_s`` to ``end_s``) leave a gap or overlap.
     """
     start_s, end_s = (table[key].to_numpy(float) for key in ("last_start_s", "end_s"))
     for name, rows in sorted(table.groupby("recording").indices.items()):
@@ -194,24 +190,11 @@ def detection_window(start_s, end_s):
 
 
 def latencies(table, annotations):
-    """List every seizure as SzCORE counts it, whether it was found, and how long after its onset.
+    """Return every seizure as SzCORE counts it, whether it was found, and how long after its onset.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``recording``, ``last_start_s``, ``end_s``, ``alarm``, ``known_s``.
-    annotations : Annotations
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``recording``, ``start_s``, ``end_s``, ``continues`` (1: split off the row before), ``detected`` (0 or 1) and
-        ``latency_s`` (NaN if missed, and where it continues).
-
-    Notes
-    -----
-    Latency runs from the annotated onset until the deciding frame is known: the first alarm frame that reaches into
-    the `detection_window`. It is negative where that lies before the onset.
+    `table` is from `decisions.decide`. ``continues`` is 1 for a seizure split off the row before. ``latency_s`` runs
+    from the annotated onset until the deciding frame is known: the first alarm frame that reaches into the
+    `detection_window`. It is negative where that lies before the onset, NaN if missed and where a seizure continues.
     """
     rows = []
     for name, score in score_events(events(table), annotations):

@@ -12,18 +12,12 @@ from helpers.evaluate.scores import missing_class
 
 POINTS = 1000  # rows of a curve's table at most: a page holds all points of all runs compared
 COLUMNS = ("p_seizure", "p_smooth")
-# The scores between 0 and 1 that are shown with their intervals: part of the intervals, name there, label.
-SCORES = (
-    ("samples", "accuracy", "accuracy"),
-    ("samples", "sensitivity", "sensitivity"),
-    ("samples", "specificity", "specificity"),
-    ("samples", "f1", "F1"),
-    ("samples", "weighted_f1", "weighted F1"),
-    ("ranking", "auroc", "AUROC"),
-    ("ranking", "auprc", "AUPRC"),
-    ("events", "f1", "event F1"),
-    ("seizures", "found", "seizures found"),
-)
+# The scores between 0 and 1 that are shown with their intervals: part of the intervals, name there and label.
+SAMPLES = {"accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "f1": "F1"}
+SCORES = {
+    "samples": SAMPLES | {"weighted_f1": "weighted F1"}, "ranking": {"auroc": "AUROC", "auprc": "AUPRC"},
+    "events": {"f1": "event F1"}, "seizures": {"found": "seizures found"},
+}  # fmt: skip
 
 
 def headline(samples, events, intervals):
@@ -39,7 +33,7 @@ def headline(samples, events, intervals):
 
 def scores(intervals):
     """Return ``score``, ``value``, ``low``, ``high`` of `SCORES`; an undefined score has no row."""
-    rows = [{"score": label} | intervals[part][name] for part, name, label in SCORES]
+    rows = [{"score": label} | intervals[kind][name] for kind, part in SCORES.items() for name, label in part.items()]
     return pd.DataFrame(rows)[["score", "value", "low", "high"]].dropna(subset="value")
 
 
