@@ -94,16 +94,6 @@ def test_alarms_alone_make_events():
     assert other["ahead_event_f1"]["value"] == ours["event_f1"]["value"] and other["ahead_auprc"]["value"] == 0
 
 
-def test_order_of_rows_changes_nothing():
-    """Another detector's table sorted otherwise: the same interval."""
-    table = decided(0.5, seed=1)
-    one, other = (
-        comparison.compare(decided(2.0), {"forest": part}, ANNOTATIONS, draws=50)
-        for part in (table, table.sample(frac=1, random_state=0))
-    )
-    assert one == other
-
-
 @pytest.mark.parametrize("changed", ["shorter", "label", "fold", "frame"])
 def test_other_samples_are_refused(changed):
     """A frame less, another label, other folds, or another time: said with the method's name."""
@@ -213,7 +203,7 @@ def test_the_mean_over_splits_is_drawn_by_student_s_t():
     """Against ours that never changes (p tells all), the gap's interval is the mean's own by Student's t."""
     table = decided(1.0)
     sure = table.assign(p_seizure=table["label"] * 0.8 + 0.1, decided=table["label"])
-    found = comparison.audit_leakage(sure, random_splits(FLAWLESS, FLAWED, FLAWED), TRAINING, draws=20000)
+    found = comparison.audit_leakage(sure, random_splits(FLAWLESS, FLAWED, FLAWED), TRAINING, draws=4000)
     f1 = np.array([1, 0.8, 0.8])
     half = t.ppf(0.975, 2) * f1.std(ddof=1) / np.sqrt(3)
     assert found["gap"]["f1"]["value"] == pytest.approx(f1.mean() - 1)

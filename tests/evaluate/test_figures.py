@@ -137,13 +137,6 @@ def test_the_chosen_threshold_is_the_top_of_the_inner_curve():
     assert line(axis, "threshold chosen")[0][0] == choices[0]["threshold"]
 
 
-def test_a_panel_a_fold_in_rows_of_five():
-    table = world(12, folds=12)
-    figure = figures.threshold_choice(table, table, choices_of(table, 12))
-    assert len(figure.axes) == 12 and figure.axes[0].get_title().startswith("fold 0: ")
-    assert len({round(axis.get_position().y0, 3) for axis in figure.axes}) == 3
-
-
 def test_learning_curves_show_each_network_on_its_inner_recordings():
     """Fold 0 has two networks, one without r1 and one without r2; their loss on r0, which is held out, is not shown."""
     rows = [
@@ -169,14 +162,10 @@ def test_confusion_matrices_at_both_prevalences():
     assert [cell[:2] for cell in one] == [["TN", "343"], ["FP", "10"], ["FN", "15"], ["TP", "38"]]
     assert [cell[:2] for cell in other] == [["TN", "103"], ["FP", "3"], ["FN", "15"], ["TP", "38"]]
     assert [cell[2] for cell in one] == [cell[2] for cell in other]
+    places = {text.get_text().split("\n")[0]: text.get_position() for text in figure.axes[0].texts}
+    assert places == {"TN": (0, 0), "FP": (1, 0), "FN": (0, 1), "TP": (1, 1)}  # the reference's quadrants
     assert "13.1% seizure" in words(figure) and "33.3% seizure" in words(figure)
     assert f"F1 {found['f1']:.3f}" in words(figure) and f"F1 {weighted['f1']:.3f}" in words(figure)
-
-
-def test_the_single_confusion_matrix_has_the_reference_s_quadrants():
-    axis = figures.confusion_matrix({"all": scores.sample_scores(89, 5, 4, 183)}).axes[0]
-    places = {text.get_text().split("\n")[0]: text.get_position() for text in axis.texts}
-    assert places == {"TN": (0, 0), "FP": (1, 0), "FN": (0, 1), "TP": (1, 1)}
 
 
 SEIZURES = pd.DataFrame([("r0", 20.0, 44.0), ("r1", 100.0, 130.0)], columns=COLUMNS)
@@ -237,12 +226,6 @@ def test_a_mistake_shows_all_channels_and_the_minutes_around():
     box = [patch for patch in bottom.patches if patch.get_facecolor()[3] == 0 and not isinstance(patch, StepPatch)]
     assert (box[0].get_x(), round(box[0].get_x() + box[0].get_width())) == (30, 50)
     assert bottom.get_xlim() == (0, pytest.approx(170, abs=0.1))
-
-
-def test_a_seizure_outside_the_window_is_not_shaded():
-    table, signal = world(), np.zeros((18, 640))
-    top, _ = figures.mistake(signal, 64.0, 100.0, table, R0, "r0", "false alarm").axes
-    assert not top.patches and top.get_xlim()[0] == 100
 
 
 def test_figures_are_returned_and_kept_nowhere():

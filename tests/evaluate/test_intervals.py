@@ -99,11 +99,6 @@ def test_undefined_draws_are_dropped():
     assert found["specificity"]["dropped"] == 0
 
 
-def test_order_of_rows_changes_nothing():
-    """The same recordings are drawn, in whatever order the table lists them."""
-    assert sample_intervals(counts(7)) == sample_intervals(counts(7).iloc[::-1])
-
-
 def test_paired_difference_is_narrower_than_its_parts():
     """A detector that finds one sample more in each recording is ahead in every draw, whatever the recordings."""
     table = pd.DataFrame({"tp": [3, 9, 5, 11, 7, 2, 8], "fp": 3, "tn": 43}, index=list("abcdefg"))

@@ -36,11 +36,7 @@ AUDITED = (
 
 
 def score_detector(table, annotations, seed=0, draws=intervals.DRAWS):
-    """Return a detector's scores with their draws, as `intervals.bootstrap` does.
-
-    ``auprc``, ``auprc_smoothed``, ``auroc`` and ``sample_f1`` of single samples, ``event_f1`` of alarms; `table` is
-    from `decisions.decide`, and `annotations` of its recordings.
-    """
+    """Return a detector's scores with their draws, as `intervals.bootstrap` does, from `decisions.decide`."""
     options = {"seed": seed, "draws": draws}
     ranking, smoothed = (intervals.bootstrap_ranking(table, name, **options) for name in ("p_seizure", "p_smooth"))
     samples = intervals.bootstrap(scores.sample_rates, scores.sample_counts(table), **options)
@@ -79,10 +75,8 @@ def compare(ours, others, annotations, seed=0, draws=intervals.DRAWS):
         reference = reference or found
         row = {"method": method, "name": METHODS.get(method, method)}
         row |= {name: intervals.interval(*pair, count) for name, pair in found.items()}
-        for name in AHEAD:
-            ahead = None if method == OURS else intervals.difference(reference[name], found[name], count)
-            row[f"ahead_{name}"] = ahead
-        rows.append(row)
+        ahead = {f"ahead_{name}": intervals.difference(reference[name], found[name], count) for name in AHEAD}
+        rows.append(row | (dict.fromkeys(ahead) if method == OURS else ahead))
     return {"rows": rows, "note": COMPARED}
 
 
@@ -138,10 +132,7 @@ def score_splits(tested):
 
 
 def split_interval(values):
-    """Return the mean over splits with its 95 % interval by Student's t, within 0 and 1; keys as `intervals.interval`.
-
-    It says how far chance in drawing and training moves the mean, not how another patient would.
-    """
+    """Return the mean over splits with its interval by Student's t, within 0 and 1, as `intervals.interval` does."""
     found = {"value": float(np.mean(values)), "low": None, "high": None, "dropped": 0.0, "reason": None}
     if len(values) < 2:
         return found | {"reason": "there is one split; an interval over splits needs 2"}

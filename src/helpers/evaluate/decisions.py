@@ -79,10 +79,9 @@ def apply(held_out, choice):
 
 
 def raise_alarms(table, settings):
-    """Return samples with ``p_smooth``, ``alarm_threshold``, ``alarm`` (0 or 1) and ``known_s`` (in s).
+    """Return `table`, a row a frame, with ``p_smooth``, ``alarm_threshold``, ``alarm`` (0 or 1) and ``known_s`` (in s).
 
-    `table` has ``recording``, ``last_start_s``, ``end_s`` and ``p_seizure`` of every frame; `settings` ``k``,
-    ``threshold`` and ``minimum`` (in frames), from `choose_alarm`.
+    `settings` has ``k``, ``threshold`` and ``minimum`` (in frames), from `choose_alarm`.
     """
     p, end_s = table["p_seizure"].to_numpy(float), table["end_s"].to_numpy(float)
     p_smooth, alarm, known_s = np.empty(len(p)), np.zeros(len(p), int), np.empty(len(p))
@@ -129,11 +128,7 @@ def best_threshold(label, p_seizure):
 
 
 def candidate_thresholds(label, p):
-    """Return the middles and widths of the gaps below seizure samples, at most `CANDIDATES` pairs.
-
-    Between two neighbouring probabilities all thresholds decide alike; one that lets in a non-seizure sample more never
-    has the higher sample F1.
-    """
+    """Return middle and width of the gaps below seizure samples, at most `CANDIDATES`: no other has a higher F1."""
     edges = np.unique(np.concatenate([[0.0], p]))
     upper = np.searchsorted(edges, np.unique(np.asarray(p)[np.asarray(label) == 1]))
     upper = upper[upper > 0]
@@ -175,7 +170,8 @@ def _best_alarm(inner, parts, annotations, p_smooth, minimum):
             spans = scores.event_spans(start_s[rows], end_s[rows], decided[rows])
             score = scores.score_recording(true[name], spans, annotations.durations_s[name])
             counts += (score.tp, score.refTrue - score.tp, score.fp)
-        tp, fn, fp, _ = scores.confusion(label, decided)
-        found.append((scores.f1_score(*counts.tolist()), scores.f1_score(tp, fn, fp), width, float(threshold)))
+        tp = int(decided @ label)
+        sample_f1 = scores.f1_score(tp, int(label.sum()) - tp, int(decided.sum()) - tp)
+        found.append((scores.f1_score(*counts.tolist()), sample_f1, width, float(threshold)))
     event_f1, sample_f1, _, threshold = max(found)
     return {"threshold": threshold, "minimum": minimum, "event_f1": event_f1, "sample_f1": sample_f1}

@@ -15,9 +15,9 @@ from helpers.figures import DECISION, SEIZURE, begin, draw_traces
 ROWS = 12  # recordings on a page
 COLUMNS = 5  # folds in a row of panels
 LONG_S = 900.0  # from here on, time is given in minutes
-RARE = 0.05  # thresholds below it would lie on a linear axis's end: the axis is then one of log-odds
-TICKS = {0.001: "0.001", 0.1: "0.1", 0.99: "0.99"}
+RARE = 0.05  # below this threshold the axis is one of log-odds
 FLOOR = 1e-4  # on an axis of log-odds, what is nearer than this to 0 or 1 is drawn there
+TICKS = {0.001: "0.001", 0.1: "0.1", 0.99: "0.99"}
 AROUND_S = 120.0  # of probabilities, before and after the raw EEG of a mistake
 GREY, PALE, DARK = "#999999", "#777777", "#555555"
 # The edges keep in sight what is narrower than a dot of the picture.
@@ -99,8 +99,7 @@ def ranking_curves(decisions, found):
 
     `found` has ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of ``p_seizure`` and of ``p_smooth``.
     """
-    figure, (left, right) = begin(9, 5.7, 1, 2)
-    label = decisions["label"]
+    (figure, (left, right)), label = begin(9, 5.7, 1, 2), decisions["label"]
     if reason := scores.missing_class(label.sum(), len(label)):
         for axis in (left, right):
             axis.text(0.5, 0.5, f"undefined: {reason}", ha="center", va="center")
@@ -110,7 +109,7 @@ def ranking_curves(decisions, found):
     right.fill_between(intervals.GRID, *bands[1], step="pre", **shade)
     styles = (("p_seizure", "ranking", DECISION, 2.2), ("p_smooth", "smoothed", "black", 1.0))
     for column, kind, colour, width in styles:
-        options = {"color": colour, "linewidth": width, "gid": column}
+        options = {"color": colour, "linewidth": width}
         rates, sensitivity, _ = metrics.roc_curve(label, decisions[column])
         precision, recall, _ = metrics.precision_recall_curve(label, decisions[column])
         auroc, auprc = (f"{column}: {name.upper()} {_printed(found[kind][name])}" for name in ("auroc", "auprc"))
@@ -129,7 +128,6 @@ def ranking_curves(decisions, found):
 
 
 def _printed(score):
-    """Return a score with its interval, as "0.906 (0.822–0.969)"."""
     span = f" ({score['low']:.3f}–{score['high']:.3f})" if score["reason"] is None else ""
     return f"{score['value']:.3f}{span}"
 
@@ -164,16 +162,16 @@ def reliability(decisions, found, choices):
             bottom.hist(p[label == value].clip(edges[0]), edges, label=f"{name} samples", **shading)
         bottom.set_yscale("symlog", linthresh=1)
         bottom.yaxis.set_major_formatter("{x:.0f}")
-        bottom.set_xlabel("p_seizure")
     # Where seizure is rare, bins of equal mass hold nearly all of it in one.
     share, mean = calibration_curve(label, p, n_bins=10, strategy="uniform")
     axes[0, 0].plot(mean, share, "s", mfc="none", mec="black", label="bins of a width of 0.1")
     floor = 0.3 / table["count"].max()
     axes[0, 1].plot(table["p_mean"], np.where(table["seizure_share"] > 0, np.nan, floor * 1.3), "v", color=DECISION)
     axes[0, 0].set(ylabel="share of seizure among them", ylim=(-0.03, 1.03), xlim=(-0.03, 1.03), title="linear axes")
-    axes[0, 1].set(xscale="log", yscale="log", ylim=(floor, 1.3), xlim=(lowest * 0.9, 1.1))
-    axes[0, 1].set_title("logarithmic axes (▼: none is seizure)")
-    axes[1, 0].set_ylabel("samples")
+    logarithmic = {"xscale": "log", "yscale": "log", "ylim": (floor, 1.3), "xlim": (lowest * 0.9, 1.1)}
+    axes[0, 1].set(**logarithmic, title="logarithmic axes (▼: none is seizure)")
+    axes[1, 0].set(xlabel="p_seizure", ylabel="samples")
+    axes[1, 1].set(xlabel="p_seizure")
     kinds, on = ("calibration", "uncalibrated"), sum(choice["calibration"]["reason"] is None for choice in choices)
     after, before = (f"Brier {found[k]['brier']['value']:.3f}, ECE {found[k]['ece']['value']:.3f}" for k in kinds)
     without = f"without temperature {before} (it is on in {on} of {len(choices)} folds)" if on else None
@@ -210,11 +208,9 @@ def _fold_panels(count):
     columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
     size = max(1.75 * columns + 0.9, 9), 2.2 * rows + 0.5
     figure, axes = begin(*size, rows, columns, sharex=True, sharey=True, squeeze=False)
-    for spare in axes.ravel()[count:]:
-        spare.remove()
-    for axis in axes.ravel()[:count]:
-        axis.tick_params(labelbottom=True)
-    return figure, list(axes.ravel()[:count])
+    for number, axis in enumerate(axes.flat):
+        axis.tick_params(labelbottom=True) if number < count else axis.remove()
+    return figure, axes.ravel()[:count]
 
 
 def learning_curves(curves, folds):
@@ -234,8 +230,7 @@ def learning_curves(curves, folds):
         axis.axhline(np.log(2), color=GREY, linewidth=0.8, linestyle=":", label="chance, ln 2")
         axis.set(title=f"fold {fold['fold']}", xlabel="epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylabel("cross-entropy (nats)")
-    axes[0].set_ylim(bottom=0)
+    axes[0].set(ylabel="cross-entropy (nats)", ylim=(0, None))
     return _finish(figure, axes[0])
 
 

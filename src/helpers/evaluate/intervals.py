@@ -70,10 +70,7 @@ def score_intervals(metrics, sums, seed=0, draws=DRAWS):
 
 
 def difference(first, second, recordings):
-    """Return how much higher the first score is than the second, with its interval over the same draws.
-
-    Either is a value with its draws, of one seed and the same recordings, as `bootstrap` returns them.
-    """
+    """Return the first score minus the second, as `interval` does; both with draws of one seed, as from `bootstrap`."""
     (value, estimates), (other, others) = first, second
     return interval(None if value is None or other is None else value - other, estimates - others, recordings)
 

@@ -15,10 +15,10 @@ LEAD_S = 5.0  # shown before a seizure's onset
 def select(table, annotations, false_alarms_shown):
     """Return each missed seizure and the worst false alarms, counted as in `scores.event_scores`.
 
-    `table` is from `decisions.decide`. ``start_s`` and ``end_s`` are of the seizure or alarm; ``peak_s`` is the middle of
-    its frame with the highest ``p_smooth`` (``p_peak``), for a seizure within SzCORE's tolerance. If no seizure was
-    missed, the one found with the lowest ``p_peak`` / ``threshold`` stands in its place; if there is no false alarm, the
-    frame without an alarm, outside every seizure's tolerance, with the highest ``p_smooth``. Neither is an error.
+    `table` is from `decisions.decide`. ``start_s`` and ``end_s`` are of the seizure or alarm, ``peak_s`` is the middle
+    of its frame with the highest ``p_smooth`` (``p_peak``), for a seizure within SzCORE's tolerance. If no seizure was
+    missed, the one found with the lowest ``p_peak`` / ``threshold`` stands in its place; if there is no false alarm,
+    the frame without an alarm, outside every tolerance, with the highest ``p_smooth``. Neither is an error.
     """
     rows = []
     for row in scores.latencies(table, annotations).itertuples():

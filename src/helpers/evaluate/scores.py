@@ -64,10 +64,7 @@ def sample_counts(table):
 
 
 def at_prevalence(negatives_per_seizure, tp, fn, fp, tn):
-    """Return the confusion matrix with the non-seizure samples weighted to so many for each seizure sample.
-
-    Sensitivity and specificity stay. With samples of one class only, the matrix is returned as it is.
-    """
+    """Return the confusion matrix with so many non-seizure samples for each seizure sample; of one class, as it is."""
     weight = negatives_per_seizure * (tp + fn) / (fp + tn) if (tp + fn) and (fp + tn) else 1.0
     return tp, fn, fp * weight, tn * weight
 
@@ -82,10 +79,8 @@ def missing_class(seizure, n):
 def undefined_reasons(scores):
     """Return a dict of metric → reason for the metrics of `sample_scores`, and areas beside them, that are None."""
     missing = missing_class(scores["seizure"], scores["n"])
-    reasons = dict.fromkeys(("accuracy", "weighted_f1"), "there is no sample")
-    reasons |= dict.fromkeys(("sensitivity", "specificity", "auprc", "auprc_smoothed"), missing)
-    reasons["f1"] = "there is no seizure sample, and none was decided seizure"
-    return {name: reason for name, reason in reasons.items() if name in scores and scores[name] is None}
+    reasons = {"f1": "there is no seizure sample, and none was decided seizure"}
+    return {name: reasons.get(name, missing) for name, value in scores.items() if value is None}
 
 
 def auroc(label, p):
@@ -94,10 +89,7 @@ def auroc(label, p):
 
 
 def auprc(label, p, weight=1.0):
-    """Return the average precision, or None (see `missing_class`); chance scores the share of seizure.
-
-    `weight` is that of a non-seizure sample, as in `at_prevalence`; a seizure sample's is 1.
-    """
+    """Return the average precision, non-seizure samples weighted by `weight`, or None (see `missing_class`)."""
     if missing_class(np.sum(label), len(label)):
         return None
     return float(metrics.average_precision_score(label, p, sample_weight=np.where(np.asarray(label) == 1, 1.0, weight)))
@@ -110,10 +102,7 @@ def f1_curve(label, p):
 
 
 def recording_rows(table):
-    """Yield each recording's name and its rows' positions in order of time.
-
-    Raises RecordingError if a recording's frames (``last_start_s`` to ``end_s``) leave a gap or overlap.
-    """
+    """Yield each recording's name and its rows' positions in order of time; raise RecordingError on a gap."""
     start_s, end_s = (table[key].to_numpy(float) for key in ("last_start_s", "end_s"))
     for name, rows in sorted(table.groupby("recording").indices.items()):
         rows = rows[np.argsort(end_s[rows], kind="stable")]
@@ -125,10 +114,7 @@ def recording_rows(table):
 
 
 def event_spans(start_s, end_s, decided):
-    """Return the events into which neighbouring samples decided seizure join, float [event, 2], in s.
-
-    Arrays [sample] of one recording, in order of time.
-    """
+    """Return the events, float [event, 2], into which a recording's neighbouring samples, in order of time, join."""
     found = runs(decided)
     return np.column_stack([start_s[found[:, 0]], end_s[found[:, 1] - 1]])
 
@@ -200,8 +186,7 @@ def latencies(table, annotations):
     for name, score in score_events(events(table), annotations):
         alarms, last = table[(table["recording"] == name) & (table["alarm"] == 1)].sort_values("end_s"), None
         for start, end in score.ref.events:
-            window = np.clip(detection_window(start, end), 0, annotations.durations_s[name])
-            opens, closes = _tenths(window)
+            opens, closes = _tenths(np.clip(detection_window(start, end), 0, annotations.durations_s[name]))
             detected, continues = int(score.hyp.mask[opens:closes].any()), int(start == last)
             known_s = alarms["known_s"].to_numpy()[_tenths(alarms["end_s"]) > opens]
             latency = known_s[0] - start if detected and not continues else np.nan

@@ -39,12 +39,11 @@ def scores(intervals):
 
 def roc(predictions):
     """Return the ROC curve of either probability and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
-    label, lines = predictions["label"], {}
+    label, lines = predictions["label"], {"chance": np.array([[0.0, 0.0], [1.0, 1.0]])}
     if not missing_class(label.sum(), len(label)):
-        lines = {name: metrics.roc_curve(label, predictions[name])[:2] for name in COLUMNS}
-    lines["chance"] = ([0.0, 1.0], [0.0, 1.0])
-    parts = {name: _thin(np.column_stack(pair), POINTS // len(lines)) for name, pair in lines.items()}
-    return _stack(parts, ["false_positive_rate", "sensitivity"])
+        lines = {name: np.column_stack(metrics.roc_curve(label, predictions[name])[:2]) for name in COLUMNS} | lines
+    points = {name: _thin(points, POINTS // 3) for name, points in lines.items()}
+    return _stack(points, ["false_positive_rate", "sensitivity"])
 
 
 def precision_recall(predictions):
@@ -81,13 +80,13 @@ def learning(curves, folds):
 
     ``line`` is ``training`` or ``inner recordings``, either the mean; arguments as for `figures.learning_curves`.
     """
-    parts = []
+    parts, most = [], POINTS // (2 * len(folds))
     for fold in folds:
         own = curves[curves["network"].isin(fold["networks"])]
         inner = own[own["recording"].isin(fold["inner"])]
-        for line, table, column in (("training", own, "train_loss"), ("inner recordings", inner, "loss")):
-            epochs = _thin(table.groupby("epoch")[column].mean().reset_index().to_numpy(), POINTS // (2 * len(folds)))
-            parts.append(pd.DataFrame(epochs, columns=["epoch", "loss"]).assign(line=line, fold=fold["fold"]))
+        means = {"training": own.groupby("epoch")["train_loss"], "inner recordings": inner.groupby("epoch")["loss"]}
+        lines = {line: _thin(loss.mean().reset_index().to_numpy(), most) for line, loss in means.items()}
+        parts.append(_stack(lines, ["epoch", "loss"]).assign(fold=fold["fold"]))
     return pd.concat(parts, ignore_index=True)[["fold", "epoch", "loss", "line"]]
 
 
