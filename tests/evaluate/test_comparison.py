@@ -203,7 +203,7 @@ def test_the_mean_over_splits_is_drawn_by_student_s_t():
     """Against ours that never changes (p tells all), the gap's interval is the mean's own by Student's t."""
     table = decided(1.0)
     sure = table.assign(p_seizure=table["label"] * 0.8 + 0.1, decided=table["label"])
-    found = comparison.audit_leakage(sure, random_splits(FLAWLESS, FLAWED, FLAWED), TRAINING, draws=4000)
+    found = comparison.audit_leakage(sure, random_splits(FLAWLESS, FLAWED, FLAWED), TRAINING, draws=20000)
     f1 = np.array([1, 0.8, 0.8])
     half = t.ppf(0.975, 2) * f1.std(ddof=1) / np.sqrt(3)
     assert found["gap"]["f1"]["value"] == pytest.approx(f1.mean() - 1)
