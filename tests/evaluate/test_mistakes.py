@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.evaluate import decisions, mistakes, scores
+from helpers.acquire.annotations import COLUMNS, Annotations
+from helpers.evaluate import mistakes, scores
 
 
 def table(p, alarm=None, recording="a", threshold=0.5, frame_s=4.0):
@@ -15,25 +16,25 @@ def table(p, alarm=None, recording="a", threshold=0.5, frame_s=4.0):
     return pd.DataFrame(
         {
             "recording": recording, "last_start_s": starts, "end_s": starts + frame_s, "p_smooth": p,
-            "alarm_threshold": threshold, "alarm": np.asarray(alarm, int),
+            "alarm_threshold": threshold, "alarm": np.asarray(alarm, int), "known_s": starts + frame_s,
         }
     )  # fmt: skip
 
 
 def spans(*rows):
-    return pd.DataFrame(rows, columns=["recording", "start_s", "end_s"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def chosen(p, seizures, shown=3, **options):
+def selected(p, seizures, shown=3, **options):
     world = table(p, **options)
-    return mistakes.select(world, seizures, {"a": world["end_s"].max()}, shown)
+    return mistakes.select(world, Annotations(seizures, {"a": world["end_s"].max()}), shown)
 
 
 def test_a_missed_seizure_and_the_worst_false_alarms():
     """A seizure at 400–440 s that peaks at 0.4; of alarms at 108, 608 and 808 s the two highest are shown."""
     p = np.full(250, 0.01)
     p[[25, 150, 200]], p[99] = (0.6, 0.9, 0.7), 0.4
-    found = chosen(p, spans(("a", 400.0, 440.0)), shown=2)
+    found = selected(p, spans(("a", 400.0, 440.0)), shown=2)
     assert found["kind"].tolist() == [mistakes.MISSED, mistakes.FALSE_ALARM, mistakes.FALSE_ALARM]
     assert found["start_s"].tolist() == [400, 608, 808] and found["end_s"].tolist() == [440, 612, 812]
     assert found["p_peak"].tolist() == [0.4, 0.9, 0.7] and found["peak_s"].tolist() == [406, 610, 810]
@@ -44,7 +45,7 @@ def test_without_an_error_the_nearest_stand_in():
     """Both are found, the second with less to spare; and the highest frame without an alarm, away from both."""
     p = np.full(250, 0.01)
     p[50], p[125], p[200], p[126] = 0.9, 0.6, 0.3, 0.45  # 0.45 is within the second seizure's tolerance
-    found = chosen(p, spans(("a", 200.0, 220.0), ("a", 500.0, 512.0)))
+    found = selected(p, spans(("a", 200.0, 220.0), ("a", 500.0, 512.0)))
     assert found["kind"].tolist() == [mistakes.LEAST_SURE, mistakes.LOUDEST]
     assert found["start_s"].tolist() == [500, 808] and found["p_peak"].tolist() == [0.6, 0.3]
 
@@ -55,7 +56,8 @@ def test_the_least_sure_is_measured_against_its_own_threshold():
     one, other = quiet.copy(), quiet.copy()
     one[50], other[50] = 0.6, 0.5
     world = pd.concat([table(one), table(other, recording="b", threshold=0.1)], ignore_index=True)
-    found = mistakes.select(world, spans(("a", 208.0, 212.0), ("b", 208.0, 212.0)), {"a": 408.0, "b": 408.0}, 3)
+    annotations = Annotations(spans(("a", 208.0, 212.0), ("b", 208.0, 212.0)), {"a": 408.0, "b": 408.0})
+    found = mistakes.select(world, annotations, 3)
     assert found["recording"].iloc[0] == "a" and found["threshold"].iloc[0] == 0.5
 
 
@@ -64,15 +66,15 @@ def test_an_alarm_within_the_tolerance_or_merged_with_one_that_is_is_no_false_al
     p = np.full(250, 0.01)
     p[[117, 142]] = 0.9  # 476–480 s, 24 s before the onset; 576–580 s, 76 s after the end and 96 s after that alarm
     seizure = spans(("a", 500.0, 504.0))
-    assert chosen(p, seizure)["kind"].tolist() == [mistakes.LEAST_SURE, mistakes.FALSE_ALARM]
+    assert selected(p, seizure)["kind"].tolist() == [mistakes.LEAST_SURE, mistakes.FALSE_ALARM]
     p[139] = 0.9  # 564 s is within 60 s: the two are one event
-    assert chosen(p, seizure)["kind"].tolist() == [mistakes.LEAST_SURE, mistakes.LOUDEST]
+    assert selected(p, seizure)["kind"].tolist() == [mistakes.LEAST_SURE, mistakes.LOUDEST]
 
 
-def test_none_of_the_false_alarms_are_shown_if_none_is_wanted():
+def test_no_false_alarm_is_shown_if_none_is_wanted():
     p = np.full(250, 0.01)
     p[150] = 0.9
-    assert chosen(p, spans(("a", 200.0, 220.0)), shown=0)["kind"].tolist() == [mistakes.MISSED]
+    assert selected(p, spans(("a", 200.0, 220.0)), shown=0)["kind"].tolist() == [mistakes.MISSED]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -83,10 +85,11 @@ def test_errors_are_those_that_the_event_scores_count(seed):
     for name in ("a", "b"):
         alarm = np.repeat(generator.random(100) < 0.12, 3)
         parts.append(table(generator.random(300), alarm, name))
-    world, durations_s = pd.concat(parts, ignore_index=True), {"a": 1208.0, "b": 1208.0}
+    world = pd.concat(parts, ignore_index=True)
     seizures = spans(("a", 20.0, 40.0), ("a", 100.0, 500.0), ("a", 1190.0, 1208.0), ("b", 600.0, 620.0))
-    counted = scores.event_scores(scores.events(decisions.alarms(world)), seizures, durations_s)
-    found = mistakes.select(world, seizures, durations_s, 1000)["kind"]
+    annotations = Annotations(seizures, {"a": 1208.0, "b": 1208.0})
+    counted = scores.event_scores(scores.events(world), annotations)
+    found = mistakes.select(world, annotations, 1000)["kind"]
     assert (found == mistakes.MISSED).sum() == counted["seizures"] - counted["detected"]
     assert (found == mistakes.FALSE_ALARM).sum() == counted["false_alarms"]
     assert (found == mistakes.LEAST_SURE).sum() == (counted["seizures"] == counted["detected"])

@@ -77,7 +77,7 @@ def test_agreement_by_hand():
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
     """50 draws in place of 2000: a summary has a hundred intervals."""
-    monkeypatch.setattr(intervals, "over_recordings", partial(intervals.over_recordings, draws=50))
+    monkeypatch.setattr(intervals, "score_intervals", partial(intervals.score_intervals, draws=50))
 
 
 # What each test finds where a method passes: of every sample, or one value a recording.

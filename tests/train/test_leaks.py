@@ -86,7 +86,7 @@ def chain(folder, annotations, networks=honest):
     planned = folds.leave_one_recording_out(list(DURATIONS), set(annotations.seizures["recording"]), members=2)
     scored = networks(planned, folder, overlapping, samples)
     predictions, inner = training.out_of_fold(planned, scored, samples)
-    return decisions.decide(predictions, inner, annotations.seizures, DURATIONS)[0]
+    return decisions.decide(predictions, inner, annotations)[0]
 
 
 def auroc(table, column="p_seizure"):

@@ -1,10 +1,9 @@
 """Mistakes: each missed seizure and the worst false alarms; where there is none, what came nearest to being one."""
 
-import numpy as np
 import pandas as pd
-from timescoring.scoring import EventScoring
 
-from helpers.evaluate import decisions, detections, scores
+from helpers.acquire.annotations import overlap_s
+from helpers.evaluate import scores
 
 MISSED, FALSE_ALARM = "missed seizure", "false alarm"  # errors
 LEAST_SURE, LOUDEST = "least sure of the seizures found", "nearest to a false alarm"  # none
@@ -13,41 +12,23 @@ WINDOW_S = 20.0  # of raw EEG beside each: two pages of an EEG on paper
 LEAD_S = 5.0  # shown before a seizure's onset
 
 
-def select(table, seizures, durations_s, false_alarms_shown):
-    """Choose by rule what the page of errors shows.
+def select(table, annotations, false_alarms_shown):
+    """Return each missed seizure and the worst false alarms, counted as in `scores.event_scores`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `decisions.decide`.
-    seizures : pandas.DataFrame
-        ``recording``, ``start_s``, ``end_s``.
-    durations_s : dict of str → float
-    false_alarms_shown : int
-        At most so many, those with the highest peak first.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``kind``, ``recording``, ``start_s``, ``end_s`` (of the seizure or alarm), ``peak_s`` (middle of the frame with
-        the highest ``p_smooth``, for a seizure within SzCORE's tolerance), ``p_peak``, ``threshold`` (the fold's, for
-        alarms).
-
-    Notes
-    -----
-    Missed seizures and false alarms are those that `scores.event_scores` counts. If no seizure was missed, the one
-    found with the lowest ``p_peak`` / ``threshold`` stands in its place; if there is no false alarm, the frame without
-    an alarm, and outside every seizure's tolerance, with the highest ``p_smooth``. Neither is an error.
+    `table` is from `decisions.decide`. ``start_s`` and ``end_s`` are of the seizure or alarm, ``peak_s`` is the middle
+    of its frame with the highest ``p_smooth`` (``p_peak``), for a seizure within SzCORE's tolerance. If no seizure was
+    missed, the one found with the lowest ``p_peak`` / ``threshold`` stands in its place; if there is no false alarm,
+    the frame without an alarm, outside every tolerance, with the highest ``p_smooth``. Neither is an error.
     """
-    seen = _seizures(table, seizures, durations_s)
-    false = _false_alarms(table, seizures, durations_s)
-    missed = [row for row in seen if row[0] == MISSED]
-    rows = missed or sorted(seen, key=lambda row: (row[5] / row[6], *row[1:3]))[:1]
-    if false:
-        rows += sorted(false, key=lambda row: (-row[5], *row[1:3]))[:false_alarms_shown]
-    elif false_alarms_shown:
-        rows += _loudest(table, seizures, durations_s)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    rows = []
+    for row in scores.latencies(table, annotations).itertuples():
+        span = (row.start_s, row.end_s)
+        frames = _frames_in(table[table["recording"] == row.recording], [scores.detection_window(*span)])
+        rows.append(_describe(LEAST_SURE if row.detected else MISSED, row.recording, *span, frames))
+    missed = [row for row in rows if row[0] == MISSED]
+    rows = missed or sorted(rows, key=lambda row: (row[5] / row[6], *row[1:3]))[:1]
+    false = sorted(_false_alarms(table, annotations), key=lambda row: (-row[5], *row[1:3]))
+    return pd.DataFrame(rows + (false or _nearest(table, annotations))[:false_alarms_shown], columns=COLUMNS)
 
 
 def window(row, duration_s):
@@ -58,51 +39,34 @@ def window(row, duration_s):
     return start_s, min(start_s + WINDOW_S, duration_s)
 
 
-def _row(kind, recording, start_s, end_s, frames):
-    """Return one row; `frames` are those among which the peak is looked for."""
+def _describe(kind, recording, start_s, end_s, frames):
+    """Return one row of `select`; the peak is looked for among `frames`."""
     peak = frames.loc[frames["p_smooth"].idxmax()]
     peak_s = (peak["last_start_s"] + peak["end_s"]) / 2
     return [kind, recording, *map(float, (start_s, end_s, peak_s, peak["p_smooth"], peak["alarm_threshold"]))]
 
 
-def _within(table, recording, start_s, end_s):
-    """Return the frames of a recording that overlap a span."""
-    inside = (table["last_start_s"] < end_s) & (table["end_s"] > start_s)
-    return table[inside & (table["recording"] == recording)]
+def _frames_in(frames, spans):
+    """Return those of a recording's frames that overlap one of `spans`."""
+    return frames[overlap_s(frames["last_start_s"], frames["end_s"], spans) > 0]
 
 
-def _seizures(table, seizures, durations_s):
-    """Return a row for each seizure as SzCORE counts it; its peak is looked for within the tolerance."""
-    rows = []
-    for seizure in detections.latencies(decisions.alarms(table), seizures, durations_s).itertuples():
-        frames = _within(table, seizure.recording, *scores.tolerated(seizure.start_s, seizure.end_s))
-        kind = LEAST_SURE if seizure.detected else MISSED
-        rows.append(_row(kind, seizure.recording, seizure.start_s, seizure.end_s, frames))
-    return rows
-
-
-def _false_alarms(table, seizures, durations_s):
-    """Return a row for each false alarm as SzCORE counts it; its peak is one of the alarm's own frames."""
-    alarms, rows = table[table["alarm"] == 1], []
-    found = scores.events(decisions.alarms(table))
-    for recording, duration_s in durations_s.items():
-        score = EventScoring(*(scores.annotation(spans, recording, duration_s) for spans in (seizures, found)))
+def _false_alarms(table, annotations):
+    """Yield a row for each false alarm as SzCORE counts it; its peak is one of the alarm's own frames."""
+    alarms = table[table["alarm"] == 1]
+    for name, score in scores.score_events(scores.events(table), annotations):
         for start_s, end_s in score.hyp.events:
             first, last = round(start_s * scores.SCORING_HZ), round(end_s * scores.SCORING_HZ)
-            if not np.any(score.tpMask[first:last]):
-                rows.append(_row(FALSE_ALARM, recording, start_s, end_s, _within(alarms, recording, start_s, end_s)))
-    return rows
+            if not score.tpMask[first:last].any():
+                own = _frames_in(alarms[alarms["recording"] == name], [(start_s, end_s)])
+                yield _describe(FALSE_ALARM, name, start_s, end_s, own)
 
 
-def _loudest(table, seizures, durations_s):
+def _nearest(table, annotations):
     """Return, as a list of one row or none, the highest frame that is no alarm and outside every tolerance."""
     quiet = table[table["alarm"] == 0]
-    for seizure in seizures.itertuples():
-        tolerated = scores.tolerated(seizure.start_s, seizure.end_s)
-        quiet = quiet.drop(_within(quiet, seizure.recording, *tolerated).index)
-    quiet = quiet[quiet["recording"].isin(durations_s)]
-    if quiet.empty:
-        return []
-    highest = quiet.loc[[quiet["p_smooth"].idxmax()]]
-    frame = highest.iloc[0]
-    return [_row(LOUDEST, frame["recording"], frame["last_start_s"], frame["end_s"], highest)]
+    for name, part in quiet.groupby("recording"):
+        windows = [scores.detection_window(*span) for span in annotations.spans(name)]
+        quiet = quiet.drop(_frames_in(part, windows).index)
+    highest = quiet.nlargest(1, "p_smooth")
+    return [_describe(LOUDEST, row.recording, row.last_start_s, row.end_s, highest) for row in highest.itertuples()]

@@ -1,106 +1,62 @@
 """Views: scores and curves as small tables that `dvc metrics` and `dvc plots` show, and compare between runs.
 
-Their templates, as `dvc.yaml` names them, are in ``.dvc/plots/``. The figures of the study come from `score_figures`.
+Their templates, as ``dvc.yaml`` names them, are in ``.dvc/plots/``.
 """
 
 import numpy as np
 import pandas as pd
+from sklearn import metrics
 
-from helpers.evaluate import calibration, intervals, ranking
+from helpers.evaluate import calibration, intervals
+from helpers.evaluate.scores import missing_class
 
 POINTS = 1000  # rows of a curve's table at most: a page holds all points of all runs compared
-# The scores between 0 and 1 that are shown with their intervals: part of `sure`, name there, what a reader calls it.
-SHOWN = (
-    ("samples", "accuracy", "accuracy"),
-    ("samples", "sensitivity", "sensitivity"),
-    ("samples", "specificity", "specificity"),
-    ("samples", "f1", "F1"),
-    ("samples", "weighted_f1", "weighted F1"),
-    ("ranking", "auroc", "AUROC"),
-    ("ranking", "auprc", "AUPRC"),
-    ("events", "f1", "event F1"),
-    ("seizures", "found", "seizures found"),
-)
+COLUMNS = ("p_seizure", "p_smooth")
+# The scores between 0 and 1 that are shown with their intervals: part of the intervals, name there and label.
+SAMPLES = {"accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "f1": "F1"}
+SCORES = {
+    "samples": SAMPLES | {"weighted_f1": "weighted F1"}, "ranking": {"auroc": "AUROC", "auprc": "AUPRC"},
+    "events": {"f1": "event F1"}, "seizures": {"found": "seizures found"},
+}  # fmt: skip
 
 
-def headline(samples, events, sure):
-    """Return the scores that are read first, flat, as `dvc metrics` and `dvc exp show` make columns of names.
-
-    Parameters
-    ----------
-    samples, events : dict
-        From `scores.sample_scores` (with ``threshold``) and `scores.event_scores`.
-    sure : dict
-        The intervals, as ``metrics.json`` has them.
-
-    Returns
-    -------
-    dict
-        Each of these stands in ``metrics.json`` as well. An undefined one is None, which DVC shows as a dash.
-    """
-    f1, ranked = sure["samples"]["f1"], sure["ranking"]
+def headline(samples, events, intervals):
+    """Return the scores that are read first, flat, for ``headline.json``; arguments as in ``metrics.json``."""
+    f1, ranking = intervals["samples"]["f1"], intervals["ranking"]
     return {
         **{name: samples[name] for name in ("accuracy", "sensitivity", "specificity")},
         **{"f1": samples["f1"], "f1_low": f1["low"], "f1_high": f1["high"], "weighted_f1": samples["weighted_f1"]},
-        **{"threshold": samples["threshold"], "auroc": ranked["auroc"]["value"], "auprc": ranked["auprc"]["value"]},
+        **{"threshold": samples["threshold"], "auroc": ranking["auroc"]["value"], "auprc": ranking["auprc"]["value"]},
         **{"seizures_found": events["detected"], "fp_per_24h": events["fp_per_24h"]},
     }
 
 
-def tables(predictions, sure, counts, curves, folds):
-    """Return every table for `dvc plots`, by the name of its file.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        ``recording``, ``label``, ``p_seizure``, ``p_smooth``.
-    sure : dict
-        The intervals, as ``metrics.json`` has them.
-    counts : tuple of int
-        From `scores.confusion`.
-    curves : pandas.DataFrame
-        ``network``, ``epoch``, ``train_loss``, ``recording``, ``loss``, from ``curves.csv``.
-    folds : list of dict
-        ``fold``, ``networks``, ``inner``, from ``training.json``.
-    """
-    return {
-        "scores": scores(sure),
-        "roc": roc(predictions),
-        "precision_recall": precision_recall(predictions),
-        "reliability": reliability(predictions),
-        "confusion": confusion(*counts),
-        "learning": learning(curves, folds),
-    }
-
-
-def scores(sure):
-    """Return ``score``, ``value``, ``low``, ``high`` of `SHOWN`; an undefined score has no row."""
-    rows = [{"score": label} | sure[part][name] for part, name, label in SHOWN if sure[part][name]["value"] is not None]
-    return pd.DataFrame(rows, columns=["score", "value", "low", "high"])
+def scores(intervals):
+    """Return ``score``, ``value``, ``low``, ``high`` of `SCORES`; an undefined score has no row."""
+    rows = [{"score": label} | intervals[kind][name] for kind, part in SCORES.items() for name, label in part.items()]
+    return pd.DataFrame(rows)[["score", "value", "low", "high"]].dropna(subset="value")
 
 
 def roc(predictions):
     """Return the ROC curve of either probability and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
-    lines, label = {}, predictions["label"]
-    if not ranking.undefined(label):
-        lines = {name: ranking.roc(label, predictions[name])[:2] for name in ("p_seizure", "p_smooth")}
-    return _stacked(lines | {"chance": ([0.0, 1.0], [0.0, 1.0])}, ["false_positive_rate", "sensitivity"])
+    label, lines = predictions["label"], {"chance": np.array([[0.0, 0.0], [1.0, 1.0]])}
+    if not missing_class(label.sum(), len(label)):
+        lines = {name: np.column_stack(metrics.roc_curve(label, predictions[name])[:2]) for name in COLUMNS} | lines
+    points = {name: _thin(points, POINTS // 3) for name, points in lines.items()}
+    return _stack(points, ["false_positive_rate", "sensitivity"])
 
 
 def precision_recall(predictions):
     """Return the precision–recall curve of either probability and of chance: ``recall``, ``precision``, ``line``.
 
-    Each step is two points, since precision is not linear in between (see `ranking.curves`).
+    Each step is two points, since precision is not linear in between.
     """
-    lines, label = {}, predictions["label"]
-    if not ranking.undefined(label):
-        for name in ("p_seizure", "p_smooth"):
-            precision, recall, _ = ranking.precision_recall(label, predictions[name], drop_intermediate=True)
-            points = _thinned(
-                np.column_stack([recall, precision]), POINTS // 6
-            )  # a step is two, a third is each line's
-            lines[name] = np.repeat(points[:, 0], 2)[1:], np.repeat(points[:, 1], 2)[:-1]
-    return _stacked(lines | {"chance": ([0.0, 1.0], [label.mean()] * 2)}, ["recall", "precision"])
+    label, lines = predictions["label"], {}
+    for name in () if missing_class(label.sum(), len(label)) else COLUMNS:
+        precision, recall, _ = metrics.precision_recall_curve(label, predictions[name], drop_intermediate=True)
+        points = np.repeat(_thin(np.column_stack([recall, precision]), POINTS // 6), 2, axis=0)
+        lines[name] = np.column_stack([points[1:, 0], points[:-1, 1]])
+    return _stack(lines | {"chance": [[0.0, label.mean()], [1.0, label.mean()]]}, ["recall", "precision"])
 
 
 def reliability(predictions):
@@ -113,37 +69,33 @@ def reliability(predictions):
 
 def confusion(tp, fn, fp, tn):
     """Return ``true``, ``decided``, ``samples`` and their ``share`` of the true class, four rows."""
-    rows = [(true, made, n) for true, pair in (("seizure", (tp, fn)), ("non-seizure", (fp, tn)))
-            for made, n in zip(("seizure", "non-seizure"), pair, strict=True)]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["true", "decided", "samples"])
+    classes = ["seizure", "non-seizure"]
+    table = pd.MultiIndex.from_product([classes, classes], names=["true", "decided"]).to_frame(index=False)
+    table["samples"] = [tp, fn, fp, tn]
     return table.assign(share=table["samples"] / table.groupby("true")["samples"].transform("sum").clip(lower=1))
 
 
 def learning(curves, folds):
     """Return the loss by epoch of each fold's networks: ``fold``, ``epoch``, ``loss`` (nats) and ``line``.
 
-    ``line`` is ``training`` or ``inner recordings``, either the mean, as `score_figures.learning_curves` draws it.
+    ``line`` is ``training`` or ``inner recordings``, either the mean; arguments as for `figures.learning_curves`.
     """
-    parts = []
+    parts, most = [], POINTS // (2 * len(folds))
     for fold in folds:
         own = curves[curves["network"].isin(fold["networks"])]
         inner = own[own["recording"].isin(fold["inner"])]
-        for line, table, column in (("training", own, "train_loss"), ("inner recordings", inner, "loss")):
-            mean = table.groupby("epoch")[column].mean().rename("loss").reset_index()
-            epochs = _thinned(mean.to_numpy(), POINTS // (2 * len(folds)))
-            parts.append(pd.DataFrame(epochs, columns=["epoch", "loss"]).assign(line=line, fold=fold["fold"]))
+        means = {"training": own.groupby("epoch")["train_loss"], "inner recordings": inner.groupby("epoch")["loss"]}
+        lines = {line: _thin(loss.mean().reset_index().to_numpy(), most) for line, loss in means.items()}
+        parts.append(_stack(lines, ["epoch", "loss"]).assign(fold=fold["fold"]))
     return pd.concat(parts, ignore_index=True)[["fold", "epoch", "loss", "line"]]
 
 
-def _stacked(lines, columns):
-    """Return the points of named lines, a pair of [point] each, as one table of `POINTS` rows at most."""
-    parts = [
-        pd.DataFrame(_thinned(np.column_stack(pair), POINTS // len(lines)), columns=columns).assign(line=name)
-        for name, pair in lines.items()
-    ]
+def _stack(lines, columns):
+    """Return the points of named lines, [point, 2] each, as one table."""
+    parts = [pd.DataFrame(points, columns=columns).assign(line=name) for name, points in lines.items()]
     return pd.concat(parts, ignore_index=True)
 
 
-def _thinned(points, most):
+def _thin(points, most):
     """Return at most `most` of [point, coordinate], at equal steps, the first and the last among them."""
     return points[np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int)]

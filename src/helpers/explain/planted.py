@@ -159,5 +159,5 @@ def mean_over_recordings(values, recordings):
     if table.empty:
         return {**intervals.interval(None, [], 0), "n": 0}
     sums = table.groupby("recording")["value"].agg(total="sum", number="size").astype(float)
-    found = intervals.over_recordings(lambda total, number: {"mean": total / number if number else None}, sums)
+    found = intervals.score_intervals(lambda total, number: {"mean": total / number if number else None}, sums)
     return {**found["mean"], "n": len(table)}

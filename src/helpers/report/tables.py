@@ -59,15 +59,6 @@ NO_EVENTS = {
     "f1": "there is no seizure, and no alarm was raised",
     "fp_per_24h": "there is no recording",
 }
-METHODS = {
-    "ours": "this network",
-    "logistic": "logistic regression",
-    "forest": "random forest",
-    "eegnet": "EEGNet",
-    "shallow": "ShallowFBCSPNet",
-    "deep4": "Deep4Net",
-    "efficientnet": "EfficientNet-B0 and LSTM (the reference's)",
-}
 
 
 def print_scores(values, reasons, forms=None):

@@ -10,9 +10,9 @@ import pytest  # noqa: E402
 from matplotlib.collections import PolyCollection  # noqa: E402
 from matplotlib.patches import StepPatch  # noqa: E402
 
-from helpers import figures  # noqa: E402
+from helpers.acquire.annotations import COLUMNS, Annotations  # noqa: E402
 from helpers.acquire.montages import DOUBLE_BANANA  # noqa: E402
-from helpers.evaluate import calibration, intervals, postprocessing, ranking, score_figures, scores  # noqa: E402
+from helpers.evaluate import calibration, decisions, figures, intervals, scores, views  # noqa: E402
 
 THRESHOLD = 0.4
 
@@ -34,17 +34,14 @@ def world(recordings=5, frames=60, threshold=THRESHOLD, folds=1):
 
 
 def sure_of(table):
-    smoothed = table.assign(p_seizure=table["p_smooth"])
-    measured = calibration.over_recordings(table, draws=50)
-    return {
-        "ranking": ranking.over_recordings(table, draws=50), "smoothed": ranking.over_recordings(smoothed, draws=50),
-        "calibration": measured, "uncalibrated": measured,
-    }  # fmt: skip
+    ranking = {"ranking": "p_seizure", "smoothed": "p_smooth"}
+    ranking = {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in ranking.items()}
+    return ranking | dict.fromkeys(("calibration", "uncalibrated"), calibration.error_intervals(table, draws=50))
 
 
 def choices_of(table, folds=1, temperature=1.0, reason="too few"):
-    fitted = {"temperature": temperature, "prior": None, "reason": reason}
-    best = postprocessing.best_threshold(table["label"], table["p_seizure"])
+    fitted = {"temperature": temperature, "prior": 0.5, "reason": reason}
+    best = decisions.best_threshold(table["label"], table["p_seizure"])
     return [{"fold": fold, "threshold": best, "calibration": fitted} for fold in range(folds)]
 
 
@@ -55,6 +52,13 @@ def line(axis, label):
     return np.asarray(found[0].get_xdata(), float), np.asarray(found[0].get_ydata(), float)
 
 
+def marks(axis):
+    """Return the points drawn alone, by label."""
+    return {
+        str(drawn.get_label()): drawn.get_offsets()[0] for drawn in axis.collections if len(drawn.get_offsets()) == 1
+    }
+
+
 def words(figure):
     return " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
 
@@ -62,10 +66,10 @@ def words(figure):
 def test_decisions_lie_on_the_curves_if_all_have_one_threshold():
     """Sensitivity, false positive rate and precision of the decisions are a corner of the curve, in both panels."""
     table = world()
-    left, right = score_figures.ranking_curves(table, sure_of(table)).axes
+    left, right = figures.ranking_curves(table, sure_of(table)).axes
     tp, fn, fp, tn = scores.confusion(table["label"], table["decided"])
     for axis, point in ((left, (fp / (fp + tn), tp / (tp + fn))), (right, (tp / (tp + fn), tp / (tp + fp)))):
-        assert np.allclose(np.ravel(line(axis, "decisions on samples")), point)
+        assert np.allclose(marks(axis)["decisions on samples"], point)
     rates, sensitivity = line(left, "p_seizure")  # straight between corners
     assert np.interp(fp / (fp + tn), rates, sensitivity) >= tp / (tp + fn) - 1e-9
     recall, precision = line(right, "p_seizure")
@@ -75,38 +79,35 @@ def test_decisions_lie_on_the_curves_if_all_have_one_threshold():
 def test_curves_carry_their_areas_intervals_bands_and_chance():
     table = world()
     sure = sure_of(table)
-    left, right = score_figures.ranking_curves(table, sure).axes
+    left, right = figures.ranking_curves(table, sure).axes
     for kind, column in (("ranking", "p_seizure"), ("smoothed", "p_smooth")):
         for axis, name in ((left, "auroc"), (right, "auprc")):
             value, low, high = (sure[kind][name][key] for key in ("value", "low", "high"))
             line(axis, f"{column}: {name.upper()} {value:.3f} ({low:.3f}–{high:.3f})")
     assert line(left, "chance")[1].tolist() == [0, 1] and line(right, "chance")[1][0] == table["label"].mean()
-    found = ranking.bands(table)
-    for axis, band in ((left, found["roc"]), (right, found["precision_recall"])):
+    for axis, (low, high) in zip((left, right), intervals.curve_bands(table), strict=True):
         drawn = next(patch for patch in axis.collections if isinstance(patch, PolyCollection))
         heights = drawn.get_paths()[0].vertices[:, 1]
-        assert np.isclose(heights.min(), band["low"].min()) and np.isclose(heights.max(), band["high"].max())
+        assert np.isclose(heights.min(), low.min()) and np.isclose(heights.max(), high.max())
 
 
 def test_curves_without_a_decision_or_a_class():
     """Nothing decided seizure: there is no precision to mark. No seizure: the panels say that there is no curve."""
     table = world().assign(decided=0)
-    _, right = score_figures.ranking_curves(table, sure_of(table)).axes
-    assert not [drawn for drawn in right.get_lines() if drawn.get_label() == "decisions on samples"]
-    assert "undefined: there is no seizure sample" in words(score_figures.ranking_curves(table.assign(label=0), {}))
+    _, right = figures.ranking_curves(table, sure_of(table)).axes
+    assert "decisions on samples" not in marks(right) and "alarms, sample by sample" in marks(right)
+    assert "undefined: there is no seizure sample" in words(figures.ranking_curves(table.assign(label=0), {}))
 
 
 def test_reliability_points_are_the_table_s():
     table = world()
-    left, right, below, _ = score_figures.reliability(table, sure_of(table), choices_of(table)).axes
-    wanted = calibration.reliability(table["label"], table["p_seizure"])
+    left, right, below, _ = figures.reliability(table, sure_of(table), choices_of(table)).axes
+    wanted = views.reliability(table)
     for axis in (left, right):
         points, _, (bars,) = axis.containers[0]
         assert np.allclose(points.get_xdata(), wanted["p_mean"])
         assert np.allclose(points.get_ydata(), wanted["seizure_share"])
-        for bar, row in zip(bars.get_segments(), wanted.to_dict("records"), strict=True):
-            low_high = intervals.wilson(round(row["seizure_share"] * row["count"]), row["count"])
-            assert np.allclose(bar[:, 1], [low_high["low"], low_high["high"]])
+        assert np.allclose([bar[:, 1] for bar in bars.get_segments()], wanted[["low", "high"]])
     assert sum(bar.get_height() for bar in below.patches) == len(table)
     assert f"bins of {wanted['count'].min()} samples" in words(left.figure)
 
@@ -114,17 +115,10 @@ def test_reliability_points_are_the_table_s():
 @pytest.mark.slow
 def test_reliability_says_what_the_temperature_did():
     table, off, on = world(), choices_of(world()), choices_of(world(), temperature=2.0, reason=None)
-    brier = calibration.over_recordings(table)["brier"]["value"]
-    assert f"Brier {brier:.3f}" in words(score_figures.reliability(table, sure_of(table), off))
-    assert "temperature off in every fold" in words(score_figures.reliability(table, sure_of(table), off))
-    assert "(it is on in 1 of 2 folds)" in words(score_figures.reliability(table, sure_of(table), [*off, *on]))
-
-
-def test_f1_by_threshold_solved_by_hand():
-    """Samples 0.2 (no), 0.4 (yes), 0.6 (no), 0.8 (yes): from 0.8 on TP 1, FN 1; from 0.4 on TP 2, FP 1."""
-    thresholds, f1 = score_figures.f1_by_threshold([0, 1, 0, 1], [0.2, 0.4, 0.6, 0.8])
-    assert thresholds.tolist() == [0.2, 0.4, 0.6, 0.8] and np.allclose(f1, [2 / 3, 4 / 5, 1 / 2, 2 / 3])
-    assert score_figures.f1_by_threshold([1, 0], [0.1, 0.9])[1].tolist() == [2 / 3, 0]
+    brier = calibration.error_intervals(table)["brier"]["value"]
+    assert f"Brier {brier:.3f}" in words(figures.reliability(table, sure_of(table), off))
+    assert "temperature off in every fold" in words(figures.reliability(table, sure_of(table), off))
+    assert "(it is on in 1 of 2 folds)" in words(figures.reliability(table, sure_of(table), [*off, *on]))
 
 
 def test_the_chosen_threshold_is_the_top_of_the_inner_curve():
@@ -132,7 +126,7 @@ def test_the_chosen_threshold_is_the_top_of_the_inner_curve():
     table = world()
     inner, held_out = (table[table["recording"].isin(names)] for names in (["r0", "r1", "r2"], ["r3", "r4"]))
     choices = choices_of(inner)
-    figure = score_figures.threshold_choice(inner, held_out, choices)
+    figure = figures.threshold_choice(inner, held_out, choices)
     (axis,) = figure.axes
     thresholds, f1 = line(axis, "inner recordings")
     made = inner["p_seizure"] >= choices[0]["threshold"]
@@ -141,13 +135,6 @@ def test_the_chosen_threshold_is_the_top_of_the_inner_curve():
     assert np.isclose(f1[at], reached) and np.isclose(f1.max(), reached)
     assert len(line(axis, "held out: shown here, not used")[0]) == len(held_out)
     assert line(axis, "threshold chosen")[0][0] == choices[0]["threshold"]
-
-
-def test_a_panel_a_fold_in_rows_of_five():
-    table = world(12, folds=12)
-    figure = score_figures.threshold_choice(table, table, choices_of(table, 12))
-    assert len(figure.axes) == 12 and figure.axes[0].get_title().startswith("fold 0: ")
-    assert len({round(axis.get_position().y0, 3) for axis in figure.axes}) == 3
 
 
 def test_learning_curves_show_each_network_on_its_inner_recordings():
@@ -160,7 +147,7 @@ def test_learning_curves_show_each_network_on_its_inner_recordings():
     ]
     curves = pd.DataFrame(rows, columns=["network", "epoch", "train_loss", "recording", "loss"])
     folds = [{"fold": 0, "networks": ["0-1", "0-2"], "inner": ["r1", "r2"]}]
-    (axis,) = score_figures.learning_curves(curves, folds).axes
+    (axis,) = figures.learning_curves(curves, folds).axes
     thin = [drawn for drawn in axis.get_lines() if drawn.get_linewidth() == 0.7]
     assert len(thin) == 2 and np.allclose(line(axis, "inner recordings")[1], [0.6, 0.3, 0.2])
     assert np.allclose(line(axis, "training")[1], [0.5, 0.25, 0.5 / 3])
@@ -170,33 +157,30 @@ def test_confusion_matrices_at_both_prevalences():
     """Rows keep their shares; the non-seizure row alone has other counts, and F1 is another."""
     counts = (38, 15, 10, 343)
     found, weighted = scores.sample_scores(*counts), scores.sample_scores(*scores.at_prevalence(2, *counts))
-    figure = score_figures.confusion_matrices(found, weighted)
+    figure = figures.confusion_matrix({"all": found, "weighted": weighted})
     one, other = ([text.get_text().split("\n") for text in axis.texts] for axis in figure.axes[:2])
     assert [cell[:2] for cell in one] == [["TN", "343"], ["FP", "10"], ["FN", "15"], ["TP", "38"]]
     assert [cell[:2] for cell in other] == [["TN", "103"], ["FP", "3"], ["FN", "15"], ["TP", "38"]]
     assert [cell[2] for cell in one] == [cell[2] for cell in other]
+    places = {text.get_text().split("\n")[0]: text.get_position() for text in figure.axes[0].texts}
+    assert places == {"TN": (0, 0), "FP": (1, 0), "FN": (0, 1), "TP": (1, 1)}  # the reference's quadrants
     assert "13.1% seizure" in words(figure) and "33.3% seizure" in words(figure)
     assert f"F1 {found['f1']:.3f}" in words(figure) and f"F1 {weighted['f1']:.3f}" in words(figure)
 
 
-def test_the_single_confusion_matrix_has_the_reference_s_quadrants():
-    axis = score_figures.confusion_matrix(89, 5, 4, 183).axes[0]
-    places = {text.get_text().split("\n")[0]: text.get_position() for text in axis.texts}
-    assert places == {"TN": (0, 0), "FP": (1, 0), "FN": (0, 1), "TP": (1, 1)}
-
-
-SEIZURES = pd.DataFrame([("r0", 20.0, 44.0), ("r1", 100.0, 130.0)], columns=["recording", "start_s", "end_s"])
+SEIZURES = pd.DataFrame([("r0", 20.0, 44.0), ("r1", 100.0, 130.0)], columns=COLUMNS)
+R0 = SEIZURES.iloc[:1, 1:].to_numpy()
 
 
 def test_probability_has_a_panel_a_recording_with_its_seizures_and_alarms():
     table = world()
     durations_s = {f"r{number}": 248.0 for number in range(5)}
-    figure = score_figures.probability(table, SEIZURES, durations_s)
+    figure = figures.probability(table, Annotations(SEIZURES, durations_s))
     assert [axis.get_ylabel() for axis in figure.axes] == list(durations_s)
     axis, part = figure.axes[0], table[table["recording"] == "r0"]
     for column, steps in zip(("p_seizure", "p_smooth"), axis.findobj(StepPatch), strict=True):
         assert np.allclose(steps.get_data().values, part[column]) and steps.get_data().edges[0] == 8
-    raised = scores.events(part.assign(decided=part["alarm"]))
+    raised = scores.events(part)
     bars = [path.vertices[:, 0] for path in axis.collections[0].get_paths()]
     assert [(bar.min(), bar.max()) for bar in bars] == list(zip(raised["start_s"], raised["end_s"], strict=True))
     spans = [patch for patch in axis.patches if patch.get_hatch()]
@@ -206,7 +190,7 @@ def test_probability_has_a_panel_a_recording_with_its_seizures_and_alarms():
 
 def test_long_recordings_are_in_minutes_and_rare_seizures_in_log_odds():
     table = world(2, 900, threshold=0.01)
-    figure = score_figures.probability(table, SEIZURES, {"r0": 3608.0, "r1": 1800.0})
+    figure = figures.probability(table, Annotations(SEIZURES, {"r0": 3608.0, "r1": 1800.0}))
     assert "time in the recording (min)" in words(figure) and figure.axes[0].get_xlim()[1] == pytest.approx(3608 / 60)
     assert figure.axes[0].get_yscale() == "logit"
     spans = [patch for patch in figure.axes[0].patches if patch.get_hatch()]
@@ -216,7 +200,7 @@ def test_long_recordings_are_in_minutes_and_rare_seizures_in_log_odds():
 @pytest.mark.parametrize(("recordings", "lengths"), [(7, [7]), (12, [12]), (20, [10, 10]), (40, [10] * 4), (0, [])])
 def test_pages_hold_every_recording_once_in_order(recordings, lengths):
     names = [f"r{number}" for number in range(recordings)]
-    pages = score_figures.pages(names)
+    pages = figures.pages(names)
     assert [len(page) for page in pages] == lengths and sum(pages, []) == names
 
 
@@ -224,16 +208,16 @@ def test_the_overview_shows_seizures_before_alarms_before_others():
     """Of 30 recordings, 10 with a seizure, three more with an alarm: there is room for two of those, in their order."""
     names = [f"r{number:02d}" for number in range(30)]
     seizures, found = (pd.DataFrame({"recording": part}) for part in (names[20:], [names[25], *names[5:8]]))
-    assert score_figures.overview(names, seizures, found) == [*names[5:7], *names[20:]]
-    assert score_figures.overview(names[:12], seizures, found) == names[:12]
+    assert figures.overview(names, seizures, found) == [*names[5:7], *names[20:]]
+    assert figures.overview(names[:12], seizures, found) == names[:12]
     few = pd.DataFrame({"recording": names[20:22]})
-    assert score_figures.overview(names, few, few) == [*names[:10], *names[20:22]]
+    assert figures.overview(names, few, few) == [*names[:10], *names[20:22]]
 
 
 def test_a_mistake_shows_all_channels_and_the_minutes_around():
     """Twenty seconds from 30 s on: 18 lines, the seizure until 44 s shaded, the window boxed in the panel below."""
     table, signal = world(), np.random.default_rng(0).normal(0, 30, (18, 20 * 64))
-    top, bottom = score_figures.mistake(signal, 64.0, 30.0, table, SEIZURES, "r0", "missed seizure").axes
+    top, bottom = figures.mistake(signal, 64.0, 30.0, table, R0, "r0", "missed seizure").axes
     traces = [drawn for drawn in top.get_lines() if len(drawn.get_xdata()) == signal.shape[1]]
     assert len(traces) == 18 and [text.get_text() for text in top.get_yticklabels()] == list(DOUBLE_BANANA)
     assert top.get_title(loc="left") == "missed seizure"
@@ -244,15 +228,8 @@ def test_a_mistake_shows_all_channels_and_the_minutes_around():
     assert bottom.get_xlim() == (0, pytest.approx(170, abs=0.1))
 
 
-def test_a_seizure_outside_the_window_is_not_shaded():
-    table, signal = world(), np.zeros((18, 640))
-    top, _ = score_figures.mistake(signal, 64.0, 100.0, table, SEIZURES, "r0", "false alarm").axes
-    assert not top.patches and top.get_xlim()[0] == 100
-
-
 def test_figures_are_returned_and_kept_nowhere():
     """pyplot would hold them, and a notebook show them twice."""
     before = matplotlib.pyplot.get_fignums()
-    figure = score_figures.confusion_matrix(1, 2, 3, 4)
+    figure = figures.confusion_matrix({"all": scores.sample_scores(1, 2, 3, 4)})
     assert matplotlib.pyplot.get_fignums() == before and figure.axes
-    assert score_figures.SEIZURE == figures.SEIZURE
