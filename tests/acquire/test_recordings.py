@@ -193,13 +193,6 @@ def test_a_link_to_nothing_is_no_missing_file(folder):
         recordings.survey(folder)
 
 
-def test_a_name_in_another_case_is_hinted_at(folder):
-    """The summary says p_02.edf, the disk has P_02.edf: both are named."""
-    (folder / "p_02.edf").rename(folder / "P_02.edf")
-    with pytest.raises(RecordingError, match=r"names p_02\.edf, not found .*P_02\.edf is there: name it alike"):
-        recordings.survey(folder)
-
-
 def test_a_bids_name_that_another_begins_with(tmp_path):
     """sub-01_task-x and sub-01_task-x_run-02: what is left of the first is its last part, never nothing."""
     for name in ("sub-01_task-x", "sub-01_task-x_run-02"):
@@ -239,24 +232,20 @@ def test_companions_from_macos_are_no_recordings(folder):
     assert [path.name for path in layouts.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
 
 
-def test_endings_in_capitals(folder):
-    """P_03.EDF counts as a recording: unlisted it is refused, listed it is read."""
-    write_edf(folder / "P_03.EDF")
-    with pytest.raises(RecordingError, match=r"holds P_03\.EDF, not listed"):
+def test_the_summary_lists_what_is_there(folder):
+    """A recording in another case, one that is not listed, .EDF in capitals too: what is missing and what is surplus is
+    named in one message; listed, it is read."""
+    (folder / "p_02.edf").rename(folder / "P_02.EDF")
+    with pytest.raises(
+        RecordingError, match=r"listed, but not there: p_02\.edf; there, but not .* seizure: P_02\.EDF\."
+    ):
         recordings.survey(folder)
-    with open(folder / "p-summary.txt", "a") as file:
-        file.write(SUMMARY.format(name="P_03.EDF", count=0))
-    assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "p_02", "P_03"]
-
-
-def test_summary_names_a_missing_file(folder):
-    """The message names the file and the two ways out; so does a file that nobody lists."""
-    (folder / "p_02.edf").rename(folder / "p_03.edf")
-    with pytest.raises(RecordingError, match=r"p-summary\.txt names p_02\.edf, not found"):
+    edit(folder, "p_02.edf", "P_02.EDF")
+    assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "P_02"]
+    write_edf(folder / "p_03.edf")
+    with pytest.raises(RecordingError, match=r"not there: none; there, but not listed, .* seizure: p_03\.edf\."):
         recordings.survey(folder)
-    write_edf(folder / "p_02.edf")
-    with pytest.raises(RecordingError, match=r"holds p_03\.edf, not listed in p-summary\.txt"):
-        recordings.survey(folder)
+    assert len(recordings.survey(folder, unlisted=["p_03.edf"])[0]) == 2
 
 
 def test_seizure_beyond_the_end(folder):

@@ -5,6 +5,7 @@ Times are seconds from the recording's first sample: int where whole, else float
 """
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -42,8 +43,7 @@ def read_summary(path):
     Raises
     ------
     RecordingError
-        If the file cannot be read, a line is not understood, the announced number of seizures differs from those
-        listed, or what is listed cannot be; the message names the file and the line.
+        If a line is not understood, or seizures are not as many as announced, or overlap; names the file and the line.
     """
     name, entries = Path(path).name, {}
     for number, line in enumerate(read_lines(path), 1):
@@ -59,8 +59,9 @@ def read_summary(path):
                 f"{name}, line {entry['line']}: {file} announces {entry.get(ANNOUNCED, 'no number of')} seizures and "
                 f"lists {len(entry['bounds'])} starts and ends. Correct 'Number of Seizures in File' or the list."
             )
+        entry["seizures"] = list(zip(entry["bounds"][::2], entry["bounds"][1::2], strict=True))
     return [
-        {"file": file, "start": entry.get("file start time", ""), "seizures": _pairs(entry["bounds"])}
+        {"file": file, "start": entry.get("file start time", ""), "seizures": entry["seizures"]}
         for file, entry in entries.items()
     ]
 
@@ -117,10 +118,6 @@ def _add_bound(bounds, number, kind, value, line):
     bounds.append(time_s)
 
 
-def _pairs(bounds):
-    return list(zip(bounds[::2], bounds[1::2], strict=True))
-
-
 def read_seizures(path):
     """Read one of CHB-MIT's ``<recording>.edf.seizures`` files: a list of (start_s, end_s), in order, without overlap.
 
@@ -150,8 +147,9 @@ def read_seizures(path):
         if code != SKIP and word != 1:  # the database's first word after the head, which has no meaning
             marks.append(code)
             bounds.append(seconds(f"{sample / float(head[3]):.6f}"))
-    pairs = [] if None in bounds or marks != [START, END] * (len(marks) // 2) else _pairs(bounds)
-    if len(marks) != 2 * len(pairs) or bounds != sorted(bounds) or any(start == end for start, end in pairs):
+    pairs = list(zip(bounds[::2], bounds[1::2], strict=False))
+    in_order = None not in bounds and bounds == sorted(bounds) and all(start < end for start, end in pairs)
+    if marks != [START, END] * len(pairs) or not in_order:
         raise RecordingError(
             f"{name} has the marks {quoted(str(marks))} at {quoted(str(bounds))} s; wanted are {START} and {END}, each "
             "seizure's start and end, in order of time, from 0 s on."
@@ -175,9 +173,8 @@ def read_events(path):
     The columns are ``onset`` and ``duration`` in seconds, ``eventType`` (or BIDS's ``trial_type``), and where known
     ``dateTime`` and ``recordingDuration``. HED-SCORE's ``sz`` and all that begin with ``sz_`` are seizures, ``bckg``
     is background, ``impd`` a check of impedances; any other type is refused, as it may be a seizure. So is a file
-    without a row: a recording without seizures has a ``bckg`` row. Rows of one seizure, a channel each, are united
-    where they overlap or touch. Sources: https://epilepsybenchmarks.com/framework/,
-    https://github.com/esl-epfl/epilepsy2bids, https://github.com/biomedepi/seizeit2 (``impd``).
+    without a row: a recording without seizures has a ``bckg`` row. Rows of one seizure, a channel each, are united.
+    Sources: https://epilepsybenchmarks.com/framework/, https://github.com/biomedepi/seizeit2 (``impd``).
 
     Returns
     -------
@@ -188,7 +185,7 @@ def read_events(path):
     Raises
     ------
     RecordingError
-        If the file is no such table, or a seizure has no onset or duration; the message names the file and the line.
+        If the file is no such table, or a seizure has no onset or duration; names the file and the line.
     """
     name, seizures, starts, durations = Path(path).name, [], set(), set()
     for number, row in _read_table(path):
@@ -241,16 +238,12 @@ def _seizure_of(row):
 
 def _known(row, column, read):
     """Return a set of the value in a row's cell, empty if it is not known."""
-    text = row.get(column.casefold(), "")
-    if text.casefold() in ("", "n/a"):
-        return set()
-    try:
+    text, value = row.get(column.casefold(), "n/a"), None
+    with suppress(ValueError):
         value = read(text)
-    except ValueError:
-        value = None
-    if not value:
+    if not value and text.casefold() not in ("", "n/a"):
         raise RecordingError(f"{column} is {quoted(text)}; wanted is 2016-11-06 13:43:04 or 3600.00 (s), or n/a.")
-    return {value}
+    return {value} - {None}
 
 
 def _unite(seizures):

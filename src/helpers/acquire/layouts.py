@@ -2,7 +2,6 @@
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 from os.path import commonprefix
 from pathlib import Path
@@ -70,33 +69,21 @@ def _summary_entries(folder, unlisted):
         names = ", ".join(path.name for path in paths)
         raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
     summary, entries = paths[0].name, annotation_files.read_summary(paths[0])
-    _check_files(folder, summary, {entry["file"] for entry in entries}, unlisted)
+    present = {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
+    listed = {entry["file"] for entry in entries}
+    if (missing := sorted(listed - present)) or (present - listed - set(unlisted)):
+        surplus = ", ".join(sorted(present - listed - set(unlisted)))
+        raise RecordingError(
+            f"{summary} and {folder} differ: listed, but not there: {', '.join(missing) or 'none'}; there, but not "
+            f"listed, so that nobody can say whether there is a seizure: {surplus or 'none'}. Name files as they are "
+            "listed, list all of them ('Number of Seizures in File: 0' if none), or move them elsewhere."
+        )
     for entry in entries:
         entry |= {"recording": Path(entry["file"]).stem, "annotation": summary}
         path = folder / f"{entry['file']}.seizures"
         if path.exists() or path.is_symlink():  # a link to nothing is for read_seizures to refuse
             annotation_files.check_agreement(summary, entry["file"], entry["seizures"], path)
     return entries
-
-
-def _check_files(folder, summary, listed, unlisted):
-    """Raise RecordingError unless the EDF files in `folder` are those that its summary lists."""
-
-    def plain(name):  # without regard to case and to how its letters are composed
-        return unicodedata.normalize("NFC", name).casefold()
-
-    present = {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
-    if missing := sorted(listed - present):
-        near = sorted(name for name in present if plain(name) in map(plain, missing))
-        raise RecordingError(
-            f"{summary} names {', '.join(missing)}, not found in {folder}. Put the recordings there, or take them out "
-            f"of the summary.{''.join(f' {name} is there: name it alike.' for name in near)}"
-        )
-    if surplus := sorted(present - listed - set(unlisted)):
-        raise RecordingError(
-            f"{folder} holds {', '.join(surplus)}, not listed in {summary}, so nobody can say whether they hold a "
-            "seizure. List them there ('Number of Seizures in File: 0' if none), or move them elsewhere."
-        )
 
 
 def _bids_entries(folder):

@@ -34,7 +34,7 @@ def fetch(patient, folder, mirrors=None):
     patient : str
         ``chb01`` … ``chb24``.
     folder : Path
-        Made if it is absent; the files lie in it without a folder of the patient's.
+        Made if it is absent.
     mirrors : sequence of str, optional
         Base URLs, asked in turn. Default: the environment's CHBMIT_MIRRORS (separated by blanks), else `MIRRORS`.
 
@@ -46,8 +46,8 @@ def fetch(patient, folder, mirrors=None):
     Raises
     ------
     RecordingError
-        If the patient is not in the database, a mirror is not https, no mirror gives a file with the right content, a
-        file with another content is in its place, or the disk takes no more. What has arrived is kept.
+        If there is no such patient, a mirror is not safe, none gives a file with the right content, a file with another
+        content is in its place, or the disk takes no more.
     """
     folder, known, summary = Path(folder), registry(patient), f"{patient}-summary.txt"
     mirrors = mirrors or os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS
