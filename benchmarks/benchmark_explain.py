@@ -50,7 +50,7 @@ def main(patient="sim08"):
         files.stage_output(patient, "preprocess", "spectrograms"),
     )
     settings = stage.parameters("explain")
-    table = attributions.explained(decisions, settings["explained"]).reset_index(drop=True)
+    table = attributions.select_samples(decisions, settings["samples_explained_max"]).reset_index(drop=True)
     began = time.perf_counter()
     attributions.explain_all(folder, weights, members, table, axis["frame_columns"], settings["ig_steps"])
     took_s = time.perf_counter() - began

@@ -105,7 +105,7 @@ class EegPanel:
         for tint in self.tints:  # two tints over each other could not be told apart: then the bar above must do
             tint.set_visible(not (shaded and known))
         if shaded and known:
-            parts = [attribution_figures.in_parts(step, PART_S / hop_s) for step in attribution]
+            parts = [attribution_figures.sum_in_parts(step, PART_S / hop_s) for step in attribution]
             values = np.concatenate(parts, axis=1)
             limit, end_s = float(np.abs(values).max()), start_s + values.shape[1] * hop_s
             self.shade.set_data(np.where(self.rows[:, None] < 0, np.nan, values[self.rows]))

@@ -96,7 +96,7 @@ class Study:
         self._at = {(row.recording, round(row.last_start_s / frame_s)): row for row in rows}
         self._powers = spectrograms.open_spectrogram(self.spectrograms, self.recordings.index)
         self._opened, self._live = {}, {}
-        spaced = attributions.middles(len(self.decisions), min(len(self.decisions), SCALE_SAMPLES))
+        spaced = attributions.evenly_spaced(len(self.decisions), min(len(self.decisions), SCALE_SAMPLES))
         power = training.slices(self._powers, self.decisions.iloc[spaced], self.axis["frame_columns"]).mean(dim=2)
         self.limits_db = tuple(np.percentile(power.numpy(), [2, 98]).tolist())
 
