@@ -29,14 +29,6 @@ def test_log_odds_of_a_band_are_a_sum_by_hand():
     assert found.dtype == np.float64 and np.array_equal(found, expected)
 
 
-def test_log_odds_of_bands_and_steps_add_up_to_the_map_s():
-    """No bin is counted twice, none is left out: on the study's 54 bins of 1 Hz."""
-    given = np.random.default_rng(0).normal(size=(4, 3, 54, 6)).astype(np.float32)
-    found = profiles.by_band({"ig": given}, np.arange(1.0, 55.0))["ig"]
-    np.testing.assert_allclose(found.sum(axis=2), given.sum(axis=(2, 3)), atol=1e-4)
-    np.testing.assert_allclose(found.sum(axis=(1, 2)), given.sum(axis=(1, 2, 3)), atol=1e-4)
-
-
 def test_class_maps_are_means_in_multiples_of_the_triptych_s_by_hand():
     """12 in the 36 cells of the triptych: a mean of 1/3. In B3, two cells at t2, it is 6: 18 times as much. In B1, four
     cells, the same 12 have a mean of 3: 9 times as much, so that a wide band does not win by its width."""

@@ -39,32 +39,27 @@ def colour_key(label, limits, cmap, ends):
 def sample_pictures(sample, power, maps, axis, limits, simulated, failed):
     """Yield the seven pictures of one sample, (file name, figure), under the reference study's names.
 
-    Parameters
-    ----------
-    sample : named tuple
-        ``sample``, ``recording``, ``start_s``, ``label``, ``decided``, ``p_seizure``.
-    power : float [3, F, T]
-        In dB, averaged over channels.
-    maps : dict of "gradcam", "gradcampp" (not negative), "ig" (toward seizure) → float [3, F, T]
-    axis : dict
-        From `filterbank.axes`.
-    limits : (low, high)
-        Of the study's scale of power in dB.
-    simulated : bool
-    failed : dict of str → list of str
-        The tests that each method fails (see `sanity.RULES`): named in the titles of its pictures.
+    `sample` has ``sample``, ``recording``, ``start_s``, ``label``, ``decided``, ``p_seizure``; `power` is the mean over
+    channels in dB, float [3, F, T], drawn within `limits`; `maps`, of the same shape, are "gradcam", "gradcampp" (not
+    negative) and "ig" (toward seizure); `axis` is from `filterbank.axes`; `failed` lists the tests that each method
+    fails (see `sanity.RULES`), which the titles of its pictures name.
     """
     title, name, place = _title(sample, simulated), f"sample{sample.sample}", (axis, sample.start_s)
-    yield f"{name}_spec_triptych.png", spectrogram_triptych(power, *place, limits, title)
+    scale = {"cmap": SPECTROGRAM_MAP, "vmin": limits[0], "vmax": limits[1]}
+    yield f"{name}_spec_triptych.png", _triptych([(power, scale)], [], *place, POWER, title)
     for method in ("gradcam", "gradcampp"):
+        relative = maps[method] / max(maps[method].max(), TINY)
+        layers = [(power, {"cmap": "gray"}), (relative, {"cmap": RELEVANCE_MAP, "vmin": 0, "vmax": 1, "alpha": 0.6})]
         about = f"{METHODS[method]} for the predicted class{_failures(failed[method])}\n{title}"
-        yield f"{name}_{method}.png", relevance_triptych(maps[method], power, *place, about)
-    failures, limit = _failures(failed["ig"]), float(np.abs(maps["ig"]).max())
+        yield f"{name}_{method}.png", _triptych(layers, [0.5, 0.8], *place, RELEVANCE.replace(" ", "\n", 1), about)
+    failures, limit = _failures(failed["ig"]), max(np.abs(maps["ig"]).max(), TINY)
+    layers = [(maps["ig"], {"cmap": SIGNED_MAP, "vmin": -limit, "vmax": limit, "lines": "gray"})]
+    levels = [-0.4 * limit, 0.4 * limit]
     about = f"Integrated Gradients of the log-odds of seizure{failures}\n{title}"
-    yield f"{name}_ig_triptych.png", signed_triptych(maps["ig"], *place, about)
+    yield f"{name}_ig_triptych.png", _triptych(layers, levels, *place, SIGNED, about)
     for step in range(3):
         figure, panel = begin(4.4, 3.4)
-        image = _draw_signed(panel, maps["ig"], step, *place, limit, True)
+        image = _draw_step(panel, step, layers, levels, *place, True)
         panel.set_title(f"sample {sample.sample}, IG of t{step}{failures}", loc="left")
         figure.colorbar(image, ax=panel, label=SIGNED, pad=0.09)
         yield f"{name}_ig_t{step}.png", figure
@@ -101,63 +96,30 @@ def _failures(rules):
     return f"; FAILS: {', '.join(rules)}" if rules else ""
 
 
-def spectrogram_triptych(power, axis, start_s, limits, title):
-    """Show the spectrograms of t0, t1, t2, [3, F, T] in dB averaged over channels, on the study's one scale."""
-    options = {"cmap": SPECTROGRAM_MAP, "vmin": limits[0], "vmax": limits[1]}
-    return _triptych(lambda panel, step: _draw(panel, power, step, axis, start_s, step == 2, **options), POWER, title)
-
-
-def relevance_triptych(relevance, power, axis, start_s, title):
-    """Show a class activation map over each frame's own spectrogram, [3, F, T] both, with contours at 50 % and 80 %.
-
-    One scale for the three steps: 1 is the highest relevance in the triptych.
-    """
-    relative, options = relevance / max(relevance.max(), TINY), {"cmap": RELEVANCE_MAP, "vmin": 0, "vmax": 1}
-
-    def draw_step(panel, step):
-        _draw(panel, power, step, axis, start_s, step == 2, cmap="gray")
-        image = _draw(panel, relative, step, axis, start_s, False, alpha=0.6, **options)
-        _draw_contours(panel, image, relative[step], [0.5, 0.8])
-        return image
-
-    return _triptych(draw_step, RELEVANCE.replace(" ", "\n", 1), title)
-
-
-def signed_triptych(attribution, axis, start_s, title):
-    """Show Integrated Gradients for t0, t1, t2, [3, F, T] summed over channels, on one scale symmetric about 0."""
-    options = (axis, start_s, np.abs(attribution).max())
-    return _triptych(lambda panel, step: _draw_signed(panel, attribution, step, *options, step == 2), SIGNED, title)
-
-
-def _triptych(draw_step, label, title):
+def _triptych(layers, levels, axis, start_s, label, title):
     figure, panels = begin(9, 3.2, 1, 3, sharey=True)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     for step, panel in enumerate(panels):
-        image = draw_step(panel, step)
+        image = _draw_step(panel, step, layers, levels, axis, start_s, step == 2)
         panel.set_title(f"t{step}")
     bar = figure.colorbar(image, ax=panels, label=label, pad=0.04)
     bar.solids.set_alpha(image.get_alpha())
     return figure
 
 
-def _draw(panel, values, step, axis, start_s, bands, *lines, **options):
-    start_s += step * values.shape[2] * axis["hop_s"]
-    return draw(panel, values[step], axis["frequencies_hz"], start_s, axis["hop_s"], bands, *lines, **options)
+def _draw_step(panel, step, layers, levels, axis, start_s, bands):
+    """Draw one step of `layers`, a list of ([3, F, T], options), over each other; outline `levels` of the last one.
 
-
-def _draw_signed(panel, values, step, axis, start_s, limit, bands):
-    limit = max(limit, TINY)
-    options = {"cmap": SIGNED_MAP, "vmin": -limit, "vmax": limit}
-    image = _draw(panel, values, step, axis, start_s, bands, "gray", **options)
-    _draw_contours(panel, image, values[step], [-0.4 * limit, 0.4 * limit])
-    return image
-
-
-def _draw_contours(panel, image, values, levels):
-    """Outline `levels`, negative ones dashed: in grey both ends of the signed colours are dark."""
-    if levels := [level for level in levels if values.min() < level < values.max()]:
+    Negative levels are dashed, as in grey both ends of the signed colours are dark.
+    """
+    start_s += step * axis["frame_columns"] * axis["hop_s"]
+    for number, (values, options) in enumerate(layers):
+        named = bands and number == 0
+        image = draw(panel, values[step], axis["frequencies_hz"], start_s, axis["hop_s"], named, **options)
+    if levels := [level for level in levels if values[step].min() < level < values[step].max()]:
         place = {"extent": image.get_extent(), "origin": "lower"}
-        panel.contour(values, levels=levels, colors="black", linewidths=0.8, **place)
+        panel.contour(values[step], levels=levels, colors="black", linewidths=0.8, **place)
+    return image
 
 
 def channel_maps(values, title):
@@ -260,10 +222,9 @@ def _band_label(method):
 
 
 def onset_profiles(found, log_odds):
-    """Show each method's mean relevance by band over the time since the onset.
+    """Show each method's mean relevance by band over the time since the onset, from `profiles.onset_relevance`.
 
-    `found` is from `profiles.onset_relevance`; `log_odds`, the mean log-odds of seizure from
-    `profiles.onset_log_odds`, is drawn over the panel of Integrated Gradients.
+    The mean log-odds, from `profiles.onset_log_odds`, are drawn over the panel of Integrated Gradients.
     """
     methods = [name for name in METHODS if name in set(found["method"])]
     figure, axes = begin(9, 2.0 * len(methods) + 0.4, len(methods), 1, sharex=True, squeeze=False)
@@ -336,7 +297,8 @@ def _draw_means(axis, places, found, name, horizontal=False, **options):
     low, high = (np.array([item[end] for item in found], float) for end in ("low", "high"))
     errors = {"xerr" if horizontal else "yerr": np.nan_to_num([values - low, high - values])}
     style = {"color": COLOURS.get(name, "#777777"), "marker": MARKERS.get(name, "x"), "markersize": 5, "linewidth": 1.3}
-    axis.errorbar(*((values, places) if horizontal else (places, values)), capsize=2, **errors, **style | options)
+    style |= {"linewidth": 2} if horizontal else {"capsize": 2}
+    axis.errorbar(*((values, places) if horizontal else (places, values)), **errors, **style | options)
 
 
 def deletion_curves(curves, gain):

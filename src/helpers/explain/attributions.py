@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 from captum.attr import IntegratedGradients
 
@@ -18,16 +19,10 @@ PATH_BATCH = 32  # triptychs on the paths of Integrated Gradients at once
 
 
 def grad_cam(maps, gradients):
-    """Return Grad-CAM (Selvaraju et al. 2017, equations 1 and 2).
+    """Return Grad-CAM (Selvaraju et al. 2017, equations 1 and 2), [sample, step, row, column], not negative.
 
-    Parameters
-    ----------
-    maps, gradients : tensor [sample, step, K, row, column]
-        The explained layer's feature maps A and the gradients ∂S/∂A of the class score S.
-
-    Returns
-    -------
-    tensor [sample, step, row, column], not negative
+    `maps` and `gradients`, [sample, step, K, row, column], are the explained layer's feature maps A and the gradients
+    ∂S/∂A of the class score S.
     """
     weights = gradients.mean(dim=(3, 4), keepdim=True)  # (1): α_k = 1/Z Σ_ij ∂S/∂A_ij^k
     return torch.relu((weights * maps).sum(dim=2))  # (2): ReLU(Σ_k α_k A^k)
@@ -55,16 +50,8 @@ def class_sign(predicted):
 def class_maps(network, triptychs, predicted):
     """Return Grad-CAM and Grad-CAM++ for the predicted class, each frame's map over its own spectrogram.
 
-    Parameters
-    ----------
-    network : network.SpectrogramNetwork or network.Ensemble
-    triptychs : float32 tensor [sample, 3, C, F, T]
-    predicted : int [sample], 0 or 1
-
-    Returns
-    -------
-    dict of "gradcam", "gradcampp" → float32 array [sample, 3, F, T]
-        Resampled bilinearly from the explained layer.
+    `network` is an `Ensemble` or one of its members, `triptychs` float32 [sample, 3, C, F, T], `predicted` 0 or 1
+    [sample]. Return a dict of "gradcam", "gradcampp" → float32 [sample, 3, F, T], resampled from the explained layer.
     """
     with torch.no_grad():
         maps = network.maps(triptychs)
@@ -83,14 +70,7 @@ def integrated_gradients(network, triptychs, steps=64):
 
     The baseline is the training recordings' mean log power in each channel and bin (of an ensemble, the mean of the
     members' means). The network first averages 2 × 2 cells, each of which has a quarter of their gradient: captum
-    walks the path of the averages, to the same numbers in a quarter of the memory.
-
-    Parameters
-    ----------
-    network : network.SpectrogramNetwork or network.Ensemble
-    triptychs : float32 tensor [sample, 3, C, F, T]
-    steps : int
-        Points on the path (Gauss–Legendre).
+    walks the path of the averages, `steps` points long, to the same numbers in a quarter of the memory.
 
     Returns
     -------
@@ -134,22 +114,15 @@ def explain_all(folder, weights, members, table, frame_columns, steps, all_axes=
     members : dict of int → list of str
         The names of a fold's networks.
     table : pandas.DataFrame
-        ``recording``, ``column``, ``fold``, ``decided`` and ``log_odds`` of each sample.
+        ``recording``, ``column``, ``fold``, ``decided`` and ``log_odds``; RuntimeError if they are not the networks'.
     frame_columns, steps : int
-    all_axes : bool
-        Also return ``ig_full``, [sample, 3, C, F, T].
 
     Returns
     -------
     dict of str → array, in the order of `table`
         ``gradcam``, ``gradcampp`` [sample, 3, F, T] for the predicted class; ``ig`` [sample, 3, F, T], toward seizure,
-        summed over channels; ``ig_channels`` [sample, 3, C, T], summed over frequencies; all float32. ``delta`` and
-        ``total``, float64 [sample]: the convergence delta, and the sum of all attributions.
-
-    Raises
-    ------
-    RuntimeError
-        If the log-odds of a sample are not those of its networks.
+        summed over channels; ``ig_channels`` [sample, 3, C, T], summed over frequencies; with `all_axes` ``ig_full``,
+        [sample, 3, C, F, T]; ``delta`` and ``total``, float64 [sample]: convergence delta, sum of all attributions.
     """
     work = partial(_explain_part, steps=steps, all_axes=all_axes)
     return map_by_fold(work, folder, weights, members, table, frame_columns)
@@ -158,8 +131,8 @@ def explain_all(folder, weights, members, table, frame_columns, steps, all_axes=
 def map_by_fold(function, folder, weights, members, table, frame_columns):
     """Map `function` over parts of `table`, each of one fold; return its arrays in the table's order.
 
-    `function` takes ``(ensemble, triptychs, part)`` and returns a dict of str → array [sample, …]; it must be
-    importable by another process. Other arguments are those of `explain_all`.
+    `function`, importable by another process, takes ``(ensemble, triptychs, part)`` and returns a dict of str → array
+    [sample, …]. Other arguments are those of `explain_all`.
     """
     folds = table.reset_index(drop=True).groupby("fold")
     parts = [own.iloc[first : first + BATCH] for _, own in folds for first in range(0, len(own), BATCH)]
@@ -169,6 +142,15 @@ def map_by_fold(function, folder, weights, members, table, frame_columns):
         return {}
     order = np.argsort(np.concatenate([part.index for part in parts]))
     return {name: np.concatenate([values[name] for values in found])[order] for name in found[0]}
+
+
+def to_table(found, samples, keys, value):
+    """Return arrays [sample, …] by name as a long table: ``sample``, the parts of a name under `keys`, and `value`."""
+    parts = [
+        pd.DataFrame({"sample": samples, **dict(zip(keys, name.split("/"), strict=True)), value: list(values)})
+        for name, values in found.items()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", *keys, value])
 
 
 def _apply(function, folder, weights, names, part, frame_columns):
@@ -182,8 +164,9 @@ def _explain_part(network, triptychs, part, steps, all_axes):
         gap = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
     if (wrong := ~(gap <= 1e-3)).any():  # NaN is wrong, too
         raise RuntimeError(
-            f"{part['recording'].iloc[int(wrong.argmax())]}: the networks' log-odds differ by {gap[wrong.argmax()]:.3g} "
-            "from those in decisions.csv. Weights and decisions are of two runs: make both again with `dvc repro`."
+            f"{part['recording'].iloc[int(wrong.argmax())]}: the networks' log-odds differ by "
+            f"{gap[wrong.argmax()]:.3g} from those in decisions.csv. Weights and decisions are of two runs: make both "
+            "again with `dvc repro`."
         )
     attribution, delta = integrated_gradients(network, triptychs, steps)
     return class_maps(network, triptychs, part["decided"].to_numpy()) | {
@@ -248,19 +231,14 @@ def representative_samples(decisions, per_class):
     """Return `per_class` rows of `decisions` of each true class, seizures first, not chosen for how good they look.
 
     A class is ordered by ``p_seizure`` (ties by ``sample``) and divided into equal parts; the middle of each is taken.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer than `per_class` samples.
+    Raise ValueError if a class has fewer samples.
     """
     rows = []
     for label, name in ((1, "seizure"), (0, "non-seizure")):
         ordered = decisions[decisions["label"] == label].sort_values(["p_seizure", "sample"], ascending=[False, True])
         if len(ordered) < per_class:
             raise ValueError(
-                f"{per_class} {name} samples are to be explained, but there are only {len(ordered)}. "
-                "Lower samples_per_class."
+                f"samples_per_class is {per_class}, but there are only {len(ordered)} {name} samples. Lower it."
             )
         rows += ordered.index[evenly_spaced(len(ordered), per_class)].tolist()
     return decisions.loc[rows].reset_index(drop=True)

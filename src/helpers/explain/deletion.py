@@ -1,15 +1,13 @@
 """Deletion and insertion: does the score depend on what a map ranks first more than on cells in random order?
 
-Cells of the spectrogram are replaced, in a map's order, by those of other EEG of the same patient, and the log-odds
-are followed (Petsiuk et al., BMVC 2018); insertion goes the other way. The other EEG is of other folds, outside
-seizures, cell for cell at the same channel, frequency and place in the triptych: values that occur in the data, not
-zeros, which no EEG has (Hooker et al., NeurIPS 2019).
+Cells are replaced, in a map's order, by those of other EEG of the same patient, and the log-odds are followed (Petsiuk
+et al., BMVC 2018); insertion goes the other way. The other EEG is of other folds, outside seizures, cell for cell:
+values that occur in the data, not zeros, which no EEG has (Hooker et al., NeurIPS 2019).
 """
 
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import torch
 
 from helpers.explain import attributions
@@ -32,7 +30,7 @@ def cell_size(axis):
 
 
 def cell_index(shape, size):
-    """Return the cell of each place of a map [step, row, column], int of that shape; a remainder joins the last cell."""
+    """Return the cell of each place of a map, int [step, row, column]; a remainder joins the last cell."""
     rows, columns = (
         np.minimum(np.arange(length) // step, max(length // step, 1) - 1)
         for length, step in zip(shape[1:], size, strict=True)
@@ -53,14 +51,10 @@ def curves(network, pooled, others, order, size, sign):
 
     Parameters
     ----------
-    network : network.Ensemble
-    pooled : float32 tensor [3, C, row, column]
-        The sample, pooled (see `network.pool`).
-    others : float32 tensor [other, 3, C, row, column]
-        Other EEG to replace cells by; results are means over it.
+    pooled, others : float32 tensor [3, C, row, column], [other, 3, C, row, column]
+        The sample and other EEG, pooled (see `network.pool`); results are means over the other EEG.
     order : int [cell]
-        The cells, the most relevant first. All channels of a cell go together.
-    size : (rows, columns)
+        The cells of `size`, the most relevant first. All channels of a cell go together.
     sign : float
         +1 if the predicted class is seizure, −1 if not.
 
@@ -93,17 +87,9 @@ def area(curve):
 def all_curves(folder, weights, members, table, background, maps, axis, seed):
     """Return the curves of each sample in each map's order, and in random order.
 
-    Parameters
-    ----------
-    folder, weights, members, table
-        As for `attributions.explain_all`; ``sample`` as well in `table`.
-    background : pandas.DataFrame
-        ``recording``, ``column``, ``fold`` of samples outside seizures; those of other folds replace cells.
-    maps : dict of str → float [sample, 3, F, T]
-        Relevance for the predicted class, in the order of `table`.
-    axis : dict
-        From `filterbank.axes`.
-    seed : int
+    The first four arguments are those of `attributions.explain_all`, with ``sample`` in `table`; `axis` is from
+    `filterbank.axes`. `background` has ``recording``, ``column``, ``fold`` of samples outside seizures; `maps` are a
+    dict of str → relevance for the predicted class, float [sample, 3, F, T].
 
     Returns
     -------
@@ -111,8 +97,6 @@ def all_curves(folder, weights, members, table, background, maps, axis, seed):
         ``sample``, ``map`` (also ``random``, the mean of `RANDOM_ORDERS`), ``kind`` (deletion, insertion), ``share`` of
         the cells and ``score``; see `curves`.
     """
-    if table.empty:
-        return pd.DataFrame(columns=["sample", "map", "kind", "share", "score"])
     size, part = cell_size(axis), table
     for name, values in maps.items():
         pooled = networks.pool_steps(torch.from_numpy(values)[:, :, None])[:, :, 0].numpy()
@@ -120,12 +104,9 @@ def all_curves(folder, weights, members, table, background, maps, axis, seed):
         part = part.assign(**{f"order:{name}": list(orders)})
     work = partial(_curves_of_part, folder=folder, background=background, size=size, seed=seed)
     found = attributions.map_by_fold(work, folder, weights, members, part, axis["frame_columns"])
-    shares, rows = np.linspace(0, 1, STEPS + 1).round(6), []
-    for key, values in found.items():
-        kind, name = key.split("/")
-        for sample, curve in zip(table["sample"], values, strict=True):
-            rows.append(pd.DataFrame({"sample": sample, "map": name, "kind": kind, "share": shares, "score": curve}))
-    return pd.concat(rows, ignore_index=True)
+    scores = attributions.to_table(found, table["sample"].to_numpy(), ["kind", "map"], "score").explode("score")
+    shares = np.tile(np.linspace(0, 1, STEPS + 1).round(6), len(scores) // (STEPS + 1))
+    return scores.assign(score=scores["score"].astype(float), share=shares).reset_index(drop=True)
 
 
 def _curves_of_part(network, triptychs, part, folder, background, size, seed):

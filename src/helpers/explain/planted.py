@@ -51,17 +51,13 @@ def masks(amplitude):
 
 
 def score(relevance, truth):
-    """Score one map, float, against the truth, bool, both of any one shape; NaN where all cells are planted, or none.
+    """Score one map, float, against the truth, bool, of the same shape; NaN where all cells are planted, or none.
 
-    Returns
-    -------
-    dict of str → float
-        ``auc``: how often a planted cell lies above another (ties half), 0.5 by chance; ``auc_at_frequency``: the same
-        for two cells at one frequency, where the shape is [3, F, T]: any EEG has most power at low frequencies, where
-        seizures are planted, and this gives no credit for knowing that. ``mass``: the share of the relevance above zero
-        that lies on planted cells; ``pointing``: 1 if the highest cell is planted (the share of them among equals; the
-        pointing game of Zhang et al., ECCV 2016); both by chance the share of planted cells, and NaN where nothing is
-        above zero.
+    ``auc`` is how often a planted cell lies above another (ties half), 0.5 by chance; ``auc_at_frequency`` the same for
+    two cells at one frequency, of [3, F, T]: any EEG has most power at low frequencies, where seizures are planted, and
+    this gives no credit for knowing that. ``mass`` is the share of the relevance above zero that lies on planted cells;
+    ``pointing`` is 1 if the highest cell is planted (the share of them among equals; the pointing game of Zhang et al.,
+    ECCV 2016): both are NaN where nothing is above zero, and by chance the share of planted cells.
     """
     relevance, truth = np.asarray(relevance, float), np.asarray(truth)
     found = {"auc": _auc(relevance.reshape(1, -1), truth.reshape(1, -1)), "auc_at_frequency": np.nan}
@@ -82,34 +78,13 @@ def _auc(relevance, truth):
     return float(ordered / pairs) if pairs else np.nan
 
 
-def score_maps(maps, truth):
-    """Score maps, a dict of str → float [sample, …], against `truth`, bool [sample, …].
-
-    Return a table of ``row`` (of the sample), ``map`` and the `SCORES`; the map ``chance`` is the same everywhere.
-    """
-    rows = []
-    for number, mask in enumerate(truth):
-        each = {"chance": np.ones(mask.shape)} | {name: values[number] for name, values in maps.items()}
-        rows += [{"row": number, "map": name, **score(values, mask)} for name, values in each.items()]
-    return pd.DataFrame(rows, columns=["row", "map", *SCORES])
-
-
 def score_along_axes(rows, table, maps, full, axis):
     """Return how each map of each sample scores along each axis: ``sample``, ``along``, ``map`` and the `SCORES`.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        What is planted, see `amplitudes`.
-    table : pandas.DataFrame
-        ``sample``, ``recording``, ``column``.
-    maps : dict of str → float [sample, 3, F, T]
-        Relevance for the predicted class.
-    full : dict of str → float [sample, 3, C, F, T]
-        Maps that have channels. ``channel, where planted`` counts only the times and frequencies at which a channel
-        carries the seizure, so that what accompanies it, as muscle does, is left out.
-    axis : dict
-        From `filterbank.axes`.
+    `rows` and `axis` are as for `amplitudes`; `table` has ``sample``, ``recording``, ``column``; `maps` are relevance
+    for the predicted class, a dict of str → float [sample, 3, F, T], `full` those with channels, [sample, 3, C, F, T].
+    The map ``chance`` is flat. ``channel, where planted`` counts only the times and frequencies at which a channel
+    carries the seizure, so that what accompanies it, as muscle does, is left out.
     """
     where = [masks(amplitudes(rows, sample, axis)) for sample in table.itertuples()]
     maps = maps | {name: values.mean(axis=2) for name, values in full.items()}
@@ -122,7 +97,9 @@ def score_along_axes(rows, table, maps, full, axis):
         "channel, where planted": {name: (values * cells).sum(axis=(1, 3, 4)) for name, values in full.items()},
     }
     found = []
-    for name, values in along.items():
-        scores = score_maps(values, np.stack([mask[name.removesuffix(", where planted")] for mask in where]))
-        found.append(scores.assign(along=name, sample=table["sample"].to_numpy()[scores["row"]]).drop(columns="row"))
-    return pd.concat(found, ignore_index=True)
+    for name, each in along.items():
+        for row, (sample, mask) in enumerate(zip(table["sample"], where, strict=True)):
+            truth = mask[name.removesuffix(", where planted")]
+            own = {"chance": np.ones(truth.shape)} | {key: values[row] for key, values in each.items()}
+            found += [{"sample": sample, "along": name, "map": key, **score(map_, truth)} for key, map_ in own.items()]
+    return pd.DataFrame(found)

@@ -15,19 +15,10 @@ BEFORE, AFTER = 4, 12  # frames about an onset
 
 
 def by_band(maps, frequencies_hz):
-    """Return each map's relevance by band and step.
+    """Return the relevance of maps [sample, 3, F, T], a dict by method, by band and step: float64 [sample, 3, band].
 
-    Parameters
-    ----------
-    maps : dict of str → float [sample, 3, F, T]
-        ``ig`` toward seizure; class activation maps, not negative.
-    frequencies_hz : float [F]
-
-    Returns
-    -------
-    dict of str → float64 [sample, 3, band]
-        Of ``ig`` the sum: log-odds that a band adds in a step. Of the others the mean over the band's cells, as a
-        multiple of the mean over the triptych (NaN for a map of zeros): 1 if the map is the same everywhere.
+    Of ``ig``, toward seizure, the sum: log-odds that a band adds in a step. Of class activation maps the mean over the
+    band's cells, as a multiple of the mean over the triptych (NaN for a map of zeros): 1 if the map is flat.
     """
     masks, found = band_masks(frequencies_hz), {}
     for name, values in maps.items():
@@ -67,14 +58,9 @@ def means(profile):
 def onset_relevance(profile, annotations, frame_s):
     """Return the mean relevance of each band by the time since the onset, over seizures, whatever was decided.
 
-    A sample counts at the frame on which it decides, t2, with all three steps of its map: their sum for ``ig``, their
-    mean for the others. A frame that lies nearer to another onset counts there.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method``, ``since_s`` (middle of the frame t2 minus the onset, in whole frames and a half), ``band``,
-        ``relevance`` and ``n``, the number of seizures.
+    Columns are ``method``, ``since_s`` (middle of the frame t2 minus the onset, in whole frames and a half), ``band``,
+    ``relevance`` and ``n``, the number of seizures. A sample counts at the frame on which it decides, t2, with all
+    three steps of its map: their sum for ``ig``, else their mean. A frame nearer to another onset counts there.
     """
     keys = ["method", "sample", "recording", "last_start_s", "band"]
     sums = profile.groupby(keys, sort=False)["relevance"].agg(["sum", "mean"]).reset_index()
@@ -83,7 +69,7 @@ def onset_relevance(profile, annotations, frame_s):
 
 
 def onset_log_odds(decisions, annotations, frame_s):
-    """Return the mean log-odds of seizure by the time since the onset, a Series by ``since_s``: see `onset_relevance`."""
+    """Return the mean log-odds of seizure by the time since the onset, a Series: see `onset_relevance`."""
     return _mean_by_time(decisions, [], "log_odds", annotations, frame_s).set_index("since_s")["log_odds"]
 
 

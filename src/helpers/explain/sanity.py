@@ -90,15 +90,8 @@ def rank_correlation(maps, others):
 def perturbation_test(folder, weights, permuted, members, pairs, table, frame_columns, seed):
     """Return how alike each method's maps stay under perturbed weights, labels and input.
 
-    Parameters
-    ----------
-    folder, weights, members, table, frame_columns
-        As for `attributions.explain_all`; ``sample`` as well in `table`.
-    permuted : Path
-        Folder of the networks trained on permuted labels.
-    pairs : dict of int → (str, str)
-        For each fold: a network that was also trained on permuted labels, and another one of the fold.
-    seed : int
+    Arguments are those of `attributions.explain_all`, with ``sample`` in `table`; `permuted` is the folder of networks
+    trained on permuted labels; `pairs` maps a fold to the name of one of these and of another network of the fold.
 
     Returns
     -------
@@ -109,12 +102,7 @@ def perturbation_test(folder, weights, permuted, members, pairs, table, frame_co
     """
     work = partial(_perturb, weights=weights, permuted=permuted, pairs=pairs, seed=seed)
     found = attributions.map_by_fold(work, folder, weights, members, table, frame_columns)
-    rows = [pd.DataFrame(columns=["sample", "method", "test", "correlation"])] if table.empty else []
-    for name, values in found.items():
-        test, method = name.split("/")
-        columns = {"sample": table["sample"].to_numpy(), "method": method, "test": test, "correlation": values}
-        rows.append(pd.DataFrame(columns))
-    return pd.concat(rows, ignore_index=True)
+    return attributions.to_table(found, table["sample"].to_numpy(), ["test", "method"], "correlation")
 
 
 def _perturb(network, triptychs, part, weights, permuted, pairs, seed):
@@ -165,12 +153,9 @@ def baseline_maps(folder, weights, members, table, background, axis, seed):
 
 def agreement(maps, table):
     """Return how alike the maps of two methods are for each sample: ``sample``, ``pair`` and ``correlation``."""
-    rows = []
-    for one, other in itertools.combinations(attributions.METHODS, 2):
-        values = rank_correlation(maps[one], maps[other])
-        columns = {"sample": table["sample"].to_numpy(), "pair": f"{one}|{other}", "correlation": values}
-        rows.append(pd.DataFrame(columns))
-    return pd.concat(rows, ignore_index=True)
+    pairs = itertools.combinations(attributions.METHODS, 2)
+    found = {f"{one}|{other}": rank_correlation(maps[one], maps[other]) for one, other in pairs}
+    return attributions.to_table(found, table["sample"].to_numpy(), ["pair"], "correlation")
 
 
 def mean_over_recordings(table, column, recordings):
@@ -190,15 +175,9 @@ def mean_over_recordings(table, column, recordings):
 def summary(table, tests, delta, total):
     """Return the results of all tests, each with its interval, and whether each method passes, as ``sanity.json``.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``sample``, ``recording`` and ``label`` of all samples.
-    tests : dict of str → pandas.DataFrame
-        ``perturbation`` (`perturbation_test`), ``deletion`` (`deletion.all_curves`), ``agreement`` and, of a simulated
-        patient, ``truth`` (`planted.score_along_axes`).
-    delta, total : float [sample]
-        Of Integrated Gradients, in the order of `table`.
+    `table` has ``sample``, ``recording`` and ``label`` of all samples; `delta` and `total` are those of Integrated
+    Gradients. `tests` are tables: ``perturbation`` (`perturbation_test`), ``deletion`` (`deletion.all_curves`),
+    ``agreement`` and, of a simulated patient, ``truth`` (`planted.score_along_axes`).
     """
     mean = partial(mean_over_recordings, recordings=table.set_index("sample")["recording"])
     miss = np.abs(delta) / np.maximum(1.0, np.abs(total))
