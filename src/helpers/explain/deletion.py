@@ -97,6 +97,8 @@ def all_curves(folder, weights, members, table, background, maps, axis, seed):
         ``sample``, ``map`` (also ``random``, the mean of `RANDOM_ORDERS`), ``kind`` (deletion, insertion), ``share`` of
         the cells and ``score``; see `curves`.
     """
+    if table.empty:
+        return attributions.to_table({}, [], ["kind", "map", "share"], "score")
     size, part = cell_size(axis), table
     for name, values in maps.items():
         pooled = networks.pool_steps(torch.from_numpy(values)[:, :, None])[:, :, 0].numpy()
