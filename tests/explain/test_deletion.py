@@ -82,8 +82,8 @@ def test_deletion_and_insertion_are_not_one_another():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 3), (2, 7), (3, 2), (9, 9)])
 def test_what_is_replaced_are_whole_cells_in_order(size):
-    """What the network is shown, in cells as `cell_means` makes them: other EEG in the first cells of the order, the sample
-    in all others; and the reverse. All channels of a cell go together."""
+    """What the network is shown, in cells as `cell_means` makes them: other EEG in the first cells of the order, the
+    sample in all others; and the reverse. All channels of a cell go together."""
     shown = []
 
     def encode(pooled):
