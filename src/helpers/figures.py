@@ -1,4 +1,4 @@
-"""The study's figures of signals: a function a figure; each returns it and saves nothing."""
+"""The study's style, and figures of signals: each function returns a figure and saves nothing."""
 
 import matplotlib
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from helpers.study.bands import BANDS
 
-SEIZURE = "#d55e00"  # vermilion and blue of Okabe and Ito (2008): told apart by the colour-blind, and in grey
+SEIZURE = "#d55e00"  # vermilion and blue of Okabe and Ito (2008): distinct to the colour-blind, and in grey
 DECISION = "#0072b2"
 SPECTROGRAM_MAP = "viridis"
 STYLE = {
@@ -22,7 +22,7 @@ STYLE = {
 
 
 def begin(width, height, rows=1, columns=1, **options):
-    """Return a new figure and its axes in the study's style, whatever the user's own matplotlibrc says."""
+    """Return a new figure and its axes in the study's style, regardless of the user's matplotlibrc."""
     matplotlib.rcdefaults()
     seaborn.set_theme(style="ticks", rc=STYLE)
     figure, axes = pyplot.subplots(rows, columns, figsize=(width, height), **options)
@@ -59,20 +59,12 @@ def traces(signal, sampling_hz, channels, start_s, seizure, title):
 
 
 def draw_traces(axis, signal, sampling_hz, channels, start_s):
-    """Draw raw EEG: a channel a line, negative up, with a scale in µV; return the time of the last sample in s.
+    """Draw raw EEG, [channel, sample] in µV from `start_s` on: one line per channel, negative up, with a scale.
 
-    Parameters
-    ----------
-    axis : matplotlib.axes.Axes
-    signal : float [channel, sample]
-        In µV.
-    sampling_hz : float
-    channels : list of str
-    start_s : float
-        Of the first sample, in the recording.
+    Return the time of the last sample in s.
     """
     time = start_s + np.arange(signal.shape[1]) / sampling_hz
-    # One sensitivity for all channels, as on paper: a line's distance is what nearly all samples stay within.
+    # One sensitivity for all channels, as on paper: nearly all samples stay within the distance between lines.
     centred = signal - np.median(signal, axis=1, keepdims=True)
     spacing = max(50.0, 50 * round(np.percentile(np.abs(centred), 97) * 2 / 50))
     for row, line in enumerate(centred):

@@ -47,31 +47,6 @@ def test_grad_cam_plus_plus_by_hand():
     torch.testing.assert_close(attributions.grad_cam_plus_plus(*toy(MAPS, GRADIENTS))[0, 0], expected)
 
 
-def independent_grad_cam_plus_plus(maps, gradients):
-    """Equations 10, 11 and 19 of Chattopadhay et al. for one sample and step, loop by loop."""
-    kernels, rows, columns = maps.shape
-    out = np.zeros((rows, columns))
-    for k in range(kernels):
-        total, weight = maps[k].sum(), 0.0
-        for i in range(rows):
-            for j in range(columns):
-                g = gradients[k, i, j]
-                if g != 0:
-                    weight += g**2 / (2 * g**2 + total * g**3) * max(g, 0)
-        out += weight * maps[k]
-    return np.maximum(out, 0)
-
-
-def test_grad_cam_plus_plus_equals_an_independent_implementation():
-    """On random non-negative maps, as after a ReLU."""
-    generator = np.random.default_rng(0)
-    maps, gradients = generator.random((2, 3, 5, 6, 4)), generator.normal(0, 0.05, (2, 3, 5, 6, 4))
-    found = attributions.grad_cam_plus_plus(torch.tensor(maps), torch.tensor(gradients)).numpy()
-    for sample, step in np.ndindex(2, 3):
-        expected = independent_grad_cam_plus_plus(maps[sample, step], gradients[sample, step])
-        np.testing.assert_allclose(found[sample, step], expected, rtol=1e-5, atol=1e-9)
-
-
 @pytest.fixture
 def network():
     """A small network with random weights and statistics."""
@@ -132,29 +107,6 @@ def test_class_maps_explain_the_predicted_class(network, triptychs):
         assert not np.allclose(one[method][:, 0], one[method][:, 2])
 
 
-def test_an_ensemble_of_one_is_explained_as_its_network(network, triptychs):
-    """Both class maps and Integrated Gradients, for either class, but for the order of sums."""
-    for predicted in (np.array([1, 0, 1]), np.array([0, 1, 0])):
-        alone, one = (attributions.class_maps(m, triptychs, predicted) for m in (network, Ensemble([network]).eval()))
-        for method, maps in alone.items():
-            np.testing.assert_allclose(maps, one[method], rtol=1e-5, atol=1e-8)
-            assert maps.max() > 1e-4
-    alone, one = (attributions.integrated_gradients(m, triptychs, 16) for m in (network, Ensemble([network]).eval()))
-    np.testing.assert_allclose(alone[0], one[0], rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(alone[1], one[1], atol=1e-5)
-
-
-def test_the_same_network_twice_is_explained_as_once(network, triptychs):
-    """Twice as many maps, each with half the weight: Grad-CAM stays. So it does in Integrated Gradients. Grad-CAM++,
-    whose weights are not linear in the gradients (10, 19), is nearly so."""
-    predicted, twins = np.array([1, 0, 1]), Ensemble([network, network]).eval()
-    once, twice = (attributions.class_maps(m, triptychs, predicted) for m in (network, twins))
-    np.testing.assert_allclose(once["gradcam"], twice["gradcam"], rtol=1e-4, atol=1e-7)
-    assert np.corrcoef(once["gradcampp"].ravel(), twice["gradcampp"].ravel())[0, 1] > 0.99
-    once, twice = (attributions.integrated_gradients(m, triptychs, 16)[0] for m in (network, twins))
-    np.testing.assert_allclose(once, twice, rtol=1e-4, atol=1e-6)
-
-
 def test_grad_cam_of_an_ensemble_is_one_sum_over_all_members_maps(ensemble, triptychs):
     """Of Σ_k α_k A^k each member has its part, a third of its own; the ReLU comes last, so that what speaks for the
     class in one member and against it in another is weighed, and not counted twice."""
@@ -182,13 +134,6 @@ def test_integrated_gradients_of_an_ensemble_start_at_the_mean_of_the_members_me
     together, _ = attributions.integrated_gradients(ensemble, triptychs, 16)
     alone = [attributions.integrated_gradients(member, triptychs, 16)[0] for member in ensemble.networks]
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-3, atol=1e-5)
-
-
-def test_samples_do_not_see_each_other(network, triptychs):
-    """A batch of three gives each sample the maps that it has alone."""
-    together = attributions.class_maps(network, triptychs, np.array([1, 0, 1]))["gradcampp"]
-    alone = attributions.class_maps(network, triptychs[1:2], np.array([0]))["gradcampp"]
-    np.testing.assert_allclose(together[1:2], alone, atol=1e-6)
 
 
 def test_integrated_gradients_are_complete(network, triptychs):
@@ -229,15 +174,15 @@ def test_strongest_channel_is_that_with_most_for_the_decision():
     assert attributions.strongest_channels(relevance, ("a", "b")) == ["a", "b", None]
 
 
-def test_chosen_samples_are_the_middles_of_equal_parts():
+def test_representative_samples_are_the_middles_of_equal_parts():
     """Six seizure samples ordered 0.9 … 0.4, two parts of three: the second and the fifth; four others: the second and
     the fourth (the middle of two rounds down the list)."""
     table = pd.DataFrame({"sample": range(10), "label": [1] * 6 + [0] * 4})
     table["p_seizure"] = [0.4, 0.9, 0.5, 0.8, 0.6, 0.7, 0.1, 0.3, 0.2, 0.0]
-    chosen = attributions.choose(table, 2)
+    chosen = attributions.representative_samples(table, 2)
     assert chosen["p_seizure"].tolist() == [0.8, 0.5, 0.2, 0.0]
-    with pytest.raises(ValueError, match="5 non-seizure samples are to be explained, but there are only 4"):
-        attributions.choose(table, 5)
+    with pytest.raises(ValueError, match="samples_per_class is 5, but there are only 4 non-seizure samples"):
+        attributions.representative_samples(table, 5)
 
 
 def decided(rows):
@@ -245,36 +190,25 @@ def decided(rows):
     return pd.DataFrame(rows, columns=["label", "decided"]).set_index(np.arange(len(rows)) + 50)
 
 
-def test_explained_are_all_where_there_are_few():
-    table = decided([(0, 0), (1, 1), (0, 0)])
-    for most in (3, 100):
-        pd.testing.assert_frame_equal(attributions.explained(table, most), table)
-
-
-def test_explained_by_hand():
-    """Of 12 the fourth is a seizure, missed, and the ninth taken for one; of the ten others two are wanted: the third
-    of each half. In order of time, and the table is left as it was."""
-    table = decided([(int(row == 3), int(row == 8)) for row in range(12)])
+def test_samples_are_selected_by_hand():
+    """Of 12 the fourth is a seizure, missed, and the ninth taken for one; of the ten others two are added: the third of
+    each half. If the first is required, there is room for one other, the middle of the nine; with `most` at 2 for none,
+    and all required stay. In order of time, and the table is left as it was."""
+    table, always = decided([(int(row == 3), int(row == 8)) for row in range(12)]), np.arange(12) == 0
     before = table.copy()
-    assert (attributions.explained(table, 4).index - 50).tolist() == [2, 3, 8, 9]
+    assert (attributions.select_samples(table, 4).index - 50).tolist() == [2, 3, 8, 9]
+    assert (attributions.select_samples(table, 4, always).index - 50).tolist() == [0, 3, 6, 8]
+    assert (attributions.select_samples(table, 2, pd.Series(always)).index - 50).tolist() == [0, 3, 8]
     pd.testing.assert_frame_equal(table, before)
 
 
-def test_explained_are_those_wanted_in_any_case():
-    """As above, but the first is wanted besides: with most at 4 there is room for one other, the middle of the nine; at
-    2 for none, and all that matter stay."""
-    table, always = decided([(int(row == 3), int(row == 8)) for row in range(12)]), np.arange(12) == 0
-    assert (attributions.explained(table, 4, always).index - 50).tolist() == [0, 3, 6, 8]
-    assert (attributions.explained(table, 2, pd.Series(always)).index - 50).tolist() == [0, 3, 8]
-
-
 @pytest.mark.parametrize("most", [0, 7, 60, 123, 400])
-def test_explained_keeps_what_matters_and_spaces_the_rest(most):
+def test_required_samples_stay_and_the_rest_is_spaced(most):
     """Every seizure and every sample decided seizure, be they too many; `most` in all where there are enough; and
     between others that are kept lie nearly equal numbers of others."""
     generator = np.random.default_rng(most)
     table = decided(generator.random((300, 2)) < 0.05)
-    found, matters = attributions.explained(table, most), table.any(axis=1)
+    found, matters = attributions.select_samples(table, most), table.any(axis=1)
     assert set(table.index[matters]) <= set(found.index) and found.index.is_monotonic_increasing
     assert len(found) == min(300, max(most, int(matters.sum())))
     gaps = np.diff(np.flatnonzero(table.index[~matters].isin(found.index)))
@@ -287,58 +221,25 @@ def errors_of(rows):
     return table.assign(sample=range(len(table)), recording="a")
 
 
-def test_worst_is_the_farthest_from_its_own_threshold_in_log_odds():
+def test_the_clearest_error_is_the_farthest_from_its_own_threshold_in_log_odds():
     """Missed: 0.30 at 0.60 is ln(1.5 · 7/3) = 1.25 below; 0.001 at 0.1 is ln(111) = 4.7 below. Taken for seizure: both
     0.9 at 0.5, the first is shown; 0.95 at 0.94 is nearly right. What is right is no error, however sure."""
     table = errors_of([
         (0, 1, 0.95, 0.94), (1, 1, 0.999999, 0.5), (1, 0, 0.30, 0.60), (0, 1, 0.9, 0.5), (1, 0, 0.001, 0.1),
         (0, 0, 0.000001, 0.5), (0, 1, 0.9, 0.5),
     ])  # fmt: skip
-    found = attributions.worst(table.iloc[::-1])
+    found = attributions.clearest_errors(table.iloc[::-1])
     assert found["sample"].tolist() == [4, 3] and found.columns.tolist() == table.columns.tolist()
     assert found.index.tolist() == [0, 1] and found["recording"].tolist() == ["a", "a"]
 
 
 @pytest.mark.filterwarnings("error")
-def test_worst_of_one_kind_or_none():
+def test_the_clearest_error_of_one_kind_or_none():
     """One seizure missed, nothing else wrong: it alone, also with a probability of 0; without errors, no row."""
     table = errors_of([(1, 0, 1e-9, 0.5), (1, 0, 0.0, 0.5), (0, 0, 0.1, 0.5), (1, 1, 1.0, 0.5)])
-    assert attributions.worst(table)["sample"].tolist() == [1]
-    none = attributions.worst(table[2:])
+    assert attributions.clearest_errors(table)["sample"].tolist() == [1]
+    none = attributions.clearest_errors(table[2:])
     assert none.empty and none.columns.tolist() == table.columns.tolist()
-
-
-def test_pooled_steps_and_back_by_hand():
-    """Three bins, three columns: the mean of 1, 2, 3, 10 is 4; back, 4 stands in each of the four, and what was left
-    out, the last bin and column, is 0."""
-    frame = torch.tensor([[1.0, 2.0, 99.0], [3.0, 10.0, 99.0], [99.0, 99.0, 99.0]])
-    triptych = torch.stack([frame, 2 * frame, -frame])[None, :, None]
-    pooled = networks.pool_steps(triptych)
-    assert pooled.shape == (1, 3, 1, 1, 1) and pooled.ravel().tolist() == [4, 8, -4]
-    back = networks.unpool(pooled, triptych.shape)
-    assert back[0, 1, 0].tolist() == [[8, 8, 0], [8, 8, 0], [0, 0, 0]] and back.shape == triptych.shape
-
-
-@pytest.mark.parametrize(("bins", "columns"), [(6, 4), (7, 4), (6, 5), (7, 5)])
-def test_unpooling_is_undone_by_pooling_and_is_four_times_its_gradient(bins, columns):
-    """Steps, channels, bins and columns keep their places; each of the four cells has a quarter of the gradient."""
-    generator = torch.Generator().manual_seed(bins)
-    values = torch.randn(2, 3, 4, bins // 2, columns // 2, generator=generator)
-    back = networks.unpool(values, (2, 3, 4, bins, columns))
-    torch.testing.assert_close(networks.pool_steps(back), values)
-    triptychs = torch.randn(2, 3, 4, bins, columns, generator=generator).requires_grad_(True)
-    (gradients,) = torch.autograd.grad((networks.pool_steps(triptychs) * values).sum(), triptychs)
-    torch.testing.assert_close(back / 4, gradients)
-
-
-def test_an_ensemble_encodes_one_member_after_the_other(ensemble, triptychs):
-    """Each from the same pooled cells, by its own training statistics; and `maps` is that of what is pooled."""
-    pooled = networks.pool_steps(triptychs)
-    with torch.no_grad():
-        found = ensemble.encode(pooled)
-        assert found.shape == (3, 3, 3 * 8, 8, 4) and torch.equal(found, ensemble.maps(triptychs))
-        for own, member in zip(found.chunk(3, dim=2), ensemble.networks, strict=True):
-            assert torch.equal(own, member.encode(pooled)) and own.std() > 0.01
 
 
 def test_integrated_gradients_walk_the_path_of_full_spectrograms(ensemble):
@@ -353,7 +254,7 @@ def test_integrated_gradients_walk_the_path_of_full_spectrograms(ensemble):
 def test_relevance_for_the_predicted_class_has_its_sign(ensemble, triptychs):
     """Class maps as they are; Integrated Gradients as they are where seizure was predicted, else turned round."""
     predicted = np.array([1, 0, 1])
-    found = attributions.toward_predicted(ensemble, triptychs, predicted, 4)
+    found = attributions.predicted_relevance(ensemble, triptychs, predicted, 4)
     toward_seizure = attributions.integrated_gradients(ensemble, triptychs, 4)[0].sum(axis=2)
     for sample, sign in enumerate((1, -1, 1)):
         np.testing.assert_array_equal(found["ig"][sample], sign * toward_seizure[sample])
@@ -371,7 +272,7 @@ def study(tmp_path, monkeypatch):
     `explain_all`: samples in order of time, decided by their folds' networks."""
     monkeypatch.setenv("STUDY_WORKERS", "1")
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    monkeypatch.setattr(attributions, "TOGETHER", 2)  # so that folds have several parts
+    monkeypatch.setattr(attributions, "BATCH", 2)  # so that folds have several parts
     members, powers = {7: ["0-1", "0-2"], 2: ["0-2", "1-2"]}, {}
     for seed, name in enumerate(("0-1", "0-2", "1-2")):
         networks.save(made(seed), tmp_path / f"{name}.safetensors")
@@ -388,9 +289,9 @@ def study(tmp_path, monkeypatch):
     table["decided"] = (np.arange(len(table)) % 3 == 1).astype(int)  # whatever they are: both classes in either fold
     return SimpleNamespace(
         table=table, triptychs=given, ensembles=of, members=members,
-        all=lambda table: attributions.explain_all(tmp_path, tmp_path, members, table, COLUMNS, STEPS),
-        whole=lambda table: attributions.whole(tmp_path, tmp_path, members, table, COLUMNS, STEPS),
-        by_parts=lambda f, table: attributions.by_parts(f, tmp_path, tmp_path, members, table, COLUMNS),
+        explain=lambda table, **options: attributions.explain_all(
+            tmp_path, tmp_path, members, table, COLUMNS, STEPS, **options
+        ),
     )  # fmt: skip
 
 
@@ -399,7 +300,7 @@ def test_all_samples_are_explained_as_each_by_itself(study, seed):
     """By its own fold's networks, for the class decided, on its own piece of its recording; in order of time, when the
     folds come 7, 2, 7, and in any other. Sums over all, and over bins and over channels, are of the same numbers."""
     order = np.arange(9) if seed is None else np.random.default_rng(seed).permutation(9)
-    found = study.all(study.table.iloc[order])
+    found = study.explain(study.table.iloc[order])
     assert set(found) == {*attributions.METHODS, "ig_channels", "delta", "total"}
     for place, row in enumerate(order):
         own, predicted = study.triptychs[[row]], study.table["decided"].to_numpy()[[row]]
@@ -417,63 +318,37 @@ def test_all_samples_are_explained_as_each_by_itself(study, seed):
 
 def test_total_and_delta_say_how_far_the_score_is_from_the_baseline_s(study):
     """total − delta = score − score at the mean of the members' training means, the log-odds being the score."""
-    found = study.all(study.table)
+    found = study.explain(study.table)
     with torch.no_grad():
         at = [float(one(one.mean.expand(1, 3, 4, 16, COLUMNS))) for one in study.ensembles]
     np.testing.assert_allclose(found["total"] - found["delta"], study.table["log_odds"] - at, atol=1e-4)
     assert np.abs(found["delta"]).max() > 1e-6 and np.abs(found["total"]).min() > 1e-3
 
 
-def test_whole_attributions_are_those_that_are_summed(study):
-    """Over channels, and over bins: what `explain_all` keeps."""
-    whole, found = study.whole(study.table), study.all(study.table)
-    assert whole.shape == (9, 3, 4, 16, COLUMNS) and whole.dtype == np.float32
-    np.testing.assert_array_equal(whole.sum(axis=2), found["ig"])
-    np.testing.assert_array_equal(whole.sum(axis=3), found["ig_channels"])
+def test_attributions_along_all_axes_are_those_that_are_summed(study):
+    """Over channels, and over bins."""
+    found = study.explain(study.table, all_axes=True)
+    assert found["ig_full"].shape == (9, 3, 4, 16, COLUMNS) and found["ig_full"].dtype == np.float32
+    np.testing.assert_array_equal(found["ig_full"].sum(axis=2), found["ig"])
+    np.testing.assert_array_equal(found["ig_full"].sum(axis=3), found["ig_channels"])
 
 
 @pytest.mark.slow
 def test_two_workers_give_the_same_bytes_as_one(study, monkeypatch):
-    one = study.all(study.table)
+    one = study.explain(study.table)
     monkeypatch.setenv("STUDY_WORKERS", "2")
-    two = study.all(study.table)
+    two = study.explain(study.table)
     assert one.keys() == two.keys() and all(one[name].tobytes() == two[name].tobytes() for name in one)
 
 
-def test_parts_are_of_one_fold_and_come_back_in_the_table_s_order(study):
-    """Nine samples, at most two at once: 7's six in three parts, 2's three in two, each with its fold's networks and
-    its own triptychs. What a function says of a sample stands where the sample stood."""
-    seen = []
-
-    def function(ensemble, triptychs, part):
-        seen.append(part["fold"].tolist())
-        return {"first": triptychs[:, :, 1, 2, 3].numpy(), "mean": np.full(len(part), float(ensemble.mean.sum()))}
-
-    table = study.table.sample(frac=1, random_state=0)
-    found = study.by_parts(function, table)
-    assert sorted(seen) == [[2], [2, 2], [7, 7], [7, 7], [7, 7]]
-    np.testing.assert_array_equal(found["first"], study.triptychs[table.index.tolist()][:, :, 1, 2, 3])
-    expected = [float(study.ensembles[row].mean.sum()) for row in table.index]
-    np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
-    assert len(set(expected)) == 2 and study.by_parts(function, table[:0]) == {}
-
-
 def test_decisions_of_another_run_are_refused(study):
-    """One sample's log-odds are off by 0.01: what to do is said. Rounded to four digits, they are taken."""
-    study.all(study.table[:3].round({"log_odds": 4}))
-    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * (study.table.index == 8))
-    with pytest.raises(RuntimeError, match="log-odds differ by 0.01 .*Weights and decisions are of two.*dvc repro"):
-        study.all(off)
-
-
-def test_decisions_of_another_run_are_refused_by_the_recording_s_name(study):
-    """A part of two samples, of recordings a and c; only c's log-odds are off."""
-    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * (study.table["recording"] == "c"))
-    with pytest.raises(RuntimeError, match="^c: "):
-        study.all(off.iloc[[0, 8]])
-
-
-def test_decisions_without_log_odds_are_refused(study):
-    """NaN is not what the networks say."""
+    """One sample's log-odds are off by 0.01, or NaN: its recording and what to do are said. Four digits are enough."""
+    study.explain(study.table[:3].round({"log_odds": 4}))
+    of_c = study.table["recording"] == "c"
+    off = study.table.assign(log_odds=study.table["log_odds"] + 0.01 * of_c)
+    with pytest.raises(
+        RuntimeError, match="^c: .*log-odds differ by 0.01 .*Weights and decisions are of two.*dvc repro"
+    ):
+        study.explain(off.iloc[[0, 8]])
     with pytest.raises(RuntimeError, match="dvc repro"):
-        study.all(study.table.assign(log_odds=np.nan)[:1])
+        study.explain(study.table.assign(log_odds=np.nan)[:1])

@@ -30,17 +30,13 @@ def cells(amplitude):
     [
         (2.0, 3.0, 2.6, 3.4, [2], [(0, 2), (0, 3)]),  # the bin of 3 Hz, 2.5–3.5; columns at 2.25 and 2.75 s
         (3.0, 4.0, 2.4, 3.4, [1, 2], [(1, 0), (1, 1)]),  # also 2 Hz, which reaches to 2.5; the first of t1
-        (3.0, 4.0, 2.6, 3.6, [2, 3], [(1, 0), (1, 1)]),  # also 4 Hz, which begins at 3.5
         (2.3, 2.7, 2.6, 3.4, [], []),  # between two middles
-        (2.7, 2.8, 2.6, 3.4, [2], [(0, 3)]),  # about one
         (2.25, 2.75, 2.6, 3.4, [2], [(0, 2)]),  # from one to the next: the first alone
         (0.0, 1.3, 2.6, 3.4, [2], [(0, 0)]),  # begins before the triptych
         (6.6, 9.0, 2.6, 3.4, [2], [(2, 3)]),  # ends after it
         (0.0, 1.0, 2.6, 3.4, [], []),  # before it
         (7.0, 8.0, 2.6, 3.4, [], []),  # after it
         (2.0, 3.0, 0.0, 0.4, [], []),  # below the bins
-        (2.0, 3.0, 0.0, 0.6, [0], [(0, 2), (0, 3)]),
-        (2.0, 3.0, 6.4, 9.0, [5], [(0, 2), (0, 3)]),
         (2.0, 3.0, 6.6, 9.0, [], []),  # above
     ],
 )
@@ -69,45 +65,6 @@ def test_other_recordings_and_channels_are_ignored():
     assert planted.amplitudes(table(), SAMPLE, AXIS).shape == (3, 3, 6, 4)
 
 
-def test_amplitudes_equal_a_loop_over_cells():
-    """200 random rows about a triptych that starts at 10 s; bins half as wide."""
-    generator, axis = np.random.default_rng(0), {**AXIS, "window_s": 2.0, "hop_s": 0.25}
-    start_s, low_hz = generator.uniform(8, 14, 200), generator.uniform(0, 7, 200)
-    rows = pd.DataFrame({"recording": generator.choice(["a", "b"], 200), "start_s": start_s, "low_hz": low_hz})
-    rows["channel"] = generator.choice([*AXIS["channels"], "P7-T7"], 200)
-    rows["end_s"], rows["high_hz"] = start_s + generator.uniform(0, 1, 200), low_hz + generator.uniform(0, 2, 200)
-    rows["amplitude"] = generator.uniform(5, 50, 200)
-    expected = np.zeros((3, 3, 6, 4))
-    for step, channel, row, column in np.ndindex(expected.shape):
-        middle_s, hertz = (40 + 4 * step + column + 0.5) * 0.25, axis["frequencies_hz"][row]
-        for one in rows.itertuples():
-            here = one.recording == "a" and one.channel == axis["channels"][channel]
-            if (
-                here
-                and one.start_s <= middle_s < one.end_s
-                and one.low_hz < hertz + 0.25
-                and one.high_hz > hertz - 0.25
-            ):
-                expected[step, channel, row, column] = max(expected[step, channel, row, column], one.amplitude)
-    found = planted.amplitudes(rows[planted.COLUMNS], Sample("a", 40), axis)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert 0.1 < (found > 0).mean() < 0.9
-
-
-def test_the_last_column_is_as_any_other():
-    """Columns of 0.4 s, the last of them about 5.0 s: where the planted second 5–6 s begins, as in any other column."""
-    rows = table(("a", "T8-P8", 5.0, 6.0, 2.6, 3.4, 8.0))
-    found = planted.amplitudes(rows, Sample("a", 1), {**AXIS, "hop_s": 0.4})
-    assert cells(found) == {(2, 1, 2, 3): 8.0}
-
-
-def test_a_second_begins_with_the_column_at_its_start():
-    """The same, one column on: 5.0 s is the last middle but one, and in; the one at 5.4 s is the last."""
-    rows = table(("a", "T8-P8", 5.0, 6.0, 2.6, 3.4, 8.0))
-    found = planted.amplitudes(rows, Sample("a", 2), {**AXIS, "hop_s": 0.4})
-    assert cells(found) == {(2, 1, 2, 2): 8.0, (2, 1, 2, 3): 8.0}
-
-
 def test_masks_by_hand():
     """Channel 0 has 8 µV in two of its 8 cells: 8/√4 = 4 RMS. Channel 1 has 4 there: 2, just half of it. Channel 2 has
     5.6 in one other cell: 5.6/√8 = 1.98, too little. Channel 3 has nothing."""
@@ -123,15 +80,6 @@ def test_masks_by_hand():
     assert {name: mask.shape for name, mask in nothing.items()} == {
         "time × frequency": (3, 2, 4), "time": (3, 4), "frequency": (3, 2), "channel": (4,)
     }  # fmt: skip
-
-
-def test_masks_keep_steps_apart():
-    """Planted in t1 alone: t0 and t2 have nothing."""
-    amplitude = np.zeros((3, 2, 3, 4), np.float32)
-    amplitude[1, 0, 2, 3] = 9
-    found = planted.masks(amplitude)
-    assert np.argwhere(found["time × frequency"]).tolist() == [[1, 2, 3]]
-    assert np.argwhere(found["time"]).tolist() == [[1, 3]] and np.argwhere(found["frequency"]).tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize(
@@ -182,56 +130,73 @@ def test_knowing_frequencies_gives_nothing_at_one_frequency():
 
 
 def test_chance_is_what_blind_maps_score_on_average():
-    """The row chance: 0.5, 0.5, and the share of cells planted, 5 or 3 of 24; 2000 random maps have it on average."""
-    truth = np.zeros((2, 3, 4, 2), bool)
-    truth[0].flat[:5], truth[1].flat[[0, 9, 23]] = True, True
-    generator = np.random.default_rng(0)
-    found = planted.against({"one": generator.random(truth.shape), "other": truth * 1.0}, truth)
-    assert found[["row", "map"]].to_numpy().tolist() == [
-        [row, name] for row in (0, 1) for name in ("chance", "one", "other")
-    ]
-    assert list(found.columns) == ["row", "map", *planted.SCORES]
-    chance = found[found["map"] == "chance"]
-    assert chance[list(planted.SCORES)].to_numpy().tolist() == [[0.5, 0.5, 5 / 24, 5 / 24], [0.5, 0.5, 1 / 8, 1 / 8]]
-    assert (found.loc[found["map"] == "other", list(planted.SCORES)] == 1).all(axis=None)
-    many = pd.DataFrame([planted.score(generator.random(truth[0].shape), truth[0]) for _ in range(2000)])
+    """0.5, 0.5, and the share of cells planted, 5 of 24: 2000 random maps have it on average, and so has a flat one."""
+    truth, generator = np.zeros((3, 4, 2), bool), np.random.default_rng(0)
+    truth.flat[:5] = True
+    many = pd.DataFrame([planted.score(generator.random(truth.shape), truth) for _ in range(2000)])
     assert many.mean().to_numpy() == pytest.approx([0.5, 0.5, 5 / 24, 5 / 24], abs=0.03)
+    assert list(planted.score(np.ones(truth.shape), truth).values()) == [0.5, 0.5, 5 / 24, 5 / 24]
 
 
-def test_each_sample_is_scored_on_its_own_truth():
-    """A map that is right of the first sample and wrong of the second."""
-    truth = np.array([[True, False], [False, True]])
-    found = planted.against({"first": np.array([[1.0, 0.0], [1.0, 0.0]])}, truth)
-    assert found.loc[found["map"] == "first", "auc"].tolist() == [1, 0]
+PLANTED_AXIS = {
+    "window_s": 1.0, "hop_s": 0.5, "frame_columns": 2, "frequencies_hz": [1.0, 2.0, 3.0, 4.0],
+    "channels": ["F7-T7", "T8-P8"],
+}  # fmt: skip
 
 
-def test_mean_over_recordings_by_hand():
-    """a: 1, 1, 1; b: 0; c: NaN, 1: each sample weighs the same, 4/5 of five. Of three draws all may be b (1 in 27), or
-    none (8 in 27): from 0 to 1."""
-    values, names = [1, 0, np.nan, 1, 1, 1], ["a", "b", "c", "c", "a", "a"]
-    found = planted.mean_over_recordings(values, names)
-    assert (found["value"], found["low"], found["high"], found["n"]) == (pytest.approx(0.8), 0, 1, 5)
-    assert found["reason"] is None
-    assert planted.mean_over_recordings(values[::-1], pd.Series(names[::-1])) == found
+@pytest.fixture
+def scored():
+    """Planted: in sample 7 F7-T7 at 1 Hz in t1, in sample 3 T8-P8 at 2 Hz in t2: 2 cells each of 24, in 4 bins.
+
+    Scores as a dict of (along, map, sample) → scores. Grad-CAM and Integrated Gradients are the truth, Grad-CAM++ is
+    blind; power is 4, 3, 2, 1 from the lowest bin on, at all times, in both channels; other EEG has a little where the
+    seizure is, and most in the other channel everywhere else, as muscle might.
+    """
+    rows = [("a", "F7-T7", 1.0, 2.0, 0.6, 1.4, 9.0), ("b", "T8-P8", 2.0, 3.0, 1.6, 2.4, 9.0)]
+    samples = pd.DataFrame({"sample": [7, 3], "recording": ["a", "b"], "column": 0})
+    truth = np.zeros((2, 3, 2, 4, 2))
+    truth[0, 1, 0, 0], truth[1, 2, 1, 1] = 1, 1
+    power = np.broadcast_to(np.array([4.0, 3, 2, 1])[:, None], truth.shape)
+    muscle = truth + 5 * (truth.any(axis=2, keepdims=True) == 0) * np.array([[0, 1], [1, 0]])[:, None, :, None, None]
+    maps = {"gradcam": truth.max(axis=2), "gradcampp": np.ones((2, 3, 4, 2)), "ig": np.zeros((2, 3, 4, 2))}
+    full = {"ig": truth, "power": power, "other_eeg": muscle}
+    found = planted.score_along_axes(pd.DataFrame(rows, columns=planted.COLUMNS), samples, maps, full, PLANTED_AXIS)
+    return found.set_index(["along", "map", "sample"])[list(planted.SCORES)].T.to_dict("list")
 
 
-def test_recordings_are_drawn_whole():
-    """Three recordings of 50 samples with the same mean: no draw differs, however the samples scatter."""
-    values = np.tile(np.random.default_rng(0).normal(size=50), 3)
-    found = planted.mean_over_recordings(values, np.repeat(["a", "b", "c"], 50))
-    assert found["low"] == pytest.approx(found["value"]) == pytest.approx(found["high"]) and found["n"] == 150
+def test_a_perfect_map_beats_power_and_a_blind_one(scored):
+    """Of 2 · 22 pairs power leads the 18 cells of lower bins, ties with 4 of its own: 20/22, and at 2 Hz 14/22; mass
+    is 2 · 4/60 and 2 · 3/60; the highest cells are the 6 of 1 Hz. At one frequency it knows nothing."""
+    along = "time × frequency"
+    assert scored[along, "gradcam", 7] == scored[along, "gradcam", 3] == scored[along, "ig", 7] == [1, 1, 1, 1]
+    assert scored[along, "power", 7] == pytest.approx([20 / 22, 0.5, 8 / 60, 2 / 6])
+    assert scored[along, "power", 3] == pytest.approx([14 / 22, 0.5, 6 / 60, 0])
+    for sample in (7, 3):
+        assert scored[along, "gradcampp", sample] == scored[along, "chance", sample] == [0.5, 0.5, 1 / 12, 1 / 12]
 
 
-@pytest.mark.parametrize(
-    ("values", "value", "n", "reason"),
-    [
-        ([], None, 0, "undefined"),
-        ([np.nan] * 3, None, 0, "undefined"),
-        ([1, 3, np.nan], 2, 2, "there are 2 recordings"),  # the third has nothing to be drawn
-    ],
-)
-def test_no_interval_has_a_reason(values, value, n, reason):
-    """Nothing is made up where there is nothing to tell from."""
-    found = planted.mean_over_recordings(values, ["a", "b", "c"][: len(values)])
-    assert (found["value"], found["low"], found["high"], found["n"]) == (value, None, None, n)
-    assert reason in found["reason"]
+def test_truths_along_each_axis(scored):
+    """Means over all else. Time: 2 of 6 columns; frequency: 1 of 12 bins, that of 1 Hz one of three highest; channel: 1
+    of 2, only for maps that have channels."""
+
+    for along, name, sample, auc, mass, pointing in [
+        ("time", "gradcam", 3, 1, 1, 1),
+        ("time", "power", 7, 0.5, 1 / 3, 1 / 3),
+        ("time", "chance", 3, 0.5, 1 / 3, 1 / 3),
+        ("frequency", "gradcam", 3, 1, 1, 1),
+        ("frequency", "power", 7, (9 + 1) / 11, 4 / 30, 1 / 3),
+        ("channel", "ig", 7, 1, 1, 1),
+        ("channel", "ig", 3, 1, 1, 1),
+        ("channel", "power", 7, 0.5, 0.5, 0.5),
+        ("channel", "chance", 7, 0.5, 0.5, 0.5),
+    ]:
+        assert scored[along, name, sample] == pytest.approx([auc, np.nan, mass, pointing], nan_ok=True)
+    assert {name for along, name, _ in scored if along == "channel"} == {"chance", "ig", "power", "other_eeg"}
+
+
+@pytest.mark.parametrize("sample", [7, 3])
+def test_where_planted_leaves_out_what_comes_with_it(scored, sample):
+    """Muscle in the other channel, everywhere but in the seizure's cells: wrong in all, right where it is planted."""
+    assert scored["channel", "other_eeg", sample][0] == 0
+    assert scored["channel, where planted", "other_eeg", sample][0] == 1
+    assert scored["channel, where planted", "ig", sample][0] == 1

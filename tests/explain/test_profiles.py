@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.acquire.annotations import Annotations
 from helpers.explain import attributions, profiles
 from helpers.study.bands import BANDS
 
@@ -28,14 +29,6 @@ def test_log_odds_of_a_band_are_a_sum_by_hand():
     assert found.dtype == np.float64 and np.array_equal(found, expected)
 
 
-def test_log_odds_of_bands_and_steps_add_up_to_the_map_s():
-    """No bin is counted twice, none is left out: on the study's 54 bins of 1 Hz."""
-    given = np.random.default_rng(0).normal(size=(4, 3, 54, 6)).astype(np.float32)
-    found = profiles.by_band({"ig": given}, np.arange(1.0, 55.0))["ig"]
-    np.testing.assert_allclose(found.sum(axis=2), given.sum(axis=(2, 3)), atol=1e-4)
-    np.testing.assert_allclose(found.sum(axis=(1, 2)), given.sum(axis=(1, 2, 3)), atol=1e-4)
-
-
 def test_class_maps_are_means_in_multiples_of_the_triptych_s_by_hand():
     """12 in the 36 cells of the triptych: a mean of 1/3. In B3, two cells at t2, it is 6: 18 times as much. In B1, four
     cells, the same 12 have a mean of 3: 9 times as much, so that a wide band does not win by its width."""
@@ -53,14 +46,6 @@ def test_a_map_that_is_the_same_everywhere_is_1_and_one_of_zeros_is_nan():
     assert np.isnan(found["gradcampp"][1]).all() and (found["ig"] == 0).all()
 
 
-def test_class_maps_weigh_up_to_1_by_cells():
-    """The mean of the bands, weighed by their numbers of bins, is that of the triptych: 1."""
-    given = np.random.default_rng(1).random((5, 3, 54, 6)).astype(np.float32)
-    found = profiles.by_band({"gradcam": given}, np.arange(1.0, 55.0))["gradcam"]
-    np.testing.assert_allclose((found.mean(axis=1) * np.array([3, 4, 5, 17, 25])).sum(axis=1) / 54, 1, rtol=1e-5)
-    assert found.std() > 0.01
-
-
 def decisions(rows):
     """Samples from rows of (recording, last_start_s, label, decided, log_odds), under an index of their own."""
     table = pd.DataFrame(rows, columns=["recording", "last_start_s", "label", "decided", "log_odds"])
@@ -75,7 +60,7 @@ def test_the_table_has_each_number_under_its_sample_method_step_and_band():
     bands in order within steps within samples within methods; the four kinds of decision in words."""
     sample, step, band = np.indices((4, 3, 5))
     coded = 100.0 * sample + 10 * step + band + 1
-    table = profiles.table(FOUR, {"ig": coded, "gradcam": -coded})
+    table = profiles.long_table(FOUR, {"ig": coded, "gradcam": -coded})
     assert table.shape[0] == 120 and table["method"].tolist() == ["ig"] * 60 + ["gradcam"] * 60
     assert table["relevance"].tolist() == [*coded.ravel(), *-coded.ravel()]
     for row in table.to_dict("records"):
@@ -97,7 +82,7 @@ def test_means_by_hand():
     table = decisions([("a", 8.0 + 4 * number, 1, int(number < 3), 0) for number in range(4)])
     banded = np.full((4, 3, 5), 7.0)
     banded[:3, 1, 2] = [1, 3, np.nan]
-    means = profiles.means(profiles.table(table, {"gradcam": banded})).set_index(["decision", "step", "band"])
+    means = profiles.means(profiles.long_table(table, {"gradcam": banded})).set_index(["decision", "step", "band"])
     assert means.loc[("seizure, found", "t1", "B3"), ["method", "relevance", "n"]].tolist() == ["gradcam", 2, 2]
     assert means.loc[("seizure, found", "t1", "B2"), ["relevance", "n"]].tolist() == [7, 3]
     assert means.loc[("seizure, missed", "t1", "B3"), ["relevance", "n"]].tolist() == [7, 1]
@@ -105,33 +90,23 @@ def test_means_by_hand():
 
 
 def spans(*rows):
-    return pd.DataFrame(rows, columns=["recording", "start_s", "end_s"])
+    """The annotations of four recordings, from rows of (recording, start_s, end_s)."""
+    return Annotations(pd.DataFrame(rows, columns=["recording", "start_s", "end_s"]), dict.fromkeys("abcd", 1000.0))
 
 
 def course(rows, seizures):
     """The course of log-odds over frames of 4 s, from rows of (recording, last_start_s, log_odds)."""
     table = decisions([(recording, start_s, 0, 0, value) for recording, start_s, value in rows])
-    return profiles.course(table, seizures, 4.0).to_dict()
+    return profiles.onset_log_odds(table, seizures, 4.0).to_dict()
 
 
-@pytest.mark.parametrize("onset_s", [20.0, 18.1, 22.0])
+@pytest.mark.parametrize("onset_s", [20.0, 18.1, 22.0])  # 22.1 is after the middle of the frame from 20 s on
 def test_frames_before_at_and_after_the_onset(onset_s):
     """Onset at 20 s: the frames from 12 s on have their middles at 14, 18, 22, 26 s, so −6, −2, 2, 6 s from it. With
     an onset up to half a frame before or after, the same: middles count in whole frames and a half."""
     rows = [("a", 24.0, 4.0), ("a", 12.0, 1.0), ("a", 20.0, 3.0), ("a", 16.0, 2.0)]
     found = course(rows, spans(("a", onset_s, 60.0)))
     assert found == {-6: 1, -2: 2, 2: 3, 6: 4} and list(found) == [-6, -2, 2, 6]
-
-
-def test_an_onset_late_in_a_frame_leaves_that_frame_before_it():
-    """Onset at 22.1 s, after the middle of the frame from 20 s on."""
-    assert course([("a", 20.0, 1.0), ("a", 24.0, 2.0)], spans(("a", 22.1, 60.0))) == {-2: 1, 2: 2}
-
-
-def test_frames_far_from_any_onset_are_left_out():
-    """Four frames before, twelve from the onset on: with it at 100 s, those from 84 to 144 s."""
-    found = course([("a", start_s, start_s) for start_s in np.arange(0.0, 200.0, 4.0)], spans(("a", 100.0, 110.0)))
-    assert found == {start_s + 2 - 100: start_s for start_s in np.arange(84.0, 145.0, 4.0)} and len(found) == 16
 
 
 def test_a_frame_nearer_another_onset_counts_there():
@@ -148,19 +123,13 @@ def test_the_mean_is_over_seizures_and_not_over_samples():
     assert course(rows, spans(("a", 20.0, 30.0), ("b", 20.0, 30.0), ("d", 20.0, 30.0))) == {2: 3}
 
 
-def test_seizures_of_one_recording_count_one_by_one():
-    """Onsets at 20 and 100 s, log-odds 1 and 1 at the first and 4 at the second: a mean of 2.5."""
-    rows = [("a", 19.0, 1.0), ("a", 20.0, 1.0), ("a", 100.0, 4.0)]
-    assert course(rows, spans(("a", 20.0, 30.0), ("a", 100.0, 110.0))) == {2: 2.5}
-
-
 def test_samples_near_an_onset():
     """Onset at 100 s: the frames from 84 to 144 s, as above; none where there is no seizure, none of no samples."""
     table = decisions([(name, start_s, 0, 0, 0.0) for name in "ab" for start_s in np.arange(0.0, 200.0, 4.0)])
-    near = profiles.near(table, spans(("a", 100.0, 110.0)), 4.0)
+    near = profiles.near_onset(table, spans(("a", 100.0, 110.0)), 4.0)
     assert near.dtype == bool and set(table.loc[near, "recording"]) == {"a"}
     assert table.loc[near, "last_start_s"].tolist() == np.arange(84.0, 145.0, 4.0).tolist()
-    assert not profiles.near(table, spans(), 4.0).any() and len(profiles.near(table[:0], spans(), 4.0)) == 0
+    assert not profiles.near_onset(table, spans(), 4.0).any() and len(profiles.near_onset(table[:0], spans(), 4.0)) == 0
 
 
 def test_explaining_a_part_of_the_samples_leaves_the_course_as_it_is():
@@ -170,40 +139,23 @@ def test_explaining_a_part_of_the_samples_leaves_the_course_as_it_is():
     table, seizures = decisions(rows), spans(("a", 200.0, 204.0), ("b", 200.0, 204.0))
     table.loc[table["last_start_s"] == 196, "log_odds"] = [2.0, -4.0]
     table["decided"] = (table["log_odds"] > 0).astype(int)
-    near = profiles.near(table, seizures, 4.0)
+    near = profiles.near_onset(table, seizures, 4.0)
     assert near.sum() == 2 * 16
-    found = profiles.course(attributions.explained(table, 12, near), seizures, 4.0)
-    assert found[-2] == profiles.course(table, seizures, 4.0)[-2] == -1
-
-
-def about_onsets(banded):
-    """Two seizures, onset at 20 s in a and b; one sample each at the frame from 20 s on, and one in a before it."""
-    table = decisions([("a", 20.0, 1, 1, 0), ("b", 20.0, 1, 0, 0), ("a", 16.0, 0, 0, 0)])
-    found = profiles.about_onsets(profiles.table(table, banded), spans(("a", 20.0, 30.0), ("b", 20.0, 30.0)), 4.0)
-    return found, found.set_index(["method", "since_s", "band"])
+    found = profiles.onset_log_odds(attributions.select_samples(table, 12, near), seizures, 4.0)
+    assert found[-2] == profiles.onset_log_odds(table, seizures, 4.0)[-2] == -1
 
 
 def test_steps_are_summed_for_log_odds_and_averaged_for_class_maps():
-    """Steps 1, 2, 6 in B2: 9 for Integrated Gradients, 3 for Grad-CAM. With three times that in the other seizure: 18
-    and 6, over the two, found or missed. Before the onset there is one, all zeros but 5 in B5 at t2."""
-    banded = np.zeros((3, 3, 5))
-    banded[0, :, 1], banded[1, :, 1], banded[2, 2, 4] = [1, 2, 6], [3, 6, 18], 5
-    table, found = about_onsets({"gradcam": banded, "ig": banded})
-    assert found.loc[("ig", 2, "B2"), ["relevance", "n"]].tolist() == [18, 2]
-    assert found.loc[("gradcam", 2, "B2"), ["relevance", "n"]].tolist() == [6, 2]
-    assert found.loc[("ig", -2, "B5"), ["relevance", "n"]].tolist() == [5, 1]
-    assert found.loc[("gradcam", -2, "B5"), "relevance"] == pytest.approx(5 / 3)
-    assert len(table) == 2 * 2 * 5 and table["since_s"].is_monotonic_increasing
-
-
-def test_a_map_of_zeros_is_no_seizure_s_relevance():
-    """NaN in one of two seizures: the mean is the other's, of 1."""
-    banded = np.full((3, 3, 5), 2.0)
-    banded[1] = np.nan
-    _, found = about_onsets({"gradcam": banded})
-    assert found.loc[("gradcam", 2, "B1"), ["relevance", "n"]].tolist() == [2, 1]
-
-
-def test_methods_are_in_the_order_of_the_study():
-    assert profiles.ordered(pd.Series(["ig", "gradcampp", "ig", "gradcam"])) == ["gradcam", "gradcampp", "ig"]
-    assert profiles.ordered(["ig"]) == ["ig"]
+    """Onset at 20 s in a and b. Steps 1, 2, 6 in B2: 9 for Integrated Gradients, 3 for Grad-CAM. With three times that
+    in the other seizure: 18 and 6, over the two, found or missed. Before the onset there is one sample, all zeros but 5
+    in B5 at t2, and NaN, a map of zeros, in B1."""
+    table = decisions([("a", 20.0, 1, 1, 0), ("b", 20.0, 1, 0, 0), ("a", 16.0, 0, 0, 0)])
+    banded, seizures = np.zeros((3, 3, 5)), spans(("a", 20.0, 30.0), ("b", 20.0, 30.0))
+    banded[0, :, 1], banded[1, :, 1], banded[2, 2, 4], banded[1, :, 0] = [1, 2, 6], [3, 6, 18], 5, np.nan
+    profile = profiles.long_table(table, {"gradcam": banded, "ig": banded})
+    relevance = profiles.onset_relevance(profile, seizures, 4.0)
+    found = relevance.set_index(["method", "since_s", "band"])[["relevance", "n"]]
+    assert found.loc[("ig", 2, "B2")].tolist() == [18, 2] and found.loc[("gradcam", 2, "B2")].tolist() == [6, 2]
+    assert found.loc[("ig", -2, "B5")].tolist() == [5, 1] and found.loc[("gradcam", 2, "B1")].tolist() == [0, 1]
+    assert found.loc[("gradcam", -2, "B5")].tolist() == [pytest.approx(5 / 3), 1]
+    assert len(relevance) == 2 * 2 * 5 and relevance["since_s"].is_monotonic_increasing

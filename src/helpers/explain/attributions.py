@@ -1,8 +1,9 @@
-"""Where the network looked: Grad-CAM, Grad-CAM++ and Integrated Gradients, for each of t0, t1, t2."""
+"""Grad-CAM, Grad-CAM++ and Integrated Gradients for each of t0, t1, t2; and the samples they are computed for."""
 
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 from captum.attr import IntegratedGradients
 
@@ -13,34 +14,25 @@ from helpers.train import network as networks
 from helpers.train import training
 
 METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}
-TOGETHER = 16  # samples explained at once: more would not be faster, and take more memory
-PATH_AT_ONCE = 32  # triptychs on paths of Integrated Gradients at once
+BATCH = 16  # samples explained at once: more is no faster and takes more memory
+PATH_BATCH = 32  # triptychs on the paths of Integrated Gradients at once
 
 
 def grad_cam(maps, gradients):
-    """Return Grad-CAM (Selvaraju et al. 2017, equations 1 and 2).
+    """Return Grad-CAM (Selvaraju et al. 2017, equations 1 and 2), [sample, step, row, column], not negative.
 
-    Parameters
-    ----------
-    maps, gradients : tensor [sample, step, K, row, column]
-        The explained layer's feature maps A and the gradients ∂S/∂A of the class score S.
-
-    Returns
-    -------
-    tensor [sample, step, row, column], not negative
+    `maps` and `gradients`, [sample, step, K, row, column], are the explained layer's feature maps A and the gradients
+    ∂S/∂A of the class score S.
     """
     weights = gradients.mean(dim=(3, 4), keepdim=True)  # (1): α_k = 1/Z Σ_ij ∂S/∂A_ij^k
     return torch.relu((weights * maps).sum(dim=2))  # (2): ReLU(Σ_k α_k A^k)
 
 
 def grad_cam_plus_plus(maps, gradients):
-    """Return Grad-CAM++ (Chattopadhay et al. 2018, equations 10, 19 and the final map).
+    """Return Grad-CAM++ (Chattopadhay et al. 2018, equations 10, 19 and the final map); see `grad_cam`.
 
-    The class score is taken through an exponential, Y = exp(S), as in the paper: its second and third derivatives
-    are then powers of ∂S/∂A where S is piecewise linear in A, and the factor exp(S), the same everywhere, cancels
-    in α and only scales the map.
-
-    Parameters and result are those of `grad_cam`.
+    As in the paper, the class score is Y = exp(S): where S is piecewise linear in A, the higher derivatives of Y are
+    powers of ∂S/∂A, and the factor exp(S) cancels in α and only scales the map.
     """
     square, cube = gradients**2, gradients**3
     # (19): α_ij^k = g² / (2 g² + Σ_ab A_ab^k g³), and 0 where the gradient is 0
@@ -51,29 +43,20 @@ def grad_cam_plus_plus(maps, gradients):
 
 
 def class_sign(predicted):
-    """Return +1 for class 1 and −1 for class 0: the score of a class is its log-odds, so one is minus the other."""
+    """Return +1 for seizure and −1 for non-seizure: the score of one class is minus that of the other."""
     return torch.where(torch.tensor(predicted) == 1, 1.0, -1.0)
 
 
 def class_maps(network, triptychs, predicted):
-    """Return both class activation maps, for the predicted class, over each frame's own spectrogram.
+    """Return Grad-CAM and Grad-CAM++ for the predicted class, each frame's map over its own spectrogram.
 
-    Parameters
-    ----------
-    network : network.SpectrogramNetwork or network.Ensemble
-    triptychs : float32 tensor [sample, 3, C, F, T]
-    predicted : int [sample]
-        The class decided, 0 or 1: the one that is explained.
-
-    Returns
-    -------
-    dict of "gradcam", "gradcampp" → float32 array [sample, 3, F, T]
-        Resampled bilinearly from the explained layer to the spectrogram.
+    `network` is an `Ensemble` or one of its members, `triptychs` float32 [sample, 3, C, F, T], `predicted` 0 or 1
+    [sample]. Return a dict of "gradcam", "gradcampp" → float32 [sample, 3, F, T], resampled from the explained layer.
     """
     with torch.no_grad():
         maps = network.maps(triptychs)
     maps.requires_grad_(True)
-    score = (class_sign(predicted) * network.decide(maps)).sum()  # samples do not see each other
+    score = (class_sign(predicted) * network.decide(maps)).sum()  # samples are independent of each other
     (gradients,) = torch.autograd.grad(score, maps)
     size = triptychs.shape[-2:]
     return {
@@ -83,19 +66,11 @@ def class_maps(network, triptychs, predicted):
 
 
 def integrated_gradients(network, triptychs, steps=64):
-    """Return Integrated Gradients (Sundararajan et al. 2017) of the log-odds of seizure.
+    """Return Integrated Gradients (Sundararajan et al. 2017) of the log-odds of seizure, whatever was predicted.
 
-    The baseline is the training recordings' mean log power in each channel and bin, for an ensemble the mean of its
-    members' means: the EEG of no moment in particular. Positive values speak for seizure, negative ones against it,
-    whatever was predicted. The network averages 2 × 2 cells first (`network.pool`), so that each of the four has a
-    quarter of their gradient: the path is walked with the averages, to the same numbers in a quarter of the memory.
-
-    Parameters
-    ----------
-    network : network.SpectrogramNetwork or network.Ensemble
-    triptychs : float32 tensor [sample, 3, C, F, T]
-    steps : int
-        Points on the path (Gauss–Legendre).
+    The baseline is the training recordings' mean log power in each channel and bin (of an ensemble, the mean of the
+    members' means). The network first averages 2 × 2 cells, each of which has a quarter of their gradient: captum
+    walks the path of the averages, `steps` points long, to the same numbers in a quarter of the memory.
 
     Returns
     -------
@@ -110,7 +85,7 @@ def integrated_gradients(network, triptychs, steps=64):
         return network.decide(network.encode(points))
 
     gradients = IntegratedGradients(score, multiply_by_inputs=False).attribute(
-        pooled, baselines=baseline, n_steps=steps, internal_batch_size=PATH_AT_ONCE
+        pooled, baselines=baseline, n_steps=steps, internal_batch_size=PATH_BATCH
     )
     attribution = networks.unpool(gradients.detach() / networks.POOL**2, triptychs.shape) * (triptychs - network.mean)
     with torch.no_grad():
@@ -119,89 +94,79 @@ def integrated_gradients(network, triptychs, steps=64):
     return attribution.float().numpy(), delta.numpy()
 
 
-def toward_predicted(network, triptychs, predicted, steps=64):
+def predicted_relevance(network, triptychs, predicted, steps=64):
     """Return each method's relevance for the predicted class: a dict of `METHODS` → float32 [sample, 3, F, T].
 
-    Integrated Gradients are summed over channels; what speaks against the predicted class is negative. Arguments are
-    those of `class_maps` and `integrated_gradients`.
+    Integrated Gradients are summed over channels; what speaks against the predicted class is negative.
     """
     attribution, _ = integrated_gradients(network, triptychs, steps)
     sign = class_sign(predicted).numpy()[:, None, None, None]
     return class_maps(network, triptychs, predicted) | {"ig": attribution.sum(axis=2) * sign}
 
 
-def explain_all(folder, weights, members, table, frame_columns, steps):
-    """Explain all samples of a table by all methods, beside each other, with a progress bar (see `parallel.parallel_map`).
+def explain_all(folder, weights, members, table, frame_columns, steps, all_axes=False):
+    """Explain all samples of a table by all methods, in parallel.
 
     Parameters
     ----------
-    folder : Path
-        Of the spectrograms.
-    weights : Path
-        Folder of the networks.
+    folder, weights : Path
+        Of the spectrograms, and of the networks.
     members : dict of int → list of str
         The names of a fold's networks.
     table : pandas.DataFrame
-        ``recording``, ``column``, ``fold``, ``decided`` and ``log_odds`` of each sample.
+        ``recording``, ``column``, ``fold``, ``decided`` and ``log_odds``; RuntimeError if they are not the networks'.
     frame_columns, steps : int
 
     Returns
     -------
     dict of str → array, in the order of `table`
         ``gradcam``, ``gradcampp`` [sample, 3, F, T] for the predicted class; ``ig`` [sample, 3, F, T], toward seizure,
-        summed over channels; ``ig_channels`` [sample, 3, C, T], the same summed over frequencies; all float32.
-        ``delta`` and ``total``, float64 [sample]: the convergence delta, and the sum of all attributions.
-
-    Raises
-    ------
-    RuntimeError
-        If the log-odds of a sample are not those of its networks.
+        summed over channels; ``ig_channels`` [sample, 3, C, T], summed over frequencies; with `all_axes` ``ig_full``,
+        [sample, 3, C, F, T]; ``delta`` and ``total``, float64 [sample]: convergence delta, sum of all attributions.
     """
-    return by_parts(partial(_explained, steps=steps), folder, weights, members, table, frame_columns)
+    work = partial(_explain_part, steps=steps, all_axes=all_axes)
+    return map_by_fold(work, folder, weights, members, table, frame_columns)
 
 
-def whole(folder, weights, members, table, frame_columns, steps):
-    """Return Integrated Gradients toward seizure with all axes, float32 [sample, 3, C, F, T]; see `explain_all`."""
-    return by_parts(partial(_whole, steps=steps), folder, weights, members, table, frame_columns)["ig"]
+def map_by_fold(function, folder, weights, members, table, frame_columns):
+    """Map `function` over parts of `table`, each of one fold; return its arrays in the table's order.
 
-
-def by_parts(function, folder, weights, members, table, frame_columns):
-    """Map `function` over parts of `table`, each of one fold; return its arrays put together in the table's order.
-
-    `function` takes ``(ensemble, triptychs, part)`` and returns a dict of str → array [sample, …]; it must be found by
-    another process (see `parallel.parallel_map`). Other arguments are those of `explain_all`.
+    `function`, importable by another process, takes ``(ensemble, triptychs, part)`` and returns a dict of str → array
+    [sample, …]. Other arguments are those of `explain_all`.
     """
-    pieces, rows = [], []
-    for fold, own in table.reset_index(drop=True).groupby("fold"):
-        for first in range(0, len(own), TOGETHER):
-            part = own.iloc[first : first + TOGETHER]
-            pieces.append((function, folder, weights, members[fold], part, frame_columns))
-            rows.append(part.index.to_numpy())
-    found = parallel.parallel_map(_of_part, pieces, "explain", "part")
+    folds = table.reset_index(drop=True).groupby("fold")
+    parts = [own.iloc[first : first + BATCH] for _, own in folds for first in range(0, len(own), BATCH)]
+    pieces = [(function, folder, weights, members[part["fold"].iloc[0]], part, frame_columns) for part in parts]
+    found = parallel.parallel_map(_apply, pieces, "explain", "part")
     if not found:
         return {}
-    order = np.argsort(np.concatenate(rows))
-    return {name: np.concatenate([part[name] for part in found])[order] for name in found[0]}
+    order = np.argsort(np.concatenate([part.index for part in parts]))
+    return {name: np.concatenate([values[name] for values in found])[order] for name in found[0]}
 
 
-def _of_part(function, folder, weights, names, part, frame_columns):
+def to_table(found, samples, keys, value):
+    """Return arrays [sample, …] by name as a long table: ``sample``, the parts of a name under `keys`, and `value`."""
+    parts = [
+        pd.DataFrame({"sample": samples, **dict(zip(keys, name.split("/"), strict=True)), value: list(values)})
+        for name, values in found.items()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", *keys, value])
+
+
+def _apply(function, folder, weights, names, part, frame_columns):
     training.make_repeatable()
     powers = spectrograms.open_spectrogram(folder, part["recording"].unique())
     return function(networks.load_ensemble(weights, names), training.slices(powers, part, frame_columns), part)
 
 
-def _whole(network, triptychs, part, steps):
-    return {"ig": integrated_gradients(network, triptychs, steps)[0]}
-
-
-def _explained(network, triptychs, part, steps):
+def _explain_part(network, triptychs, part, steps, all_axes):
     with torch.no_grad():
-        off = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
-    if (wrong := ~(off <= 1e-3)).any():  # so that NaN is wrong, too
+        gap = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
+    if (wrong := ~(gap <= 1e-3)).any():  # NaN is wrong, too
         raise RuntimeError(
-            f"{part['recording'].iloc[int(wrong.argmax())]}: these networks' log-odds differ by "
-            f"{off[wrong.argmax()]:.3g} from those that were decided by. Weights and decisions are of two runs: make "
-            "both again with `dvc repro`."
+            f"{part['recording'].iloc[int(wrong.argmax())]}: the networks' log-odds differ by "
+            f"{gap[wrong.argmax()]:.3g} from those in decisions.csv. Weights and decisions are of two runs: make both "
+            "again with `dvc repro`."
         )
     attribution, delta = integrated_gradients(network, triptychs, steps)
     return class_maps(network, triptychs, part["decided"].to_numpy()) | {
@@ -209,26 +174,16 @@ def _explained(network, triptychs, part, steps):
         "ig_channels": attribution.sum(axis=3),
         "delta": delta,
         "total": attribution.sum(axis=(1, 2, 3, 4), dtype=np.float64),
+        **({"ig_full": attribution} if all_axes else {}),
     }
 
 
 def strongest_bands(relevance, frequencies_hz):
-    """Return for each step the band with the highest mean relevance.
+    """Return for each step of relevance [3, F, T] the band with the highest mean above zero, or None.
 
-    Parameters
-    ----------
-    relevance : float [3, F, T]
-        Relevance for the predicted class; what speaks against it (negative) is not counted.
-    frequencies_hz : float [F]
-
-    Returns
-    -------
-    list of str or None
-        A band's name for t0, t1, t2; None where the relevance is nowhere above zero. The mean is over bins and
-        columns, so that a wide band does not win by its width.
+    The mean is over bins and columns, so that a wide band does not win by its width.
     """
-    masks = band_masks(frequencies_hz)
-    found = []
+    masks, found = band_masks(frequencies_hz), []
     for step in np.clip(relevance, 0, None):
         means = {band: float(step[mask].mean()) for band, mask in masks.items() if mask.any()}
         band = max(means, key=means.get)
@@ -237,57 +192,33 @@ def strongest_bands(relevance, frequencies_hz):
 
 
 def strongest_channels(relevance, names):
-    """Return for each step the channel with the highest mean relevance.
-
-    Parameters
-    ----------
-    relevance : float [3, C, T]
-        Relevance for the predicted class, summed over frequencies; what speaks against it (negative) is not counted.
-    names : sequence of str [C]
-
-    Returns
-    -------
-    list of str or None
-        A channel's name for t0, t1, t2; None where the relevance is nowhere above zero.
-    """
+    """Return for each step of relevance [3, C, T] the name of the channel with the highest mean above zero, or None."""
     means = np.clip(relevance, 0, None).mean(axis=2)
     return [names[int(step.argmax())] if step.max() > 0 else None for step in means]
 
 
-def middles(length, parts):
-    """Return the index in the middle of each of so many equal `parts` of `length` rows: int [parts]."""
-    return np.array([int((part + 0.5) * length / parts) for part in range(parts)], int)
+def evenly_spaced(length, count):
+    """Return the index in the middle of each of `count` equal parts of `length` rows: int [count]."""
+    return np.array([int((part + 0.5) * length / count) for part in range(count)], int)
 
 
-def explained(decisions, most, always=None):
-    """Return the samples to explain: all, or where there are more than `most`, those with most to say.
+def select_samples(decisions, most, always=False):
+    """Return the rows of `decisions` to explain, in their order: at most `most`, unless more are required.
 
-    Parameters
-    ----------
-    decisions : pandas.DataFrame
-        ``label`` and ``decided`` of each sample, in order of time.
-    most : int
-    always : bool [sample], optional
-        Samples to explain in any case, such as those about an onset (`profiles.near`).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `decisions`, in its order: every seizure, every sample decided seizure and those `always` wanted, be
-        they more than `most` or not; and others evenly spaced in time.
+    Required are seizures (``label``), samples decided seizure (``decided``) and those `always` names, bool [sample];
+    the others are evenly spaced in time.
     """
-    kept = ((decisions["label"] == 1) | (decisions["decided"] == 1)).to_numpy(copy=True)
-    kept |= False if always is None else np.asarray(always)
-    others = np.flatnonzero(~kept)
-    count = min(len(others), max(0, most - int(kept.sum())))
-    kept[others[middles(len(others), count)]] = True
-    return decisions[kept]
+    required = ((decisions["label"] == 1) | (decisions["decided"] == 1)).to_numpy() | np.asarray(always)
+    others = np.flatnonzero(~required)
+    count = min(len(others), max(0, most - int(required.sum())))
+    required[others[evenly_spaced(len(others), count)]] = True
+    return decisions[required]
 
 
-def worst(decisions):
-    """Return the clearest error of each kind, at most two rows of `decisions`: a seizure missed, another taken for one.
+def clearest_errors(decisions):
+    """Return the clearest error of each kind, at most one missed seizure and one false alarm, rows of `decisions`.
 
-    The one whose ``p_seizure`` lies farthest from its fold's ``threshold``, in log-odds (ties by ``sample``).
+    It is the one whose ``p_seizure`` lies farthest from its fold's ``threshold``, in log-odds (ties by ``sample``).
     """
     p, threshold = (decisions[name].clip(1e-12, 1 - 1e-12) for name in ("p_seizure", "threshold"))
     distance = (np.log(p / (1 - p)) - np.log(threshold / (1 - threshold))).abs()
@@ -296,32 +227,18 @@ def worst(decisions):
     return ordered.groupby("label", sort=False).head(1)[decisions.columns].reset_index(drop=True)
 
 
-def choose(decisions, per_class):
-    """Choose samples of each true class without looking for good ones.
+def representative_samples(decisions, per_class):
+    """Return `per_class` rows of `decisions` of each true class, seizures first, not chosen for how good they look.
 
-    The samples of a class are ordered by ``p_seizure`` (ties by ``sample``) and divided into `per_class` equal
-    parts; the middle of each part is taken.
-
-    Parameters
-    ----------
-    decisions : pandas.DataFrame
-        ``sample``, ``label``, ``p_seizure`` and more.
-    per_class : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `decisions`: seizure samples first, the most probable first.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer than `per_class` samples.
+    A class is ordered by ``p_seizure`` (ties by ``sample``) and divided into equal parts; the middle of each is taken.
+    Raise ValueError if a class has fewer samples.
     """
     rows = []
     for label, name in ((1, "seizure"), (0, "non-seizure")):
         ordered = decisions[decisions["label"] == label].sort_values(["p_seizure", "sample"], ascending=[False, True])
         if len(ordered) < per_class:
-            raise ValueError(f"{per_class} {name} samples are to be explained, but there are only {len(ordered)}.")
-        rows += ordered.index[middles(len(ordered), per_class)].tolist()
+            raise ValueError(
+                f"samples_per_class is {per_class}, but there are only {len(ordered)} {name} samples. Lower it."
+            )
+        rows += ordered.index[evenly_spaced(len(ordered), per_class)].tolist()
     return decisions.loc[rows].reset_index(drop=True)

@@ -1,16 +1,20 @@
-"""The tests of the explanations: what each method shows under each test, with intervals, and whether it passes.
+"""Tests of the methods: random weights, permuted labels, noise, deletion, planted truth; and which each method passes.
 
-A method that fails a rule (`RULES`) is said to fail beside its pictures.
+A map that stays when the network is no longer the trained one explains the input, not the network (Adebayo et al.,
+Sanity Checks for Saliency Maps, NeurIPS 2018). A method that fails one of the `RULES` says so above its pictures.
 """
 
+import copy
 import itertools
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import spearmanr
 
-from helpers.explain import attributions, deletion, planted, randomisation
+from helpers.evaluate import intervals
+from helpers.explain import attributions, deletion, planted
 from helpers.preprocess import spectrograms
 from helpers.train import network as networks
 from helpers.train import training
@@ -27,288 +31,175 @@ RULES = {
     "insertion": "the log-odds rise faster than in random order of cells, with the whole interval of the difference",
     "stability": "the mean rank correlation with the map of the same sample with a little noise is at least 0.7",
 }
-# Maps that need no network: nothing known, the sample's power, how far it lies above the training mean, and the power
-# of other EEG, outside seizures.
-TRIVIAL = {
+BASELINES = {  # maps that need no network
     "chance": "chance",
     "power": "power of the sample",
     "above_mean": "power above the training mean",
     "other_eeg": "power of other EEG",
 }
+LAYERS = ("score", "recur", "embed", "evolve", "shape", "mix")  # from the decision to the input
 UNLIKE, ALIKE = 0.2, 0.7
 NOISE_DB = 1.0  # a periodogram's own chance deviation is 5.6 dB a cell
-STEPS = 8  # points on the path: for a rank correlation few are enough
-ORDERS = 3  # random orders of cells
-OTHERS = 2  # triptychs of other EEG that cells are replaced by
+STEPS = 8  # points on the path: enough for a rank correlation
 
 
-def tested(table, most):
-    """Return the samples on which methods are tested: seizures that were decided so, and as many others decided so.
+def samples_to_test(table, per_class):
+    """Return rows of `table`, in its order: seizures that were found, and as many other samples decided rightly.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``label``, ``decided`` of each sample, in order of time.
-    most : int
-        At most so many of each, evenly spaced in time.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `table`, in its order. Where one of the two kinds is missing the other one alone; none if all decisions
-        are wrong.
+    At most `per_class` of each, evenly spaced; where one kind is missing, the other alone.
     """
     right = [np.flatnonzero((table["label"] == value) & (table["decided"] == value)) for value in (1, 0)]
-    count = min([most, *(len(rows) for rows in right if len(rows))])
-    kept = [rows[attributions.middles(len(rows), count)] for rows in right if len(rows)]
-    return table.iloc[sorted(np.concatenate(kept))] if kept else table.iloc[:0]
+    count = min([per_class, *(len(rows) for rows in right if len(rows))])
+    chosen = [rows[attributions.evenly_spaced(len(rows), count)] for rows in right if len(rows)]
+    return table.iloc[sorted(np.concatenate(chosen))] if chosen else table.iloc[:0]
 
 
-def disturbed(folder, weights, permuted, members, pairs, table, frame_columns, seed):
-    """Return how alike each method's maps are to those under disturbed weights, labels and input.
+def randomise_weights(network, depth, seed):
+    """Return a copy of an ensemble whose members' first `depth` `LAYERS` are as before training.
 
-    Parameters
-    ----------
-    folder, weights, members, table, frame_columns
-        As for `attributions.explain_all`; ``sample`` as well in `table`.
-    permuted : Path
-        Folder of the networks trained on permuted labels.
-    pairs : dict of int → (str, str)
-        For each fold: the name of the network that was also trained on permuted labels, and of another of the fold.
-    seed : int
+    The training statistics stay: they are the scale of the input, not learnt by gradient.
+    """
+    changed = copy.deepcopy(network)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for member in changed.networks:
+            for name in LAYERS[:depth]:
+                getattr(member, name).reset_parameters()
+    return changed.eval()
+
+
+def add_noise(triptychs, deviation_db, seed):
+    """Return triptychs with independent Gaussian noise in each cell."""
+    generator = torch.Generator().manual_seed(seed)
+    return triptychs + deviation_db * torch.randn(triptychs.shape, generator=generator)
+
+
+def rank_correlation(maps, others):
+    """Return Spearman's correlation of each sample's two maps [sample, …], float64 [sample].
+
+    It is 0 where one of the two is the same everywhere and so orders nothing, NaN where both are.
+    """
+    found = []
+    for pair in zip(maps, others, strict=True):
+        constant = [np.ptp(values) == 0 for values in pair]
+        undefined = np.nan if all(constant) else 0.0
+        found.append(undefined if any(constant) else spearmanr(*(values.ravel() for values in pair)).statistic)
+    return np.array(found, float)
+
+
+def perturbation_test(folder, weights, permuted, members, pairs, table, frame_columns, seed):
+    """Return how alike each method's maps stay under perturbed weights, labels and input.
+
+    Arguments are those of `attributions.explain_all`, with ``sample`` in `table`; `permuted` is the folder of networks
+    trained on permuted labels; `pairs` maps a fold to the name of one of these and of another network of the fold.
 
     Returns
     -------
     pandas.DataFrame
-        ``sample``, ``method``, ``test`` and ``correlation``. The tests are the depths of `randomisation.LAYERS` by
-        name (``weights:score`` … ``weights:mix``, all those before it being lost as well), ``labels`` (one network
-        against the same trained on permuted labels), ``retrained`` (it against another on the true labels) and
-        ``noise``; ``magnitude:…`` is the same of the maps without their signs.
+        ``sample``, ``method``, ``test`` and ``correlation``. Tests are ``weights:score`` … ``weights:mix`` (random down
+        to that one of the `LAYERS`), ``labels`` (a network against itself trained on permuted labels), ``retrained``
+        (against another one trained on true labels) and ``noise``; ``magnitude:…`` is of the maps without their signs.
     """
-    work = partial(_disturbed, weights=weights, permuted=permuted, pairs=pairs, seed=seed)
-    found = attributions.by_parts(work, folder, weights, members, table, frame_columns)
-    rows = [pd.DataFrame(columns=["sample", "method", "test", "correlation"])] if table.empty else []
-    for name, values in found.items():
-        test, method = name.split("/")
-        rows.append(
-            pd.DataFrame({"sample": table["sample"].to_numpy(), "method": method, "test": test, "correlation": values})
-        )
-    return pd.concat(rows, ignore_index=True)
+    work = partial(_perturb, weights=weights, permuted=permuted, pairs=pairs, seed=seed)
+    found = attributions.map_by_fold(work, folder, weights, members, table, frame_columns)
+    return attributions.to_table(found, table["sample"].to_numpy(), ["test", "method"], "correlation")
 
 
-def _disturbed(network, triptychs, part, weights, permuted, pairs, seed):
-    predicted = part["decided"].to_numpy()
+def _perturb(network, triptychs, part, weights, permuted, pairs, seed):
+    def maps(of, inputs=triptychs):
+        return attributions.predicted_relevance(of, inputs, part["decided"].to_numpy(), STEPS)
 
-    def maps(of, given=triptychs):
-        return attributions.toward_predicted(of, given, predicted, STEPS)
+    def maps_of(folder, name):
+        return maps(networks.load_ensemble(folder, [name]))
 
-    def alone(folder, name):
-        return networks.load_ensemble(folder, [name])
-
-    own, (name, other) = maps(network), pairs[part["fold"].iloc[0]]
-    one = maps(alone(weights, name))
+    trained, (name, other) = maps(network), pairs[part["fold"].iloc[0]]
+    single = maps_of(weights, name)
     compared = {
-        f"weights:{layer}": (own, maps(randomisation.randomised(network, depth, seed + depth)))
-        for depth, layer in enumerate(randomisation.LAYERS, start=1)
+        f"weights:{layer}": (trained, maps(randomise_weights(network, depth, seed + depth)))
+        for depth, layer in enumerate(LAYERS, start=1)
     }
-    compared["labels"] = (one, maps(alone(permuted, name)))
-    compared["retrained"] = (one, maps(alone(weights, other)))
-    compared["noise"] = (own, maps(network, randomisation.noisy(triptychs, NOISE_DB, seed)))
+    compared["labels"] = (single, maps_of(permuted, name))
+    compared["retrained"] = (single, maps_of(weights, other))
+    compared["noise"] = (trained, maps(network, add_noise(triptychs, NOISE_DB, seed)))
     found = {}
     for test, (before, after) in compared.items():
         for method in attributions.METHODS:
-            found[f"{test}/{method}"] = randomisation.rank_correlation(before[method], after[method])
-        sizes = (np.abs(before["ig"]), np.abs(after["ig"]))
-        found[f"magnitude:{test}/ig"] = randomisation.rank_correlation(*sizes)
+            found[f"{test}/{method}"] = rank_correlation(before[method], after[method])
+        found[f"magnitude:{test}/ig"] = rank_correlation(np.abs(before["ig"]), np.abs(after["ig"]))
     return found
 
 
-def deleted(folder, weights, members, table, background, maps, axis, seed):
-    """Return how the score of each sample falls and rises as cells are replaced in each map's order, and at random.
+def baseline_maps(folder, weights, members, table, background, axis, seed):
+    """Return the `BASELINES` other than chance: a dict of str → float32 [sample, 3, C, F, T] in dB.
 
-    Parameters
-    ----------
-    folder, weights, members, table
-        As for `disturbed`.
-    background : pandas.DataFrame
-        ``recording``, ``column``, ``fold`` of samples outside seizures, to replace cells by: those of other folds.
-    maps : dict of str → float [sample, 3, F, T]
-        Relevance for the predicted class, in the order of `table`.
-    axis : dict
-        From `filterbank.axes`.
-    seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``sample``, ``map`` (also ``random``, the mean of `ORDERS` orders), ``kind`` (deletion, insertion), ``share``
-        of the cells, ``score``: see `deletion.curves`.
+    Arguments are those of `deletion.all_curves`.
     """
     if table.empty:
-        return pd.DataFrame(columns=["sample", "map", "kind", "share", "score"])
-    size = deletion.resolution(axis)
-    ordered = {name: np.argsort(-cells, axis=1, kind="stable") for name, cells in _cells(maps, size).items()}
-    work = partial(_deleted, folder=folder, background=background, size=size, seed=seed)
-    part = table.assign(**{f"order:{name}": list(orders) for name, orders in ordered.items()})
-    found = attributions.by_parts(work, folder, weights, members, part, axis["frame_columns"])
-    shares, rows = np.linspace(0, 1, deletion.STEPS + 1).round(6), []
-    for key, curves in found.items():
-        kind, name = key.split("/")
-        for sample, curve in zip(table["sample"], curves, strict=True):
-            rows.append(pd.DataFrame({"sample": sample, "map": name, "kind": kind, "share": shares, "score": curve}))
-    return pd.concat(rows, ignore_index=True)
+        none = np.zeros((0, 3, len(axis["channels"]), len(axis["frequencies_hz"]), axis["frame_columns"]), np.float32)
+        return dict.fromkeys(("power", "above_mean", "other_eeg"), none)
 
+    def triptychs(samples):
+        powers = spectrograms.open_spectrogram(folder, samples["recording"].unique())
+        return training.slices(powers, samples, axis["frame_columns"]).numpy()
 
-def _cells(maps, size):
-    """Return the relevance of each cell: maps are averaged over what the network averages, then over cells."""
-    pooled = {name: networks.pool_steps(torch.from_numpy(values)[:, :, None]) for name, values in maps.items()}
-    return {name: deletion.cells(values[:, :, 0].numpy(), size) for name, values in pooled.items()}
-
-
-def _deleted(network, triptychs, part, folder, background, size, seed):
-    pooled = networks.pool_steps(triptychs)
-    columns = [name for name in part.columns if name.startswith("order:")]
-    found = {}
-    for row, sample in enumerate(part.to_dict("records")):
-        generator = np.random.default_rng([seed, sample["sample"]])
-        others = background[background["fold"] != sample["fold"]]
-        others = others.iloc[generator.choice(len(others), OTHERS, replace=len(others) < OTHERS)]
-        powers = spectrograms.open_spectrogram(folder, others["recording"].unique())
-        others = networks.pool_steps(training.slices(powers, others, triptychs.shape[-1]))
-        sign = float(attributions.class_sign(sample["decided"]))
-        orders = {name.removeprefix("order:"): [sample[name]] for name in columns}
-        orders["random"] = [generator.permutation(len(sample[columns[0]])) for _ in range(ORDERS)]
-        for name, several in orders.items():
-            pairs = [deletion.curves(network, pooled[row], others, order, size, sign) for order in several]
-            for kind, curves in zip(("deletion", "insertion"), zip(*pairs, strict=True), strict=True):
-                found.setdefault(f"{kind}/{name}", []).append(np.mean(curves, axis=0))
-    return {name: np.stack(curves) for name, curves in found.items()}
-
-
-def trivial(folder, weights, members, table, background, axis, seed):
-    """Return maps that need no decision, to hold the methods against (see `TRIVIAL`; chance has no map).
-
-    Arguments are those of `deleted`.
-
-    Returns
-    -------
-    dict of str → float32 [sample, 3, C, F, T], in dB
-    """
-    maps, means, generator = {name: [] for name in TRIVIAL if name != "chance"}, {}, np.random.default_rng(seed)
-    for row, sample in enumerate(table.itertuples()):
-        others = background[background["fold"] != sample.fold]
-        pair = pd.concat([table.iloc[[row]], others.iloc[[generator.integers(len(others))]]])
-        powers = spectrograms.open_spectrogram(folder, pair["recording"].unique())
-        power, other = training.slices(powers, pair, axis["frame_columns"]).numpy()
-        if sample.fold not in means:
-            means[sample.fold] = networks.load_ensemble(weights, members[sample.fold]).mean.numpy()
-        for name, values in (("power", power), ("above_mean", power - means[sample.fold]), ("other_eeg", other)):
-            maps[name].append(values)
-    if table.empty:
-        return {name: np.zeros((0, 3, len(axis["channels"]), len(axis["frequencies_hz"]), 1)) for name in maps}
-    return {name: np.stack(values) for name, values in maps.items()}
-
-
-def truths(rows, table, maps, whole, axis):
-    """Return how each map of each sample scores against the planted truth, along each axis.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        See `planted.COLUMNS`.
-    table : pandas.DataFrame
-        ``sample``, ``recording``, ``column``.
-    maps : dict of str → float [sample, 3, F, T]
-        Relevance for the predicted class.
-    whole : dict of str → float [sample, 3, C, F, T]
-        The same with channels, of those that have them: Integrated Gradients and the `trivial` maps.
-    axis : dict
-        From `filterbank.axes`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``sample``, ``along``, ``map``, `planted.SCORES`; see `planted.masks` for what is planted along each axis. Along
-        ``channel, where planted`` only those times and frequencies count where a channel carries the seizure: what
-        comes with it, as muscle does, is left out.
-    """
-    masks = [planted.masks(planted.amplitudes(rows, sample, axis)) for sample in table.itertuples()]
-    maps = maps | {name: values.mean(axis=2) for name, values in whole.items()}
-    cells = np.stack([mask["time × frequency"] for mask in masks])
-    within = {name: (values * cells[:, :, None]).sum(axis=(1, 3, 4)) for name, values in whole.items()}
-    seen = {
-        "time × frequency": maps,
-        "time": {name: values.mean(axis=2) for name, values in maps.items()},
-        "frequency": {name: values.mean(axis=3) for name, values in maps.items()},
-        "channel": {name: values.mean(axis=(1, 3, 4)) for name, values in whole.items()},
-        "channel, where planted": within,
-    }
-    found = []
-    for name, values in seen.items():
-        truth = np.stack([mask[name.removesuffix(", where planted")] for mask in masks])
-        scores = planted.against(values, truth)
-        found.append(scores.assign(along=name, sample=table["sample"].to_numpy()[scores["row"]]).drop(columns="row"))
-    return pd.concat(found, ignore_index=True)
+    generator = np.random.default_rng(seed)
+    others = [background[background["fold"] != fold] for fold in table["fold"]]
+    others = pd.concat([each.iloc[[generator.integers(len(each))]] for each in others])
+    means = {fold: networks.load_ensemble(weights, members[fold]).mean.numpy() for fold in table["fold"].unique()}
+    power = triptychs(table)
+    above = power - np.stack([means[fold] for fold in table["fold"]])[:, None]
+    return {"power": power, "above_mean": above, "other_eeg": triptychs(others)}
 
 
 def agreement(maps, table):
-    """Return how alike the maps of two methods are: ``sample``, ``pair`` and ``correlation``; all for each sample."""
-    rows, names = [], list(attributions.METHODS)
-    for one, other in itertools.combinations(names, 2):
-        values = randomisation.rank_correlation(maps[one], maps[other])
-        rows.append(
-            pd.DataFrame({"sample": table["sample"].to_numpy(), "pair": f"{one}|{other}", "correlation": values})
-        )
-    return pd.concat(rows, ignore_index=True)
+    """Return how alike the maps of two methods are for each sample: ``sample``, ``pair`` and ``correlation``."""
+    pairs = itertools.combinations(attributions.METHODS, 2)
+    found = {f"{one}|{other}": rank_correlation(maps[one], maps[other]) for one, other in pairs}
+    return attributions.to_table(found, table["sample"].to_numpy(), ["pair"], "correlation")
+
+
+def mean_over_recordings(table, column, recordings):
+    """Return the mean of a column over samples, NaN left out, with its interval by bootstrap over recordings.
+
+    `recordings` is a Series by ``sample``. Return a dict as from `intervals.interval`, and ``n``: of how many samples.
+    """
+    values = table[["sample", column]].dropna()
+    if values.empty:
+        return {**intervals.interval(None, [], 0), "n": 0}
+    groups = values[column].astype(float).groupby(recordings.loc[values["sample"]].to_numpy())
+    sums = groups.agg(total="sum", number="size").astype(float)
+    found = intervals.over_recordings(lambda total, number: {"mean": total / number if number else None}, sums)
+    return {**found["mean"], "n": len(values)}
 
 
 def summary(table, tests, delta, total):
-    """Put the tests together: each figure with its interval, and whether each method passes.
+    """Return the results of all tests, each with its interval, and whether each method passes, as ``sanity.json``.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``sample``, ``recording`` and ``label`` of all samples.
-    tests : dict of str → pandas.DataFrame
-        ``disturbed``, ``deleted``, ``agreement`` and, of a simulated patient, ``truths``: what the functions of these
-        names return.
-    delta, total : float [sample]
-        Of Integrated Gradients, in the order of `table`.
-
-    Returns
-    -------
-    dict
-        ``rules``; ``methods``, ``maps`` and ``layers``: their names; ``tested``: how many samples of each class;
-        ``completeness``; ``truth`` (along → map → score, and ``ahead``: along → method → trivial map →
-        score, the mean difference), None without planted truth; ``disturbed`` (test → method), ``retraining_gap``
-        (method), ``gain`` (kind → map: how much faster than at random), ``beyond_power`` (kind → method: how much
-        faster than in the order of power), ``curves`` (kind → map → mean at each share),
-        ``agreement`` (pair); ``verdicts`` (method → rule → true, false, or None where it was not tested). Figures are
-        as `planted.mean_over_recordings` gives them.
+    `table` has ``sample``, ``recording`` and ``label`` of all samples; `delta` and `total` are those of Integrated
+    Gradients. `tests` are tables: ``perturbation`` (`perturbation_test`), ``deletion`` (`deletion.all_curves`),
+    ``agreement`` and, of a simulated patient, ``truth`` (`planted.score_along_axes`).
     """
-    mean = partial(_mean, recordings=table.set_index("sample")["recording"])
+    mean = partial(mean_over_recordings, recordings=table.set_index("sample")["recording"])
     miss = np.abs(delta) / np.maximum(1.0, np.abs(total))
-    labels = table.set_index("sample")["label"].loc[tests["disturbed"]["sample"].unique()]
+    perturbed = tests["perturbation"]
+    labels = table.set_index("sample")["label"].loc[perturbed["sample"].unique()]
+    correlation = partial(mean, column="correlation")
     found = {
         "rules": RULES,
         "methods": attributions.METHODS,
-        "maps": attributions.METHODS | TRIVIAL,
-        "layers": randomisation.LAYERS,
+        "maps": attributions.METHODS | BASELINES,
+        "layers": LAYERS,
         "tested": {"seizure": int((labels == 1).sum()), "other": int((labels == 0).sum())},
         "completeness": {"largest": float(miss.max()), "n": len(miss)},
-        "truth": _truth(tests["truths"], mean) if "truths" in tests else None,
-        "disturbed": _nested(tests["disturbed"], ["test", "method"], lambda part: mean(part, "correlation")),
-        **_deletion(tests["deleted"], mean),
-        "agreement": _nested(tests["agreement"], ["pair"], lambda part: mean(part, "correlation")),
+        "truth": _truth(tests["truth"], mean) if "truth" in tests else None,
+        "disturbed": _nested(perturbed, ["test", "method"], correlation),
+        **_deletion(tests["deletion"], mean),
+        "agreement": _nested(tests["agreement"], ["pair"], correlation),
     }
-    gap = tests["disturbed"].pivot(index=["sample", "method"], columns="test", values="correlation").reset_index()
+    gap = perturbed.pivot(index=["sample", "method"], columns="test", values="correlation").reset_index()
     gap = gap.assign(correlation=gap["retrained"] - gap["labels"]) if len(gap) else gap
-    found["retraining_gap"] = _nested(gap, ["method"], lambda part: mean(part, "correlation"))
+    found["retraining_gap"] = _nested(gap, ["method"], correlation)
     return found | {"verdicts": {method: _verdicts(method, found) for method in attributions.METHODS}}
-
-
-def _mean(part, column, recordings):
-    return planted.mean_over_recordings(part[column], recordings.loc[part["sample"]])
 
 
 def _nested(table, keys, function):
@@ -322,40 +213,39 @@ def _truth(scores, mean):
     def each(part):
         return {name: mean(part, name) for name in planted.SCORES if part[name].notna().any()}
 
-    def ahead(part):
+    def ahead(part):  # the mean difference between a method and each baseline
         wide = part.set_index(["map", "sample"])[list(planted.SCORES)]
-        names = [name for name in attributions.METHODS if name in wide.index]
         return {
-            name: {other: each((wide.loc[name] - wide.loc[other]).reset_index()) for other in TRIVIAL} for name in names
+            name: {other: each((wide.loc[name] - wide.loc[other]).reset_index()) for other in BASELINES}
+            for name in attributions.METHODS
+            if name in wide.index
         }
 
     return _nested(scores, ["along", "map"], each) | {"ahead": _nested(scores, ["along"], ahead)}
 
 
 def _deletion(curves, mean):
+    """Return how much faster each map is than random order (``gain``) and than power, by area; and mean curves."""
     if curves.empty:
         return {"gain": {}, "beyond_power": {}, "curves": {}}
     areas = curves.groupby(["kind", "map", "sample"], sort=False)["score"].agg(deletion.area).reset_index()
     wide = areas.pivot(index=["kind", "sample"], columns="map", values="score")
-    faster = {"deletion": -1, "insertion": 1}  # the score is to fall fast, and to rise fast
+    faster = wide.index.get_level_values("kind").map({"deletion": -1, "insertion": 1})  # it is to fall, and to rise
 
     def gains(rival, names):
-        gap = wide[names].sub(wide[rival], axis=0).mul(wide.index.get_level_values("kind").map(faster), axis=0)
-        gap = gap.stack().rename("gain").reset_index()
-        return _nested(gap, ["kind", "map"], lambda part: mean(part, "gain"))
+        gap = wide[names].sub(wide[rival], axis=0).mul(faster, axis=0).stack().rename("gain").reset_index()
+        return _nested(gap, ["kind", "map"], partial(mean, column="gain"))
 
     at = curves.groupby(["kind", "map", "share"], sort=False)["score"].mean().reset_index()
     return {
         "gain": gains("random", [name for name in wide if name != "random"]),
         "beyond_power": gains("power", list(attributions.METHODS)) if "power" in wide else {},
-        "curves": _nested(
-            at, ["kind", "map"], lambda part: [None if np.isnan(value) else value for value in part["score"]]
-        ),
+        "curves": _nested(at, ["kind", "map"], lambda part: [None if np.isnan(v) else v for v in part["score"]]),
     }
 
 
 def _verdicts(method, found):
-    """Return what each of the `RULES` says of a method: true, false, or None where it does not apply."""
+    """Return what each of the `RULES` says of a method: true, false, or None where it was not tested."""
 
     def above(figure):
         return None if not figure or figure["low"] is None else bool(figure["low"] > 0)
@@ -363,22 +253,16 @@ def _verdicts(method, found):
     def value(test):
         return found["disturbed"].get(test, {}).get(method, {}).get("value")
 
-    every, alike = value(f"weights:{randomisation.LAYERS[-1]}"), value("noise")
+    random, noise = value(f"weights:{LAYERS[-1]}"), value("noise")
+    ahead = found["truth"]["ahead"]["time × frequency"][method] if found["truth"] else {}
     gain = {kind: found["gain"].get(kind, {}).get(method) for kind in ("deletion", "insertion")}
-    verdicts = {
+    return {
         "completeness": found["completeness"]["largest"] <= 0.05 if method == "ig" else None,
-        "planted truth": None,
-        "beyond power": None,
-        "random weights": None if every is None else every < UNLIKE,
+        "planted truth": above(ahead.get("chance", {}).get("mass")),
+        "beyond power": above(ahead.get("power", {}).get("mass")),
+        "random weights": None if random is None else random < UNLIKE,
         "permuted labels": above(found["retraining_gap"].get(method)),
         "deletion": above(gain["deletion"]),
         "insertion": above(gain["insertion"]),
-        "stability": None if alike is None else alike >= ALIKE,
+        "stability": None if noise is None else noise >= ALIKE,
     }
-    if found["truth"]:
-        ahead = found["truth"]["ahead"]["time × frequency"][method]
-        verdicts |= {
-            rule: above(ahead[other].get("mass"))
-            for rule, other in (("planted truth", "chance"), ("beyond power", "power"))
-        }
-    return verdicts

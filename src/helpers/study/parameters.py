@@ -87,8 +87,8 @@ class Explain(Parameters):
 
     samples_per_class: whole(1, 50)
     ig_steps: whole(2, 1000)
-    explained: whole(1, 1_000_000)
-    tested: whole(2, 10_000)
+    samples_explained_max: whole(1, 1_000_000)
+    samples_tested_per_class: whole(2, 10_000)
     seed: SEED
 
 
