@@ -10,7 +10,7 @@ from IPython.display import display
 from helpers import figures
 from helpers.acquire import edf
 from helpers.acquire.annotations import Annotations
-from helpers.evaluate import score_figures
+from helpers.evaluate import figures as score_figures
 from helpers.explain import attribution_figures, attributions
 from helpers.preprocess import spectrograms
 from helpers.study import files, patients
@@ -95,7 +95,7 @@ def figure(study, recording, moment_s, method="gradcam", step=STEPS[0]):
         panel.vlines(sample.start_s + axis["frame_s"] * np.arange(1, 3), 0, 1, "grey", **inside)
         panel.vlines(study.annotations.spans(recording).ravel(), 0, 1, figures.SEIZURE, "--", **inside)
         panel.set(xlabel="", xlim=(sample.start_s, sample.end_s))
-    score_figures.draw_course(course, study.decisions, study.annotations.seizures, recording, 1)
+    score_figures.draw_course(course, study.decisions, study.annotations.spans(recording), recording, 1)
     course.axhline(sample.threshold, color="grey", linestyle=":")
     course.axvspan(sample.start_s, sample.end_s, facecolor="none", edgecolor="black", linewidth=1.4)
     course.set(xlim=(0, study.annotations.durations_s[recording]), xlabel="time (s)", ylabel="p_seizure")

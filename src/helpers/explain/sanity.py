@@ -168,7 +168,7 @@ def mean_over_recordings(table, column, recordings):
         return {**intervals.interval(None, [], 0), "n": 0}
     groups = values[column].astype(float).groupby(recordings.loc[values["sample"]].to_numpy())
     sums = groups.agg(total="sum", number="size").astype(float)
-    found = intervals.over_recordings(lambda total, number: {"mean": total / number if number else None}, sums)
+    found = intervals.score_intervals(lambda total, number: {"mean": total / number if number else None}, sums)
     return {**found["mean"], "n": len(values)}
 
 
