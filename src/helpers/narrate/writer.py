@@ -156,7 +156,8 @@ def prompt(section, facts):
     """Return what a model is asked for in free mode: prose about a section, with slots in place of its facts."""
     known = "\n".join(f"{{{{{key}}}}}: {facts['values'][key]['name']}" for key in offered(section, facts))
     return (
-        f"Write at most {ASKED} short sentences for the section “{section['title']}” of a report on a model that detects "
+        f"Write at most {ASKED} short sentences for the section “{section['title']}” of a report on a model that "
+        f"detects "
         "epileptic seizures in EEG spectrograms. Write no digit and no name of a band, method, sample or recording "
         f"yourself: put a slot in its place, written as here.\n{known}"
     )
