@@ -177,7 +177,7 @@ def _study(results, add):
     tested = {name for fold in folds for name in fold["held_out"]}
     add("recordings", "recordings held out", "metrics: folds[].held_out", len(tested), unit="recordings")
     averaged = sorted({fold["alarm"]["k"] for fold in folds})
-    said = " to ".join(map(str, dict.fromkeys((averaged[0], averaged[-1]))))
+    said = " to ".join(map(str, dict.fromkeys((averaged[0], averaged[-1])))) + " frame" + "s" * (averaged[-1] > 1)
     add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.k", averaged[-1], lambda _: said, "frames")
     for key, name in LABELS.items():
         add(f"label.{key}", "class", "digest: samples[].true", name, unit="name")
@@ -279,7 +279,8 @@ def _events(results, add):
 
 def _false_alarm(results):
     """Return the false alarm with the highest peak, as a table of one row or none."""
-    return results["errors"][results["errors"]["kind"] == "false alarm"].nlargest(1, "p_peak")
+    rows = results["errors"][results["errors"]["kind"] == "false alarm"]
+    return rows.sort_values("p_peak", ascending=False, kind="stable").iloc[:1]
 
 
 def _comparison(results, add):

@@ -53,7 +53,7 @@ SUMMARY = [
         "{ends:events.fp_per_24h}: the rate is known no better."
     ),
     (
-        B("The maps of {who:beyond power,passes} lie on the planted seizure more than the EEG's own power does."),
+        B("The maps of {who:beyond power,passes} surely lie on the planted seizure more than the EEG's own power."),
         B(
             "No map surely lies on the planted seizure more than the EEG's own power: the maps [show|tell] what the "
             "model used, not where the seizure is.",
@@ -67,8 +67,8 @@ SUMMARY = [
 ]
 OPENING = [
     P(
-        "This report [summarises|presents] how a model classifies EEG spectrograms of patient {patient} as containing "
-        "seizure activity or not."
+        "This report [summarises|presents] how a model tells EEG spectrograms of patient {patient} with seizure activity "
+        "from those without."
     ),
     S("The patient is simulated: a program made the recordings.", lambda v: v("simulated")),
     S(
@@ -77,10 +77,10 @@ OPENING = [
     ),
 ]
 PERFORMANCE = [
-    P("A sample is three consecutive frames of a spectrogram, {steps}, of {frame_s} each, with the label of the last."),
+    P("A sample is three consecutive frames of a spectrogram, {steps}, of {frame_s} each, labelled as the last."),
     S(
         "Brackets hold {level} bootstrap intervals over recordings, too narrow where these are few; “surely” means "
-        "that such an interval excludes zero."
+        "that zero lies outside."
     ),
     S("**{name:accuracy}:** {accuracy~}, the share of all samples judged correctly.", before=FIRST),
     (
@@ -95,7 +95,7 @@ PERFORMANCE = [
         B("**{name:f1}:** {f1~}, the harmonic mean of precision and sensitivity."),
         B("**{name:f1}:** undefined, as no sample is, or was called, seizure."),
     ),
-    B("**{name:weighted_f1}:** {weighted_f1~}, the mean over both classes, weighted by size."),
+    B("**{name:weighted_f1}:** {weighted_f1~}, the mean of both classes, weighted by size."),
     (
         B("**{name:threshold}:** {threshold}, the median over folds."),
         B("**{name:threshold}:** undefined, as no fold could choose one."),
@@ -108,14 +108,14 @@ PERFORMANCE = [
         P("The model [found|recognised] {of:tp,seizure,seizure sample}; there is no other."),
         P("The model [mistook|took] {of:fp,other,other} for seizure; there is no seizure sample."),
     ),
-    S("Always answering {frequent} would reach an accuracy of {baseline}, {than:baseline,accuracy} the model."),
+    S("Always answering {frequent} would reach accuracy {baseline}, {than:baseline,accuracy} the model."),
     (
         S(
-            "{missed.seconds} of {seizure.seconds} of seizure were missed: {of:missed.early,fn,missed sample} "
+            "Missed were {missed.seconds} of {seizure.seconds} of seizure: {of:missed.early,fn,missed sample} "
             "[come|came] before the first one found in the same seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
-        S("{missed.seconds} of {seizure.seconds} of seizure were missed.", lambda v: v("fn")),
+        S("Missed were {missed.seconds} of {seizure.seconds} of seizure.", lambda v: v("fn")),
     ),
     S(
         "A likely reason: the triptych still holds a frame labelled {label.0} in {of:missed.mixed,fn,missed sample}.",
@@ -123,13 +123,10 @@ PERFORMANCE = [
     ),
     (
         P(
-            "Alarms average the log-odds over {frames} frames; {events.alarms} [were|have been] raised, "
-            "{events.per_hour}, with a median delay of {events.latency~}."
+            "Alarms average the log-odds over {frames}; {events.alarms} [were|have been] raised, {events.per_hour}, "
+            "with a median delay of {events.latency~}."
         ),
-        P(
-            "Alarms average the log-odds over {frames} frames; {events.alarms} [were|have been] raised, "
-            "{events.per_hour}."
-        ),
+        P("Alarms average the log-odds over {frames}; {events.alarms} [were|have been] raised, {events.per_hour}."),
     ),
     S("Missed as a whole: {events.unseen}."),
     S("{standing:auprc}."),
@@ -140,7 +137,7 @@ PERFORMANCE = [
     ),
 ]
 OBSERVED = [
-    P("{count:shown,held-out sample}, chosen by a fixed rule, [show|illustrate] how the model decides."),
+    P("The maps of {count:shown,held-out sample}, chosen by a fixed rule, [show|illustrate] how the model decides."),
     S(
         "{method.gradcam} and {method.gradcampp} map what counted towards the predicted class, {method.ig} "
         "({method.ig.full}) what moved the log-odds of seizure."
@@ -152,15 +149,18 @@ OBSERVED = [
 ]
 HEAD = "**Sample {@} (True: {@.true}, Predicted: {@.pred}, p_seizure={@.p_seizure}):** The model "
 SAMPLES = {
-    (1, 1): "[correctly|rightly] identified seizure activity in {@.span}.",
-    (0, 0): "[correctly|rightly] identified no seizure activity in {@.span}.",
-    (1, 0): "[missed|overlooked] the seizure activity in {@.span}.",
-    (0, 1): "[wrongly|mistakenly] saw seizure activity in {@.span}.",
+    (1, 1): "correctly identified seizure activity in {@.span}.",
+    (0, 0): "correctly identified no seizure activity in {@.span}.",
+    (1, 0): "missed the seizure activity in {@.span}.",
+    (0, 1): "wrongly saw seizure activity in {@.span}.",
 }
-FOUND = "Relevance peaks {bands:@}{channel:@}."
+FOUND = "Relevance [peaks|culminates] {bands:@}{channel:@}."
 ANALYSIS = [
     P("Over {count:maps.found,seizure sample} found, relevance for the decision is highest {tops:found}."),
-    S("Over {count:maps.left,other} left alone, it is highest {tops:left}."),
+    (
+        S("Over {count:maps.left,other} left alone, it is highest {tops:left}.", lambda v: v("maps.found")),
+        P("Over {count:maps.left,other} left alone, relevance for the decision is highest {tops:left}."),
+    ),
     (
         S(
             "{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold "
@@ -195,7 +195,7 @@ CONCLUSION = [
         "By the lower of sensitivity and specificity, the result is graded {grade} (strong from {grade.strong}, "
         "moderate from {grade.moderate})."
     ),
-    S("{duration} of EEG of one {kind:patient} do not show that the model would work for another."),
+    S("[These|The] {duration} of EEG of one {kind:patient} do not show that the model would work for another."),
     S(
         "This text is not for diagnosis or treatment: only a clinician who knows the patient and reads the EEG can "
         "judge it."
@@ -255,12 +255,13 @@ def _of(facts, part, total, noun):
     some, of = (facts["values"][key]["value"] for key in (part, total))
     if not of:
         raise Undefined(total)
-    nouns = noun if of == 1 else f"{noun}s"
-    if some in (0, of) and of > 1:
-        return f"all {show(facts, total)} {nouns}" if some else f"none of the {show(facts, total)} {nouns}", [
-            part,
-            total,
-        ]
+    nouns = f"{noun}s"
+    if of == 1:
+        return f"the {show(facts, total)} {noun}" if some else f"0 of {show(facts, total)} {noun}", [part, total]
+    if some == of:
+        return f"both {nouns}" if of == 2 else f"all {show(facts, total)} {nouns}", [part, total]
+    if not some:
+        return f"none of the {show(facts, total)} {nouns}", [part, total]
     return f"{show(facts, part)} of the {show(facts, total)} {nouns}", [part, total]
 
 
@@ -309,7 +310,7 @@ def _standing(facts, score):
             stands = f"surely {stands}" if stands else "not to be told apart from {}"
         else:
             found = number(show(facts, own)) - number(show(facts, other))
-            stands = f"{'above' if found > 0 else 'below' if found < 0 else 'equal to'} {{}}, without an interval"
+            stands = f"{'above' if found > 0 else 'below' if found < 0 else 'equal to'} {{}} (without an interval)"
         groups.setdefault(stands, []).append(f"{values[named]['printed']} ({values[other]['printed']})")
         keys += [named, other, ahead]
     if not groups:

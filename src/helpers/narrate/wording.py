@@ -25,11 +25,6 @@ def expand(template):
     return ["".join(chosen) for chosen in itertools.product(*choices)]
 
 
-def slots(template):
-    """Return the slots of a template in order, without their braces."""
-    return re.findall(r"\{([^{}]+)\}", template)
-
-
 def fill(wording, facts, phrases):
     """Return a wording with its slots filled, and the keys of the facts in it.
 
@@ -91,17 +86,3 @@ def wordings(template, facts, phrases):
     if len(found) > MOST:
         raise ValueError(f"{len(found)} wordings of one sentence, at most {MOST}: {template}")
     return found
-
-
-def match(sentence, template, facts, phrases):
-    """Return the keys of the facts that prove a sentence: it is one of its template's wordings.
-
-    Raises
-    ------
-    FalseSentence
-        If it is none of them.
-    """
-    allowed = wordings(template, facts, phrases)
-    if sentence not in allowed:
-        raise FalseSentence(f"The facts do not give this sentence: {sentence!r}. They give: {' / '.join(allowed)}")
-    return allowed[sentence]

@@ -9,7 +9,7 @@ from scipy.stats import entropy
 
 from helpers.narrate import story
 from helpers.narrate.facts import LABELS, METHODS
-from helpers.narrate.wording import FalseSentence, match, show, wordings
+from helpers.narrate.wording import FalseSentence, show, wordings
 from helpers.study.bands import BANDS
 
 TITLE = "## EEG Spectrogram Classification Report"
@@ -42,7 +42,7 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
     temperature : float
         0 takes the likeliest wording of each sentence; above it, wordings are drawn ∝ likelihood ^ (1 / temperature).
     mode : str
-        ``constrained``, or ``free``: each section then ends with sentences of the model's own, see `own_words`.
+        ``constrained``, or ``free``: sections then end with sentences of the model's own, see `own_words`.
     pictures : Path, optional
         The folder of the samples' pictures, for a model that reads them in free mode.
 
@@ -59,47 +59,57 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
     ------
     ValueError
         If there is no such mode.
-    wording.FalseSentence
+    FalseSentence
         If the text has a sentence that the facts do not give.
     """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; it must be 'constrained' or 'free': correct params/narrate.yaml.")
     sections = story.sections(facts)
-    options = [list(wordings(part.text, facts, story.PHRASES)) for section in sections for part in section["parts"]]
-    titles = [section["title"] for section in sections for _ in section["parts"]]
-    open_ = [(title, texts) for title, texts in zip(titles, options, strict=True) if len(texts) > 1]
-    scores = iter(model.score([(f"{title}:", text) for title, texts in open_ for text in texts]))
-    draw, freedom = random.Random(seed), {"choices": len(open_), "bits": 0.0, "refused": 0}
-    texts = math.prod(map(len, options))
-    freedom["texts"] = f"10^{len(str(texts)) - 1}" if texts > 10**6 else str(texts)
-    chosen = iter([choose(found, scores, temperature, draw, freedom) for found in options])
-    blocks = []
-    for section in sections:
-        body = "".join(part.before + next(chosen) for part in section["parts"]).strip()
+    options = [[list(wordings(part.text, facts, story.PHRASES)) for part in section["parts"]] for section in sections]
+    scores = _scores(sections, options, model)
+    draw, bits, refused, blocks = random.Random(seed), [], [], []
+    for section, texts in zip(sections, options, strict=True):
+        body = ""
+        for part, found in zip(section["parts"], texts, strict=True):
+            body += (
+                part.before
+                + found[_choose([scores[section["title"], text] for text in found], temperature, draw, bits)]
+            )
         if mode == "free" and section["title"] in story.COMMENTED:
-            body += _comment(section, facts, model, seed, temperature, freedom, pictures)
-        blocks.append(body if section["title"] in UNTITLED else f"**{section['title']}**\n\n{body}")
-    signed = SIGNED.format(
-        name=model.name, texts=freedom["texts"].replace("10^", "about 10^"), own=SIGNED_OWN * (mode == "free")
-    )
-    freedom["bits"] = round(freedom["bits"], 1)
+            said = model.generate(prompt(section, facts), seed, temperature, _pictures(facts, pictures))
+            body += _comment(said, offered(section, facts), facts, refused)
+        blocks.append(body.strip() if section["title"] in UNTITLED else f"**{section['title']}**\n\n{body.strip()}")
+    number = math.prod(len(found) for texts in options for found in texts)
+    texts = f"10^{len(str(number)) - 1}" if number > 10**6 else str(number)
+    signed = SIGNED.format(name=model.name, texts=texts.replace("10^", "about 10^"), own=SIGNED_OWN * (mode == "free"))
     markdown = "\n\n".join([TITLE, blocks[0], signed, *blocks[1:]]) + "\n"
-    return markdown, prove(markdown, facts, signed), freedom
+    freedom = {"texts": texts, "choices": len(bits), "bits": round(sum(bits), 1), "refused": len(refused)}
+    return markdown, prove(markdown, facts), freedom
 
 
-def choose(texts, scores, temperature, draw, freedom):
-    """Return one of some wordings, drawn by its score, the next of `scores`; their entropy is added to `freedom`."""
-    if len(texts) == 1:
-        return texts[0]
-    likelihoods = np.array([next(scores) for _ in texts])
-    if temperature == 0:
-        return texts[int(likelihoods.argmax())]
-    weights = np.exp((likelihoods - likelihoods.max()) / temperature)
-    freedom["bits"] += float(entropy(weights, base=2))
-    return draw.choices(texts, weights=weights.tolist())[0]
+def _scores(sections, options, model):
+    """Return the log-likelihood of each wording after its section's title, for sentences that have several."""
+    asked = {
+        (section["title"], text): 0.0
+        for section, texts in zip(sections, options, strict=True)
+        for found in texts
+        for text in found
+    }
+    several = {text for texts in options for found in texts if len(found) > 1 for text in found}
+    pairs = [pair for pair in asked if pair[1] in several]
+    return asked | dict(zip(pairs, model.score([(f"{title}:", text) for title, text in pairs]), strict=True))
 
 
-def prove(markdown, facts, signed):
+def _choose(scores, temperature, draw, bits):
+    """Return the place of the wording taken; the entropy of what it was drawn from is added to `bits`."""
+    if len(scores) == 1:
+        return 0
+    weights = np.exp((np.array(scores) - max(scores)) / (temperature or 1e-9))
+    bits.append(float(entropy(weights, base=2)) if temperature else 0.0)
+    return draw.choices(range(len(scores)), weights=weights.tolist())[0]
+
+
+def prove(markdown, facts):
     """Read a narrative from its first to its last character, and return the proof of each sentence.
 
     Returns
@@ -113,43 +123,55 @@ def prove(markdown, facts, signed):
     FalseSentence
         If what stands there is no wording of what the story says next, filled from the facts.
     """
-    rows, rest = [], markdown.removeprefix(f"{TITLE}\n\n")
+    rows, rest = [], _after(markdown, {f"{TITLE}\n\n": []})[1]
+    signed = re.escape(SIGNED).replace(r"\{name\}", r"[^`\n]+").replace(r"\{texts\}", r"[\w ^]+")
+    signed = re.compile(signed.replace(r"\{own\}", f"(?:{re.escape(SIGNED_OWN)})?") + "\n\n")
+
+    def add(section, sentence, keys, verdict, wording):
+        found = {"section": section, "sentence": sentence, "facts": "; ".join(keys), "verdict": verdict}
+        rows.append(found | {"wording": wording})
+
     for section in story.sections(facts):
         title = section["title"]
-        head = "" if title in UNTITLED else f"**{title}**\n\n"
-        if not rest.startswith(head):
-            raise FalseSentence(f"{title!r} is to come next, not {rest[:80]!r}")
-        rest = rest.removeprefix(head)
+        if title not in UNTITLED:
+            rest = _after(rest, {f"**{title}**\n\n": []})[1]
         for at, part in enumerate(section["parts"]):
-            before = part.before if at else part.before.lstrip("\n")
+            rest = _after(rest, {part.before if at else part.before.lstrip(): []})[1]
             allowed = wordings(part.text, facts, story.PHRASES)
-            text = next(
-                (text for text in sorted(allowed, key=len, reverse=True) if rest.startswith(before + text)), None
+            text, rest = _after(rest, allowed)
+            verdict, wording = (
+                "proven" if allowed[text] else "fixed text",
+                "model's choice" if len(allowed) > 1 else "code",
             )
-            if text is None:
-                raise FalseSentence(f"The facts do not give {rest[:200]!r}; they give {' / '.join(allowed)}")
-            keys = match(text, part.text, facts, story.PHRASES)
-            verdict, wording = "proven" if keys else "fixed text", "model's choice" if len(allowed) > 1 else "code"
-            rows.append(_row(title, text, keys, verdict, wording))
-            rest = rest.removeprefix(before + text)
-        own = re.match(rf"\n\n((?:[^\n]*?{OWN} ?)+)(?=\n)", rest) if title in story.COMMENTED else None
-        for sentence in filter(None, own[1].split(OWN)) if own else ():
-            rows.append(_row(title, sentence.strip(), proof_of_own(sentence.strip(), facts), "numbers proven", "model"))
-        rest = rest[own.end() :].lstrip("\n") if own else rest.lstrip("\n")
-        if title == "Summary":
-            if not rest.startswith(signed):
-                raise FalseSentence(f"the signature is to come next, not {rest[:80]!r}")
-            rows.append(_row(title, signed, [], "fixed text", "code"))
-            rest = rest.removeprefix(signed).lstrip("\n")
+            add(title, text, allowed[text], verdict, wording)
+        if own := re.match(rf"\n\n((?:[^\n{OWN}]+{OWN} ?)+)(?=\n)", rest):
+            for sentence in own[1].rstrip(OWN).split(f"{OWN} "):
+                add(title, sentence, proof_of_own(sentence, facts), "numbers proven", "model")
+            rest = rest[own.end() :]
+        rest = rest.lstrip("\n")
+        if title == "Summary" and (match := signed.match(rest)):
+            add(title, match[0].strip(), [], "fixed text", "code")
+            rest = rest[match.end() :]
     if rest:
         raise FalseSentence(f"The story ends before {rest[:80]!r}")
     return rows
 
 
-def _row(section, sentence, keys, verdict, wording):
-    return {
-        "section": section, "sentence": sentence, "facts": "; ".join(keys), "verdict": verdict, "wording": wording,
-    }  # fmt: skip
+def _after(text, allowed):
+    """Return which of some beginnings a text has, the longest, and what follows it."""
+    for start in sorted(allowed, key=len, reverse=True):
+        if text.startswith(start):
+            return start, text[len(start) :]
+    raise FalseSentence(f"The facts do not give {text[:120]!r}. They give: {' / '.join(allowed)}")
+
+
+def prompts(facts, mode):
+    """Return what the model reads before it chooses or writes, as one text to keep."""
+    sections = story.sections(facts)
+    asked = [f"{section['title']}:" for section in sections]
+    if mode == "free":
+        asked += [prompt(section, facts) for section in sections if section["title"] in story.COMMENTED]
+    return "\n\n".join(asked) + "\n"
 
 
 def prompt(section, facts):
@@ -157,9 +179,8 @@ def prompt(section, facts):
     known = "\n".join(f"{{{{{key}}}}}: {facts['values'][key]['name']}" for key in offered(section, facts))
     return (
         f"Write at most {ASKED} short sentences for the section “{section['title']}” of a report on a model that "
-        f"detects "
-        "epileptic seizures in EEG spectrograms. Write no digit and no name of a band, method, sample or recording "
-        f"yourself: put a slot in its place, written as here.\n{known}"
+        "detects epileptic seizures in EEG spectrograms. Write no digit and no name of a band, method, sample or "
+        f"recording yourself: put a slot in its place, written as here.\n{known}"
     )
 
 
@@ -167,21 +188,21 @@ def offered(section, facts):
     """Return the keys of the facts that a section tells, each once."""
     found = [wordings(part.text, facts, story.PHRASES).values() for part in section["parts"]]
     keys = dict.fromkeys(key for group in found for keys in group for key in keys)
-    return [key for key in keys if key in facts["values"] and facts["values"][key]["printed"] is not None]
+    return [key for key in keys if facts["values"][key]["printed"] is not None]
 
 
-def _comment(section, facts, model, seed, temperature, freedom, pictures):
-    """Return a paragraph in the model's own words, each sentence followed by a dagger; empty if all were refused."""
-    asked = [sample for kind in ("samples", "errors") for sample in facts[kind]]
-    shown = [pictures / name for sample in asked for name in sample["files"][:4]] if pictures else []
-    said, allowed = [], offered(section, facts)
-    for sentence in re.split(r"(?<=[.!?])\s+", model.generate(prompt(section, facts), seed, temperature, shown))[
-        :ASKED
-    ]:
+def _pictures(facts, folder):
+    return [folder / name for sample in facts["samples"] for name in sample["files"][:4]] if folder else []
+
+
+def _comment(text, allowed, facts, refused):
+    """Return a paragraph of the model's own sentences, each followed by a dagger; those that fail go to `refused`."""
+    said = []
+    for sentence in re.split(r"(?<=[.!?])\s+", text.strip())[:ASKED]:
         try:
             said.append(own_words(sentence, allowed, facts) + OWN)
         except FalseSentence:
-            freedom["refused"] += 1
+            refused.append(sentence)
     return "\n\n" + " ".join(said) if said else ""
 
 
@@ -193,37 +214,28 @@ def own_words(sentence, allowed, facts):
     Raises
     ------
     FalseSentence
-        If a slot is unknown, or what stands outside slots has a digit, a number in words, a name of the study's, or
-        any sign but plain punctuation: whatever is not surely plain prose is refused.
+        If a slot is not one of `allowed`, or what stands outside slots has a digit, a number in words, a name of the
+        study's, or any sign but plain punctuation: whatever is not surely plain prose is refused.
     """
-    parts = re.split(r"\{\{\s*([^{}]*?)\s*\}\}", sentence.strip())
-    check_plain(parts[::2], facts)
+    parts = re.split(r"\{\{\s*([^{}]*?)\s*\}\}", sentence)
+    check_plain(" ".join(parts[::2]), facts)
     if unknown := [key for key in parts[1::2] if key not in allowed]:
         raise FalseSentence(f"unknown slots {unknown}")
-    filled = [
-        f"{show(facts, part)} ({facts['values'][part]['name']})" if at % 2 else part for at, part in enumerate(parts)
-    ]
-    return "".join(filled)
+    parts[1::2] = [f"{show(facts, key)} ({facts['values'][key]['name']})" for key in parts[1::2]]
+    return "".join(parts)
 
 
 def proof_of_own(sentence, facts):
     """Return the keys of the facts in a filled sentence of the model's own, what is left of it being plain prose."""
     said = {f"{fact['printed']} ({fact['name']})": key for key, fact in facts["values"].items() if fact["printed"]}
-    keys = []
-
-    def known(match):
-        keys.append(said[match[0]])
-        return " "
-
-    rest = re.sub("|".join(re.escape(text) for text in sorted(said, key=len, reverse=True)), known, sentence)
-    check_plain([rest], facts)
-    return keys
+    filled = re.compile("|".join(re.escape(text) for text in sorted(said, key=len, reverse=True)))
+    check_plain(filled.sub(" ", sentence), facts)
+    return [said[text] for text in filled.findall(sentence)]
 
 
-def check_plain(texts, facts):
-    """Raise FalseSentence unless some texts are plain prose without digits, numerals and names of the study's."""
-    text = " ".join(texts)
-    if not PLAIN.fullmatch(text) or NUMERALS.search(text):
+def check_plain(text, facts):
+    """Raise FalseSentence unless a text is plain prose without digits, numerals and names of the study's."""
+    if not text.strip() or not PLAIN.fullmatch(text) or NUMERALS.search(text):
         raise FalseSentence(f"not plain prose: {text!r}")
     names = {fact["printed"] for fact in facts["values"].values() if fact["unit"] == "name" and fact["printed"]}
     for name in names | {*METHODS.values(), *BANDS, *(name for name, *_ in BANDS.values())}:
