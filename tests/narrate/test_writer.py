@@ -78,7 +78,9 @@ def test_no_digit_label_band_or_method_stands_outside_a_slot():
     }
     for text in strings(story):
         bare = re.sub(r"\{[^{}]*\}", "", text)
-        if text in (story.SEIZURE, "What is a Seizure?") or re.fullmatch(r"[\w.~: ]+", text):  # the fixed text, and keys
+        if text in (story.SEIZURE, "What is a Seizure?") or re.fullmatch(
+            r"[\w.~: ]+", text
+        ):  # the fixed text, and keys
             continue
         assert not re.search(r"\d", bare.replace("0 of", "")), text
         assert not [

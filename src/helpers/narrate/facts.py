@@ -400,7 +400,11 @@ def check(results):
     samples, events = metrics["samples"], metrics["events"]
     _agree("patient", metrics["patient"], digest["patient"])
     for name, pair in (("tp", (1, 1)), ("fn", (1, 0)), ("fp", (0, 1)), ("tn", (0, 0))):
-        _agree(f"{name} in the decisions", int((table[["label", "decided"]] == list(pair)).all(axis=1).sum()), samples[name])
+        _agree(
+            f"{name} in the decisions",
+            int((table[["label", "decided"]] == list(pair)).all(axis=1).sum()),
+            samples[name],
+        )
     tp, fn, fp, tn = (samples[name] for name in ("tp", "fn", "fp", "tn"))
     _agree("samples", (samples["n"], samples["seizure"]), (tp + fn + fp + tn, tp + fn))
     f1, other = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)

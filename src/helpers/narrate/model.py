@@ -90,11 +90,13 @@ class LanguageModel:
             If the context window is too short, or a likelihood is no number.
         """
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 2**31
-        rows = []
+        rows, known = [], self.model.get_input_embeddings().num_embeddings
         for context, text in pairs:
             before = self.tokenizer(context)["input_ids"]
             tokens = self.tokenizer(f" {text}", add_special_tokens=False)["input_ids"]
             rows.append((before + tokens, len(tokens)))
+            if max(rows[-1][0]) >= known:
+                raise ModelError(f"'{self.name}': its tokenizer has tokens that the model does not know. {ELSE}")
             if len(rows[-1][0]) > limit:
                 raise ModelError(f"'{self.name}' reads {limit} tokens, and a sentence has {len(rows[-1][0])}. {ELSE}")
         order = sorted(range(len(rows)), key=lambda at: len(rows[at][0]))  # alike in length, so that little is padding
@@ -421,8 +423,6 @@ def _load(folder, name, revision):
             )
             if missing := sorted(report["missing_keys"]):
                 raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
-            if max(tokenizer.get_vocab().values(), default=0) >= model.get_input_embeddings().num_embeddings:
-                raise ValueError("its tokenizer knows more tokens than the model.")
         except (Exception, RecursionError) as error:  # what the libraries raise of files not theirs has no common kind
             raise ModelError(
                 f"'{name}' does not load as a causal language model (code that comes with a model is never run): "

