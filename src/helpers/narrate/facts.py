@@ -1,41 +1,101 @@
-"""The facts of a study: the one source of what its narrative may say."""
+"""Facts: every number and name that the narrative may say, with its one printed form and the file it comes from."""
 
-import csv
+import math
+from collections import Counter
+from functools import partial
 
-from helpers.narrate import consistency
-from helpers.narrate.measures import BASELINES, DECISIONS, METHODS, METRICS, measures, number, plain
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
 from helpers.study import files
+from helpers.study.bands import BANDS, band_masks
 
-STEPS = ("t0", "t1", "t2")
+METRICS = {
+    "accuracy": "accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "f1": "F1",
+    "weighted_f1": "weighted F1",
+}
+METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "IG"}
 LABELS = {0: "Non-Seizure", 1: "Seizure"}
-GRADES = (("strong", 0.9), ("moderate", 0.7))  # the least sensitivity and specificity; below the last: weak
-# Where each of the results comes from: a stage and its file.
-SOURCES = {
+BASELINES = {"logistic": "logistic regression", "forest": "random forest"}
+SCORES = {"auprc": "ranking.auprc", "event_f1": "events.f1"}  # compared with the baselines, and where ours stands
+GRADES = {"strong": 0.9, "moderate": 0.7}  # the least of the lower of sensitivity and specificity; else weak
+WEIGHTED = "by recording, weighted as the random split"  # in audit.json
+UNLIKE = 0.2  # rank correlation with the trained map, below which a map of random weights passes
+STEPS = ("t0", "t1", "t2")
+SOURCES = {  # the results, and where they come from
     "recordings": ("acquire", "recordings.csv"),
+    "axes": ("preprocess", "axes.json"),
     "metrics": ("evaluate", "metrics.json"),
     "comparison": ("evaluate", "comparison.json"),
     "audit": ("evaluate", "audit.json"),
     "decisions": ("evaluate", "decisions.csv"),
+    "events": ("evaluate", "events.csv"),
+    "errors": ("evaluate", "errors.csv"),
     "latencies": ("evaluate", "latencies.csv"),
     "digest": ("explain", "digest.json"),
     "sanity": ("explain", "sanity.json"),
-    "profiles": ("explain", "profiles.csv"),
+    "maps": ("explain", "attributions.npz"),
 }
-WORDS = {"recording", "decision", "method", "step", "band", "file", "montage", "sha256", "start"}  # columns of text
-# What may be said, and what never: a model is told so, and the checker holds to it.
-RULES = {
-    "numbers": "a number is said in its printed form, of the thing that it belongs to",
-    "comparisons": "of two numbers one is higher only if its printed form is; a difference is sure only if its whole "
-    "interval lies on one side of zero",
-    "words": "an evaluative word stands only where a printed rule gives it",
-    "methods": "what one method finds is never said of another",
-    "bands": "a strongest band is said of its own sample, step and method",
-    "medicine": "no cause, no physiology, no diagnosis and no advice is read into a result",
-}
+
+
+class FactError(ValueError):
+    """Results that contradict each other."""
+
+
+def plain(value, unit=""):
+    """Return a number without needless zeros, with at most one decimal.
+
+    >>> plain(120.0, " s"), plain(0.54)
+    ('120 s', '0.5')
+    """
+    return f"{value:.1f}".removesuffix(".0") + unit
+
+
+def decimals(value, places=4, unit=""):
+    """Return a number with so many decimals and a true minus, which zero never has.
+
+    >>> decimals(-0.25, 2), decimals(-0.001, 2)
+    ('−0.25', '0.00')
+    """
+    text = f"{value:.{places}f}"
+    return (text.replace("-", "−") if float(text) else text.removeprefix("-")) + unit
+
+
+def distinct(value, limit, places):
+    """Return a number with the decimals that tell it from a limit: at least `places`."""
+    while value != limit and decimals(value, places) == decimals(limit, places) and places < 12:
+        places += 1
+    return decimals(value, places)
+
+
+def number(printed):
+    """Return the number at the start of a printed form: readers compare what they see."""
+    return float(printed.split(" ")[0].replace("−", "-"))
+
+
+def listed(words):
+    """Return words as a reader lists them.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def rate_interval(count, exposure, level=0.95):
+    """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
+    tail = (1 - level) / 2
+    low = chi2.ppf(tail, 2 * count) / 2 if count else 0.0
+    return {"low": low / exposure, "high": chi2.ppf(1 - tail, 2 * count + 2) / 2 / exposure}
 
 
 def read(patient):
-    """Return what the stages left of a patient: each of `SOURCES` by its name.
+    """Return the results of all stages by name, as in `SOURCES`.
 
     Raises
     ------
@@ -46,229 +106,338 @@ def read(patient):
 
 
 def _read(path):
-    if path.suffix == ".json":
-        return files.read_json(path)
-    with open(path, encoding="utf-8", newline="") as table:
-        return [{key: _cell(key, text) for key, text in row.items()} for row in csv.DictReader(table)]
-
-
-def _cell(key, text):
-    return text if key in WORDS or text == "" else float(text)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in ("sample", *METHODS, "ig_channels")}
+    return files.read_json(path) if path.suffix == ".json" else pd.read_csv(path, dtype={"recording": str})
 
 
 def build(results):
-    """Return everything that the narrative of a patient may say.
-
-    Parameters
-    ----------
-    results : dict
-        As `read` gives them.
+    """Return the facts of a patient.
 
     Returns
     -------
     dict
-        ``values`` (every number, see `measures.measure`), ``undefined`` (key → reason), ``labels``, ``bands``,
-        ``steps``, ``methods``, ``rules`` of what may be said; ``samples`` and ``errors`` (the clearest ones), each
-        sample with its bands and channels, and ``rule``, by which samples were chosen; ``groups`` (a tally of strongest
-        bands for each predicted class), ``agreement`` (pairs of methods), ``changes`` (over t0–t2), ``overall``
-        (bands over all samples decided rightly), ``tests`` of the explanations (rule → verdict by method) and how many
-        each method ``passed`` of those it was put to,
-        ``baselines``, ``missed_seizures``, ``grade``, and ``more_frequent`` (the class of more samples, None if both
-        have as many).
+        ``patient``; ``simulated``; ``samples``, those that are explained (``sample``, ``true``, ``pred``, ``files``);
+        ``values``: key → ``name`` in plain words, ``value``, ``printed`` (None if undefined), ``unit`` ("name" if no
+        number), ``interval`` (``low`` and ``high`` as printed, or None), ``file`` and ``place`` in it.
 
     Raises
     ------
-    consistency.FactError
+    FactError
         If the results contradict each other.
     """
-    consistency.check(results)
-    metrics, digest, sanity = (results[name] for name in ("metrics", "digest", "sanity"))
-    patient, samples = metrics["patient"], [_sample(sample) for sample in digest["samples"]]
-    sources = {name: f"output/{patient}/{stage}/{file}" for name, (stage, file) in SOURCES.items()}
-    values = measures(results, sources)
-    return {
-        "patient": patient,
-        "simulated": metrics["source"] == "simulate",
-        "sources": sources,
-        "rules": RULES,
-        "more_frequent": _more_frequent(metrics["samples"]),
-        "values": values,
-        "undefined": {key: metrics["undefined"].get(key, "undefined") for key in METRICS if not values[key]["printed"]},
-        "labels": {str(key): label for key, label in LABELS.items()},
-        "bands": {
-            key: band
-            | {"printed": f"{key} ({band['name']})", "range": f"{plain(band['low_hz'])}–{plain(band['high_hz'])} Hz"}
-            for key, band in digest["bands"].items()
-        },
-        "steps": list(STEPS),
-        "methods": METHODS,
-        "baselines": {key: name for key, name in BASELINES.items() if values[f"baselines.{key}.auprc"]["printed"]},
-        "rule": digest["rule"],
-        "samples": samples,
-        "errors": [_sample(sample) for sample in digest["errors"]],
-        "groups": {str(label): _tally([s for s in samples if s["pred"] == label]) for label in (1, 0)},
-        "agreement": _agreement(samples),
-        "changes": {method: _changes(samples, method) for method in METHODS},
-        "overall": {key: _overall(results["profiles"], decision) for key, decision in DECISIONS.items()},
-        "tests": {
-            rule: {"asks": text, "verdicts": {method: sanity["verdicts"][method][rule] for method in METHODS}}
-            for rule, text in sanity["rules"].items()
-        },
-        "passed": {method: _passed(sanity["verdicts"][method]) for method in METHODS},
-        "missed_seizures": _missed(results["latencies"]),
-        "grade": _grade(values),
+    check(results)
+    metrics, values = results["metrics"], {}
+
+    def add(key, name, place, value, form=str, unit="samples", interval=None):
+        source, _, where = place.partition(": ")
+        stage, file = SOURCES[source]
+        ends = None
+        if value is not None and interval and interval.get("low") is not None:
+            ends = {
+                end: form(interval[end]).split(" ")[0] for end in ("low", "high")
+            }  # the unit stands behind the value
+        values[key] = {
+            "name": name,
+            "value": value,
+            "printed": None if value is None else " ".join(form(value).split()),
+            "unit": unit,
+            "interval": ends,
+            "file": f"output/{metrics['patient']}/{stage}/{file}",
+            "place": where,
+        }
+
+    for part in (_study, _samples, _missed, _events, _comparison, _shown, _maps, _tests):
+        part(results, add)
+    shown = [{key: one[key] for key in ("sample", "true", "pred", "files")} for one in results["digest"]["samples"]]
+    simulated = metrics["source"] == "simulate"
+    return {"patient": metrics["patient"], "simulated": simulated, "samples": shown, "values": values}
+
+
+def _study(results, add):
+    metrics, folds = results["metrics"], results["metrics"]["folds"]
+    add("patient", "patient", "metrics: patient", metrics["patient"], unit="name")
+    simulated = metrics["source"] == "simulate"
+    add("simulated", "simulated", "metrics: source", simulated, lambda yes: "yes" if yes else "no", "name")
+    hours = _hours(results)
+    length, unit = (hours, " hours") if hours >= 2 else (60 * hours, " minutes")
+    add(
+        "duration",
+        "length of all recordings",
+        "recordings: duration_s",
+        length,
+        partial(plain, unit=unit),
+        unit.strip(),
+    )
+    frame_s = results["digest"]["frame_s"]
+    add("frame_s", "length of a frame", "digest: frame_s", frame_s, partial(plain, unit=" s"), "s")
+    add("level", "level of the intervals", "metrics: intervals", 0.95, lambda _: "95 %", "percent")
+    add("folds", "folds", "metrics: folds", len(folds), unit="folds")
+    tested = {name for fold in folds for name in fold["held_out"]}
+    add("recordings", "recordings held out", "metrics: folds[].held_out", len(tested), unit="recordings")
+    averaged = sorted({fold["alarm"]["k"] for fold in folds})
+    said = " to ".join(map(str, dict.fromkeys((averaged[0], averaged[-1])))) + " frame" + "s" * (averaged[-1] > 1)
+    add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.k", averaged[-1], lambda _: said, "frames")
+    for key, name in LABELS.items():
+        add(f"label.{key}", "class", "digest: samples[].true", name, unit="name")
+    for key, name in (METHODS | {"ig.full": "Integrated Gradients"}).items():
+        add(f"method.{key}", "method", "digest: samples[].strongest_band", name, unit="name")
+    add("steps", "frames of a sample", "digest: samples[].strongest_band", listed(STEPS), unit="name")
+    for end, key in (("first", min(BANDS)), ("last", max(BANDS))):
+        name, low, high = BANDS[key]
+        add(
+            f"band.{end}", f"{end} band", "digest: bands", f"{key} ({name}, {plain(low)}–{plain(high)} Hz)", unit="name"
+        )
+
+
+def _hours(results):
+    return float(results["recordings"]["duration_s"].sum()) / 3600
+
+
+def _samples(results, add):
+    samples, intervals = results["metrics"]["samples"], results["metrics"]["intervals"]["samples"]
+    for key, name in METRICS.items():
+        add(key, name, f"metrics: samples.{key}", samples[key], decimals, "fraction", intervals.get(key))
+    counts = {
+        "n": "samples",
+        "seizure": "seizure samples",
+        "tp": "seizure samples found",
+        "fn": "seizure samples missed",
     }
+    counts |= {"fp": "non-seizure samples taken for seizure", "tn": "non-seizure samples left alone"}
+    for key, name in counts.items():
+        add(key, name, f"metrics: samples.{key}", samples[key])
+    other = samples["n"] - samples["seizure"]
+    add("other", "non-seizure samples", "metrics: samples.n - samples.seizure", other)
+    form = partial(decimals, places=2)
+    add("threshold", "best threshold", "metrics: samples.threshold", samples["threshold"], form, "probability")
+    often = None if samples["seizure"] == other else LABELS[int(samples["seizure"] > other)]
+    add("frequent", "more frequent class", "metrics: samples.seizure, samples.n", often, unit="name")
+    share, place = max(samples["seizure"], other) / samples["n"], "metrics: max(seizure, n - seizure) / n"
+    add("baseline", "accuracy of always giving the more frequent class", place, share, decimals, "fraction")
+    both = [samples[key] for key in ("sensitivity", "specificity")]
+    lower = None if None in both else min(number(decimals(value)) for value in both)
+    grade = None if lower is None else next((word for word, least in GRADES.items() if lower >= least), "weak")
+    add("grade", "grade", "metrics: samples.sensitivity, samples.specificity", grade, unit="name")
+    for word, least in GRADES.items():
+        add(f"grade.{word}", f"least score graded {word}", "metrics: samples", least, form, "fraction")
 
 
-def sides(interval):
-    """Return on which side of zero an interval lies, by its printed ends: above, below, or around (it holds zero)."""
-    low, high = number(interval["low"]), number(interval["high"])
-    return "above" if low > 0 else "below" if high < 0 else "around"
+def _missed(results, add):
+    """Add which seconds of the seizures are missed: before the first sample found, and with what in the triptych."""
+    table, frame_s = results["decisions"], results["digest"]["frame_s"]
+    seizure = table[table["label"] == 1].sort_values(["recording", "last_start_s"], kind="stable")
+    gap = (seizure["last_start_s"].diff() > 1.5 * frame_s) | (seizure["recording"] != seizure["recording"].shift())
+    found = seizure.groupby(gap.cumsum())["decided"]
+    missed = seizure["decided"] == 0
+    early = missed & (found.cumsum() == 0) & (found.transform("max") == 1)
+    mixed = missed & (seizure[["label_t0", "label_t1"]].min(axis=1) == 0)
+    place = "decisions: label = 1, decided = 0"
+    add("missed.early", "samples missed before the first one found in their seizure", place, int(early.sum()))
+    add("missed.mixed", "samples missed with a non-seizure frame", f"{place}, label_t0, label_t1", int(mixed.sum()))
+    form = partial(plain, unit=" s")
+    add("missed.seconds", "seconds of seizure missed", place, float(missed.sum() * frame_s), form, "s")
+    add("seizure.seconds", "seconds of seizure", "decisions: label = 1", float(len(seizure) * frame_s), form, "s")
 
 
-def lookup(facts, key):
-    """Return what a key stands for, as a reader is shown it.
-
-    Returns
-    -------
-    dict
-        ``says`` (the fact in a few words), ``file`` that it comes from and ``place`` in it.
-    """
-    if key in facts["values"]:
-        known = facts["values"][key]
-        ends = f" ({known['interval']['low']} to {known['interval']['high']})" if known["interval"] else ""
-        return {"says": f"{known['printed'] or 'undefined'}{ends}", "file": known["file"], "place": known["place"]}
-    found, names = facts, key.split(".")
-    if names[0] in ("samples", "errors") and len(names) > 1:
-        found = {names[0]: {str(sample["sample"]): sample for sample in facts[names[0]]}}
-    for name in names:
-        found = found[name]
-    source = {
-        "tests": "sanity",
-        "passed": "sanity",
-        "overall": "profiles",
-        "missed_seizures": "latencies",
-        "grade": "metrics",
-    }
-    source |= {"patient": "metrics", "simulated": "metrics", "more_frequent": "metrics", "undefined": "metrics"}
-    source |= {"baselines": "comparison"}
-    return {"says": _said(found), "file": facts["sources"][source.get(names[0], "digest")], "place": key}
-
-
-def _said(found):
-    if isinstance(found, dict):
-        return "; ".join(f"{key}: {_said(value)}" for key, value in found.items()) or "none"
-    if isinstance(found, (list, tuple)):
-        return ", ".join(map(_said, found)) or "none"
-    return {"None": "none", "True": "yes", "False": "no"}.get(str(found), str(found))
-
-
-def _more_frequent(samples):
-    """Return the class of more samples, as a reader calls it, or None if both have as many."""
-    seizure, other = samples["seizure"], samples["n"] - samples["seizure"]
-    return None if seizure == other else LABELS[int(seizure > other)].lower()
+def _events(results, add):
+    metrics, hours = results["metrics"], _hours(results)
+    events, intervals = metrics["events"], metrics["intervals"]
+    names = {"seizures": "seizures", "detected": "seizures detected", "false_alarms": "false alarms"}
+    for key, name in names.items():
+        add(f"events.{key}", name, f"metrics: events.{key}", events[key], unit="events")
+    alarms = len(results["events"])
+    add("events.alarms", "alarms", "events: rows", alarms, unit="events")
+    form = partial(decimals, places=1, unit=" per hour")
+    add("events.per_hour", "alarms per hour", "events: rows / hours", alarms / hours, form, "per hour")
+    exact = rate_interval(events["false_alarms"], hours / 24)
+    place, form = (
+        "metrics: events.fp_per_24h; exact interval",
+        partial(decimals, places=1, unit=" false alarms per 24 h"),
+    )
+    add("events.fp_per_24h", "false alarms per 24 h", place, events["fp_per_24h"], form, "per 24 h", exact)
+    add("events.f1", "event F1", "metrics: events.f1", events["f1"], decimals, "fraction", intervals["events"]["f1"])
+    delay, form = intervals["seizures"]["median_latency_s"], partial(decimals, places=1, unit=" s")
+    place = "metrics: intervals.seizures.median_latency_s"
+    add("events.latency", "median delay of an alarm", place, delay["value"], form, "s", delay)
+    rows = results["latencies"][results["latencies"]["detected"] == 0]
+    unseen = listed([f"{plain(row.start_s)}–{plain(row.end_s)} s of {row.recording}" for row in rows.itertuples()])
+    add("events.unseen", "seizures missed", "latencies: detected = 0", unseen or None, unit="name")
+    area = intervals["ranking"]["auprc"]
+    add("ranking.auprc", "AUPRC", "metrics: intervals.ranking.auprc", area["value"], decimals, "fraction", area)
+    false = _false_alarm(results)
+    row = false.iloc[0] if len(false) else None
+    span = None if row is None else f"{plain(row.start_s)}–{plain(row.end_s)} s of {row.recording}"
+    add("alarm.span", "false alarm", "errors: kind = false alarm", span, unit="name")
+    for key, column, other in (("p", "p_peak", "threshold"), ("threshold", "threshold", "p_peak")):
+        value, form = (
+            (None, str) if row is None else (float(row[column]), partial(distinct, limit=row[other], places=2))
+        )
+        add(f"alarm.{key}", f"false alarm, {column}", f"errors: {column}", value, form, "probability")
 
 
-def _sample(sample):
-    """Return a sample's facts: numbers printed, and what follows from them."""
-    p, threshold, digits = sample["p_seizure"], sample["threshold"], 3
-    # A reader compares the printed forms: they get as many digits as the comparison needs.
-    while p != threshold and f"{p:.{digits}f}" == f"{threshold:.{digits}f}" and digits < 12:
-        digits += 1
-    return {
-        "sample": sample["sample"],
-        "recording": sample["recording"],
-        "start_s": plain(sample["start_s"]),
-        "end_s": plain(sample["end_s"]),
-        "true": sample["true"],
-        "pred": sample["pred"],
-        "correct": sample["true"] == sample["pred"],
-        "p_seizure": f"{p:.{digits}f}",
-        "threshold": f"{threshold:.{digits}f}",
-        "side": "above" if p > threshold else "below" if p < threshold else "at",
-        "bands": {method: sample["strongest_band"][method] for method in METHODS},
-        "channels": {"ig": sample["strongest_channel"]["ig"]},
-        "files": sample["files"],
-    }
+def _false_alarm(results):
+    """Return the false alarm with the highest peak, as a table of one row or none."""
+    rows = results["errors"][results["errors"]["kind"] == "false alarm"]
+    return rows.sort_values("p_peak", ascending=False, kind="stable").iloc[:1]
 
 
-def _tally(samples):
-    """Count how often each band is the strongest, over the frames of `samples`."""
-    counts = {}
-    for method in METHODS:
-        named = [band for sample in samples for band in sample["bands"][method] if band]
-        counts[method] = {band: named.count(band) for band in sorted(set(named))}
-    return {
-        "samples": [sample["sample"] for sample in samples],
-        "frames": len(STEPS) * len(samples),
-        "counts": counts,
-    }
+def _comparison(results, add):
+    rows = {row["method"]: row for row in results["comparison"]["rows"]}
+    for method, said in BASELINES.items():
+        add(f"baselines.{method}", "baseline", f"comparison: rows[{method}]", said, unit="name")
+        for score, name in (("auprc", "AUPRC"), ("event_f1", "event F1")):
+            for key, what in ((score, f"{name} of {said}"), (f"ahead_{score}", f"{name} of the model minus {said}")):
+                found = (rows.get(method) or {}).get(key) or {"value": None}
+                place = f"comparison: rows[{method}].{key}"
+                add(f"baselines.{method}.{key}", what, place, found["value"], decimals, "fraction", found)
+    splits, names = {row["protocol"]: row for row in results["audit"]["rows"]}, ("random split", WEIGHTED)
+    random, same = (splits[name] for name in names)
+    place = f"audit: rows[{names[0]}]"
+    add("audit.tested", "test samples of random splits", f"{place}.n_test", random["n_test"])
+    add("audit.shared", "test samples of random splits that share EEG", f"{place}.shared_eeg", random["shared_eeg"])
+    f1 = random["f1"]
+    add("audit.random.f1", "F1 of random splits", f"{place}.f1", f1["value"], decimals, "fraction", f1)
+    f1, name = same["f1"], "F1 at the random splits' share of seizure"
+    add("audit.weighted.f1", name, f"audit: rows[{names[1]}].f1", f1["value"], decimals, "fraction", f1)
 
 
-def _agreement(samples):
-    """Count, for each pair of methods, the frames where both name a band and where it is the same one."""
-    rows, methods = [], list(METHODS)
-    for at, first in enumerate(methods):
-        for second in methods[at + 1 :]:
-            pairs = [
-                (a, b) for s in samples for a, b in zip(s["bands"][first], s["bands"][second], strict=True) if a and b
-            ]
-            rows.append({"methods": [first, second], "same": sum(a == b for a, b in pairs), "of": len(pairs)})
-    return rows
-
-
-def _changes(samples, method):
-    """Tell the samples whose strongest band changes over t0–t2 from those where it stays; a zero map tells nothing."""
-    parts = {"changes": [], "stays": [], "unknown": []}
+def _shown(results, add):
+    """Add what is known of each sample that is explained: of its bands and channels, those of most frames."""
+    samples = results["digest"]["samples"]
+    add("shown", "samples chosen to be explained", "digest: samples", len(samples))
     for sample in samples:
-        bands = sample["bands"][method]
-        kind = "unknown" if None in bands else "stays" if len(set(bands)) == 1 else "changes"
-        parts[kind].append(sample["sample"])
-    return parts
+        about, place, name = (f"{text}{sample['sample']}" for text in ("sample.", "digest: samples ", "sample "))
+        add(about, "sample", place, sample["sample"], unit="name")
+        span = f"{plain(sample['start_s'])}–{plain(sample['end_s'])} s of {sample['recording']}"
+        add(f"{about}.span", f"{name}, span", f"{place}.start_s", span, unit="name")
+        for key in ("true", "pred"):
+            add(f"{about}.{key}", f"{name}, {key} class", f"{place}.{key}", LABELS[sample[key]], unit="name")
+        form = partial(distinct, limit=sample["threshold"], places=3)
+        add(f"{about}.p_seizure", f"{name}, p_seizure", f"{place}.p_seizure", sample["p_seizure"], form, "probability")
+        found = [(method, "band", sample["strongest_band"][method], _band) for method in METHODS]
+        for method, kind, steps, form in [*found, ("ig", "channel", sample["strongest_channel"]["ig"], str)]:
+            key, said = f"{about}.{method}.{kind}", f"{name}, {METHODS[method]}, strongest {kind}"
+            what, count = Counter(filter(None, steps)).most_common(1)[0] if any(steps) else (None, 0)
+            add(key, said, f"{place}.strongest_{kind}", what if count > 1 else None, form, "name")
+            add(f"{key}.frames", f"{said}, frames", f"{place}.strongest_{kind}", count, unit="frames")
 
 
-def _overall(profiles, decision):
-    """Return the band in which each method's mean relevance is highest, and of IG which bands speak for seizure.
+def _band(key):
+    return f"{key} ({BANDS[key][0]})"
 
-    Means are over steps and over all samples of a decision. IG is signed toward seizure; its highest band is the one
-    that speaks most for the decision. None where there is no such sample or no relevance for the decision.
+
+def _maps(results, add):
+    """Add the band of the highest mean relevance toward the decision, over groups of samples and the false alarm.
+
+    A class activation map counts relative to its own mean over the triptych, a map of zeros not at all; Integrated
+    Gradients in log-odds. Means are over all bins of a band, so that a wide one does not win by its width.
     """
-    sums, counts = {}, {}
-    for row in profiles:
-        if row["decision"] == decision and row["relevance"] != "":
-            key = row["method"], row["band"]
-            sums[key], counts[key] = sums.get(key, 0.0) + row["relevance"], counts.get(key, 0) + 1
-    means = {method: {band: sums[m, band] / counts[m, band] for m, band in sums if m == method} for method in METHODS}
-    sign = -1 if decision == DECISIONS["left"] else 1
-    highest = {}
-    for method, found in means.items():
-        toward = {band: value * (sign if method == "ig" else 1) for band, value in found.items()}
-        band = max(toward, key=toward.get, default=None)
-        highest[method] = band if band and toward[band] > 0 else None
-    speaks = {"for": [band for band, value in means["ig"].items() if value > 0]}
-    return {"highest": highest, "ig": speaks | {"against": [band for band, value in means["ig"].items() if value < 0]}}
+    maps, table = results["maps"], results["decisions"].set_index("sample").loc[results["maps"]["sample"]]
+    masks, inside = band_masks(results["axes"]["frequencies_hz"]), np.zeros(len(table), bool)
+    for row in _false_alarm(results).itertuples():
+        inside = (
+            (table["last_start_s"] < row.end_s) & (table["end_s"] > row.start_s) & (table["recording"] == row.recording)
+        )
+    groups = {name: table["label"].eq(own) & table["decided"].eq(own) for name, own in (("found", 1), ("left", 0))}
+    for group, chosen in (groups | {"alarm": inside}).items():
+        chosen = np.asarray(chosen)
+        add(f"maps.{group}", f"samples {group} with maps", "maps: sample", int(chosen.sum()))
+        for method, name in METHODS.items():
+            bins = np.asarray(maps[method][chosen], float).mean(axis=(1, 3))  # [sample, frequency]
+            if method == "ig":
+                bins = -bins if group == "left" else bins
+            else:
+                bins = bins[bins.sum(axis=1) > 0]
+                bins = bins / bins.mean(axis=1, keepdims=True)
+            means = {key: float(bins[:, mask].mean()) for key, mask in masks.items() if len(bins) and mask.any()}
+            best = max(means, key=means.get, default=None)
+            best = best if best and means[best] > 0 else None
+            key, said = f"maps.{group}.{method}.band", f"samples {group}, {name}, band of the highest mean"
+            add(key, said, f"maps: {method}, mean over bins", best, _band, "name")
+    where = np.asarray(maps["ig_channels"][np.asarray(inside)], float).sum(axis=(0, 1, 3))  # [channel]
+    channel = results["axes"]["channels"][int(where.argmax())] if where.max() > 0 else None
+    add("alarm.channel", "false alarm, IG, channel of the highest mean", "maps: ig_channels", channel, unit="name")
 
 
-def _passed(verdicts):
-    """Return how many tests a method passed, and how many it was put to."""
-    taken = [verdict for verdict in verdicts.values() if verdict is not None]
-    return [sum(taken), len(taken)]
+def _tests(results, add):
+    sanity, form = results["sanity"], partial(decimals, places=2)
+    shares = ((sanity["truth"] or {}).get("time × frequency")) or {}
+    for name, said in (METHODS | {"chance": "chance", "power": "the EEG's own power"}).items():
+        mass, place = (shares.get(name) or {}).get("mass"), f"sanity: truth.time × frequency.{name}.mass"
+        value = (mass or {}).get("value")
+        add(f"tests.planted truth.{name}", f"share on the planted seizure, {said}", place, value, form, "fraction")
+    last = f"weights:{sanity['layers'][-1]}"
+    add("tests.limit", "rank correlation that passes", "sanity: rules.random weights", UNLIKE, form, "fraction")
+    for method, name in METHODS.items():
+        alike = ((sanity["disturbed"].get(last) or {}).get(method) or {}).get("value")
+        key, said, place = (
+            f"tests.random weights.{method}",
+            f"rank correlation, {name}",
+            f"sanity: disturbed.{last}.{method}",
+        )
+        add(key, said, place, alike, partial(distinct, limit=UNLIKE, places=2), "fraction")
+        verdicts = {rule: None if one is None else bool(one) for rule, one in sanity["verdicts"][method].items()}
+        for rule, verdict in verdicts.items():
+            key, place = f"tests.{rule}.{method}.verdict", f"sanity: verdicts.{method}.{rule}"
+            add(key, f"test {rule}, {name}", place, verdict, lambda passed: "passes" if passed else "fails", "name")
+        taken = [verdict for verdict in verdicts.values() if verdict is not None]
+        add(f"tests.passed.{method}", f"tests passed, {name}", f"sanity: verdicts.{method}", sum(taken), unit="tests")
+        add(f"tests.taken.{method}", f"tests, {name}", f"sanity: verdicts.{method}", len(taken), unit="tests")
 
 
-def _missed(latencies):
-    return [
-        {"recording": row["recording"], "start_s": plain(row["start_s"]), "end_s": plain(row["end_s"])}
-        for row in latencies
-        if not row["detected"]
-    ]
+def check(results):
+    """Hold the results of the stages against each other.
+
+    Raises
+    ------
+    FactError
+        If two patients are mixed, counts do not add up, a score is not what its counts give, a recording is tested
+        twice or on its own threshold, or a sample's decision contradicts its probability: the message has both sides.
+    """
+    metrics, digest, table = (results[name] for name in ("metrics", "digest", "decisions"))
+    samples, events = metrics["samples"], metrics["events"]
+    _agree("patient", metrics["patient"], digest["patient"])
+    for name, pair in (("tp", (1, 1)), ("fn", (1, 0)), ("fp", (0, 1)), ("tn", (0, 0))):
+        _agree(
+            f"{name} in the decisions",
+            int((table[["label", "decided"]] == list(pair)).all(axis=1).sum()),
+            samples[name],
+        )
+    tp, fn, fp, tn = (samples[name] for name in ("tp", "fn", "fp", "tn"))
+    _agree("samples", (samples["n"], samples["seizure"]), (tp + fn + fp + tn, tp + fn))
+    f1, other = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
+    weighted = ((tp + fn) * (f1 or 0) + (tn + fp) * (other or 0)) / samples["n"]
+    wanted = _ratio(tp + tn, samples["n"]), _ratio(tp, tp + fn), _ratio(tn, tn + fp), f1, weighted
+    for name, value in zip(METRICS, wanted, strict=True):
+        _agree(name, samples[name], value)
+    seizures, detected, alarms = (events[name] for name in ("seizures", "detected", "false_alarms"))
+    _agree("event sensitivity", events["sensitivity"], _ratio(detected, seizures))
+    _agree("event precision", events["precision"], _ratio(detected, detected + alarms))
+    found = results["latencies"]["detected"]
+    _agree("seizures and detected ones", (len(found), int(found.sum())), (seizures, detected))
+    tested = [name for fold in metrics["folds"] for name in fold["held_out"]]
+    _agree("recordings tested", len(tested), len(set(tested)))
+    for fold in metrics["folds"]:
+        _agree(
+            f"recordings of fold {fold['fold']} that are held out and inner",
+            set(fold["held_out"]) & set(fold["inner"]),
+            set(),
+        )
+    for sample in digest["samples"] + digest["errors"]:
+        _agree(
+            f"decision on sample {sample['sample']}", sample["pred"], int(sample["p_seizure"] >= sample["threshold"])
+        )
 
 
-def _grade(values):
-    """Grade a result by a fixed rule, so that no evaluative word is free; a reader compares the printed forms."""
-    limits = ", ".join(f"{word} from {limit:.2f}" for word, limit in GRADES)
-    rule = f"sensitivity and specificity both count, and the lower decides: {limits}, weak below"
-    both = [values[name]["printed"] for name in ("sensitivity", "specificity")]
-    if None in both:
-        return {"word": None, "rule": rule}
-    lower = min(map(number, both))
-    return {"word": next((word for word, limit in GRADES if lower >= limit), "weak"), "rule": rule}
+def _ratio(part, whole):
+    return part / whole if whole else None
+
+
+def _agree(what, one, other):
+    same = (
+        math.isclose(one, other, abs_tol=1e-6) if isinstance(one, float) and isinstance(other, float) else one == other
+    )
+    if not same:
+        raise FactError(f"The results contradict each other: {what} is {one} in one place and {other} in another.")

@@ -1,100 +1,88 @@
-"""A small notation for a text with alternatives, and what can be made of it; and the parts that a text is made of.
+"""Wording: a sentence's alternatives in brackets, its slots filled from the facts, and a sentence matched back."""
 
-``"The [model|detector] [found|recognised] 54."`` stands for four texts. Brackets nest, an alternative may be empty,
-and what comes from facts is put in through `literal`, so that no bracket of theirs is taken for ours.
-"""
-
+import itertools
 import re
 
-
-def literal(value):
-    """Return `value` as notation that stands for itself alone."""
-    return re.sub(r"([\\\[\]|])", r"\\\1", str(value))
+MOST = 12  # wordings of one sentence: each is scored in full
 
 
-def parse(text):
-    """Return the tree of `text`: a list whose items are strings, or tuples of alternatives (each such a list).
+class Undefined(LookupError):
+    """A slot that has nothing to say in this study."""
+
+
+class FalseSentence(ValueError):
+    """A sentence that no wording, filled from the facts, gives."""
+
+
+def expand(template):
+    """Return all wordings of a template, in order.
+
+    >>> expand("The model [found|recognised] {tp}.")
+    ['The model found {tp}.', 'The model recognised {tp}.']
+    """
+    parts = re.split(r"\[([^\]]*)\]", template)
+    choices = [part.split("|") if at % 2 else [part] for at, part in enumerate(parts)]
+    return ["".join(chosen) for chosen in itertools.product(*choices)]
+
+
+def fill(wording, facts, phrases):
+    """Return a wording with its slots filled, and the keys of the facts in it.
+
+    Parameters
+    ----------
+    wording : str
+        Slots are ``{key}``, a fact as printed; ``{key~}``, with its interval if there is one; and
+        ``{phrase:argument,…}``, computed by one of `phrases`: a function of facts and arguments that returns text and
+        keys.
 
     Raises
     ------
-    ValueError
-        If the brackets do not match.
+    KeyError
+        If a slot names no fact and no phrase.
+    Undefined
+        If a fact is undefined, or a phrase has nothing to say.
     """
-    pieces = [piece for piece in re.split(r"(\\.|[\[\]|])", text) if piece]
-    tree, rest = _sequence(pieces, 0)
-    if rest != len(pieces):
-        raise ValueError(f"unmatched {pieces[rest]!r} in the wording {text!r}")
-    return tree
+    keys = []
 
-
-def _sequence(pieces, at):
-    items = []
-    while at < len(pieces) and pieces[at] not in ("|", "]"):
-        if pieces[at] == "[":
-            alternatives, closing = [], "|"
-            while closing == "|":
-                alternative, at = _sequence(pieces, at + 1)
-                alternatives.append(alternative)
-                closing = pieces[at] if at < len(pieces) else "nothing"
-            if closing != "]":
-                raise ValueError(f"unmatched '[' in the wording {''.join(pieces)!r}")
-            items.append(tuple(alternatives))
+    def said(match):
+        name, _, arguments = match[1].partition(":")
+        if arguments:
+            text, used = phrases[name](facts, *arguments.split(","))
         else:
-            items.append(pieces[at].removeprefix("\\") if len(pieces[at]) == 2 else pieces[at])
-        at += 1
-    return items, at
+            text, used = show(facts, name.removesuffix("~"), name.endswith("~")), [name.removesuffix("~")]
+        keys.extend(used)
+        return text
+
+    text = re.sub(r"\{([^{}]+)\}", said, wording)
+    return text[:1].upper() + text[1:], list(dict.fromkeys(keys))
 
 
-def regex(tree):
-    """Return the regular expression of a tree, in the syntax that Python's ``re`` and llguidance share."""
-    return "".join(
-        re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", item)
-        if isinstance(item, str)
-        else f"(?:{'|'.join(regex(alternative) for alternative in item)})"
-        for item in tree
-    )
+def show(facts, key, interval=False):
+    """Return a fact as printed, with its interval if asked for.
+
+    Raises
+    ------
+    KeyError
+        If there is no such fact.
+    Undefined
+        If it is undefined.
+    """
+    fact = facts["values"][key]
+    if fact["printed"] is None:
+        raise Undefined(key)
+    ends = fact["interval"] if interval else None
+    return f"{fact['printed']} ({span(ends)})" if ends else fact["printed"]
 
 
-def count(tree):
-    """Return how many texts a tree stands for."""
-    number = 1
-    for item in tree:
-        if isinstance(item, tuple):
-            number *= sum(count(alternative) for alternative in item)
-    return number
+def span(ends):
+    """Return the ends of an interval as one word, but with signs in it as three."""
+    low, high = ends["low"], ends["high"]
+    return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
 
 
-def walk(tree, draw):
-    """Return one text of a tree, each alternative equally likely; `draw` is a ``random.Random``."""
-    return "".join(item if isinstance(item, str) else walk(draw.choice(item), draw) for item in tree)
-
-
-def worded(text, before=" ", about=None):
-    """Return a sentence whose wording is free; `before` parts it from the last, `about` is its sample or group."""
-    return {"before": before, "text": text, "fixed": False, "about": about}
-
-
-def fixed(text, before="\n\n"):
-    """Return a text in which the model has no say."""
-    return {"before": before, "text": text, "fixed": True, "about": None}
-
-
-def listed(items):
-    """Return "a", "a and b" or "a, b and c"."""
-    *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def counted(number, noun):
-    """Return "1 frame" or "2 frames"."""
-    return f"{number} {noun}" if str(number) == "1" else f"{number} {noun}s"
-
-
-def share(part, whole):
-    """Return a count out of `whole` as a reader says it: all, none, or the number."""
-    return "all" if part == whole else "none" if part == 0 else str(part)
-
-
-def capital(text):
-    """Return `text` with its first letter large."""
-    return text[:1].upper() + text[1:]
+def wordings(template, facts, phrases):
+    """Return the sentences that a template allows, each with its keys, in order and each once."""
+    found = dict(fill(wording, facts, phrases) for wording in expand(template))
+    if len(found) > MOST:
+        raise ValueError(f"{len(found)} wordings of one sentence, at most {MOST}: {template}")
+    return found

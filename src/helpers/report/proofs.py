@@ -4,19 +4,33 @@ import os
 import re
 from urllib.parse import quote
 
-from helpers.narrate import facts
-from helpers.narrate.measures import BASELINES, METHODS
 from helpers.report.markup import escape, escape_inline, escape_narrative
-from helpers.report.site import TEMPLATES
-from helpers.study import files
 
 MODEL = "model"  # in claims.csv: the wording is the model's own
-DERIVED = "output/{}/narrate/facts.json"  # facts that combine several values of the stages' files
 OWN = "†"  # in narrative.md: follows a sentence in the model's own words
-WORDS = files.read_yaml(TEMPLATES / "facts.yaml")
-PLACES, NAMES, PARTS = WORDS["places"], WORDS["names"], WORDS["parts"] | METHODS | BASELINES
-UNITS = {"s": " s", "minutes": " minutes", "hours": " hours", "percent": " %"}  # printed behind a number
-VERDICT = {True: "passes", False: "fails", None: "not tested"}
+# The figures and tables of the article that show a fact: those of the first pattern that its key matches.
+PLACES = {
+    r"sample\.(\d+)(?:\..*)?": r"fig-sample\1",
+    r"shown|method\..*|label\..*|steps|band\..*": "tbl-strongest",
+    r"missed\..*|seizure\.seconds|events\.unseen|alarm\..*": "fig-probability",
+    r"tests\.planted truth\.(?!.*verdict).*": "tbl-truth",
+    r"tests\.random weights\.(?!.*verdict).*|tests\.limit": "fig-randomised",
+    r"tests\..*": "tbl-verdicts",
+    r"maps\..*": "fig-profiles",
+    r"audit\..*": "tbl-audit",
+    r"baselines\.\w+\.ahead_.*": "tbl-ahead",
+    r"baselines\..*": "tbl-comparison",
+    r"tp|fn|fp|tn|n|seizure|other|baseline|frequent": "fig-confusion",
+    r"sensitivity|specificity|f1|level": "tbl-metrics tbl-intervals",
+    r"threshold": "tbl-metrics tbl-folds",
+    r"accuracy|weighted_f1|grade.*": "tbl-metrics",
+    r"events\.latency": "tbl-intervals",
+    r"events\.(?:f1|fp_per_24h)": "tbl-events tbl-intervals",
+    r"events\..*": "tbl-events",
+    r"ranking\..*": "fig-ranking tbl-intervals",
+    r"folds|frames|frame_s": "tbl-folds",
+    r"patient|simulated|duration|recordings": "tbl-recordings",
+}
 
 
 def annotate(narrative, claims, known, anchors):
@@ -69,7 +83,7 @@ def _span(number, row, known, anchors):
     text = escape_inline(_without_signs(" ".join(row["sentence"].split())))
     if row["verdict"] == "fixed text":
         return f"[{text}]{{.claim-fixed}}"
-    if row["verdict"] != "proven":
+    if row["verdict"] not in ("proven", "numbers proven"):  # the latter: the model's own words
         return text
     own, mark = (" .claim-own", f"[{OWN}]{{.claim-mark}}") if row["wording"] == MODEL else ("", "")
     # A group, so that a screen reader may stop here and read its description, yet reads on through the prose.
@@ -80,17 +94,13 @@ def _span(number, row, known, anchors):
 def _facts(row, known, anchors):
     """Return the facts of a sentence as Markdown, grouped by where they are shown, so that a place is linked once."""
     groups = {}
-    for key in keys(row["facts"]):
-        try:
-            found = facts.lookup(known, key)
-            words = f"**{escape(name(key))}:** {escape(value_text(known, key))}"
-        except (KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"facts.json lacks the fact {key!r}, which proves {row['sentence']!r}") from error
-        measured = key in known["values"]
-        sources = [found["file"]] if measured else [found["file"], DERIVED.format(known["patient"])]
-        where = f"at {found['place']}" if measured else f"{key} in facts.json"
-        fact = f"[{words} [{escape(where)};]{{.claim-place}}]{{.claim-fact}}"
-        groups.setdefault((places(key, anchors), *sources), []).append(fact)
+    for key in filter(None, row["facts"].split("; ")):
+        fact = known["values"].get(key)
+        if fact is None:
+            raise ValueError(f"facts.json lacks the fact {key!r}, which proves {row['sentence']!r}")
+        words = f"**{escape(fact['name'])}:** {escape(value_text(fact))}"
+        words = f"[{words} [{escape('at ' + fact['place'])};]{{.claim-place}}]{{.claim-fact}}"
+        groups.setdefault((places(key, anchors), fact["file"]), []).append(words)
     return " ".join(" ".join([*group, _where(*where, patient=known["patient"])]) for where, group in groups.items())
 
 
@@ -102,11 +112,6 @@ def _where(anchors, *sources, patient):
     return f"[{f'Shown in {figures}; from' if figures else 'From'} {links}.]{{.claim-where}}"
 
 
-def keys(cell):
-    """Return the keys in a cell ``facts`` of ``claims.csv``, each once; two that are compared are joined by "and"."""
-    return list(dict.fromkeys(key for group in cell.split("; ") for key in group.split(" and ") if key))
-
-
 def places(key, anchors):
     """Return the figures and tables of the page, out of `anchors`, that show a fact."""
     for pattern, labels in PLACES.items():
@@ -115,58 +120,7 @@ def places(key, anchors):
     return ()
 
 
-def name(key):
-    """Return a fact's key in plain words.
-
-    >>> name("samples.379.bands.gradcam"), name("audit.gap.f1")
-    ('sample 379, strongest band, Grad-CAM', 'random split minus held-out recordings, F1')
-    """
-    if key in NAMES:
-        return NAMES[key]
-    first, *rest = key.split(".")
-    if f"{first}.{rest[0] if rest else ''}" in NAMES:
-        first = NAMES[f"{first}.{rest.pop(0)}"]
-    elif first in ("samples", "errors", "tests") and rest:
-        first = f"{first.removesuffix('s') if first != 'errors' else 'sample'} {rest.pop(0)}"
-    elif first in NAMES and rest:
-        first = NAMES[first]
-    words = [first, *rest]
-    return ", ".join(filter(None, (PARTS.get(word, word.replace("_", " ")) for word in words)))
-
-
-def value_text(known, key):
-    """Return a fact's value in plain words: as `facts.lookup` has it, with classes, steps, methods and units named."""
-    parts = key.split(".")
-    if key in known["values"]:
-        unit = UNITS.get(known["values"][key]["unit"], "")
-        number, *ends = facts.lookup(known, key)["says"].split(" (")
-        return " (".join([number + unit * (number != "undefined"), *ends])
-    if key in ("samples", "errors"):
-        labels = known["labels"]
-        return "; ".join(
-            f"{one['sample']}: {labels[str(one['true'])]}, predicted {labels[str(one['pred'])]}" for one in known[key]
-        )
-    if key == "missed_seizures":
-        return "; ".join(f"{s['recording']}, {s['start_s']} to {s['end_s']} s" for s in known[key]) or "none"
-    if key == "agreement":
-        pairs = ((" and ".join(METHODS[method] for method in row["methods"]), row) for row in known[key])
-        return "; ".join(f"{pair}: {row['same']} of {row['of']}" for pair, row in pairs)
-    if parts[0] == "tests":
-        return _tests(known["tests"], parts[1:])
-    text = facts.lookup(known, key)["says"]
-    if parts[-1] in ("true", "pred"):
-        return known["labels"][text]
-    if len(parts) == 4 and parts[2] in ("bands", "channels"):
-        return ", ".join(f"{step} {value}" for step, value in zip(known["steps"], text.split(", "), strict=True))
-    return text + " s" * (parts[-1] in ("start_s", "end_s"))
-
-
-def _tests(tests, parts):
-    """Return the result of the tests of the explanations: of all, of one, or the verdict on one method."""
-    if not parts:
-        return "; ".join(
-            f"{rule}: " + ", ".join(f"{METHODS[method]} {VERDICT[found]}" for method, found in test["verdicts"].items())
-            for rule, test in tests.items()
-        )
-    test = tests[parts[0]]
-    return f"a method passes if … {test['asks']}" if len(parts) == 1 else VERDICT[test["verdicts"][parts[2]]]
+def value_text(fact):
+    """Return a fact's value as printed, with its interval if it has one."""
+    ends = f" ({fact['interval']['low']} to {fact['interval']['high']})" if fact["interval"] else ""
+    return f"{fact['printed'] or 'undefined'}{ends}"

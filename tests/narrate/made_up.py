@@ -1,0 +1,238 @@
+"""Made-up studies: the raw files that narrate reads, with any numbers, consistent as those of the stages are."""
+
+import random
+
+import numpy as np
+import pandas as pd
+from timescoring import annotations, scoring
+
+from helpers.study import files
+
+METHODS = ("gradcam", "gradcampp", "ig")
+BANDS = {"B1": (0.5, 4), "B2": (4, 8), "B3": (8, 13), "B4": (13, 30), "B5": (30, 55)}
+FREQUENCIES = [1.0, 3.0, 5.0, 9.0, 11.0, 15.0, 20.0, 25.0, 35.0, 40.0, 45.0, 50.0]
+CHANNELS = ["FP1-F7", "F8-T8", "FZ-CZ"]
+RULES = ("completeness", "planted truth", "beyond power", "random weights", "permuted labels", "deletion", "insertion")
+KINDS = ("mixed", "mixed", "none", "one class", "all wrong", "perfect", "missing")
+FRAME_S = 4.0
+
+
+def make(seed, patient="made08"):
+    """Write a study of a kind of `KINDS` below `files.ROOT`, and return its kind."""
+    draw = random.Random(seed)
+    numbers, kind = np.random.default_rng(seed), KINDS[seed % len(KINDS)]
+    names = [f"{patient}_{at:02}" for at in range(1, draw.randint(2, 4))]
+    table = pd.concat([_recording(draw, numbers, name, kind) for name in names], ignore_index=True)
+    table.insert(0, "sample", range(len(table)))
+    seizures, found = _runs(table, "label"), _runs(table, "alarm")
+    durations = {name: float(part["end_s"].max()) for name, part in table.groupby("recording")}
+    latencies, false = _scored(seizures, found, durations)
+    maps = _maps(draw, numbers, table)
+    simulated = draw.random() < 0.5
+    written = {
+        "acquire/recordings.csv": pd.DataFrame({"recording": durations.keys(), "duration_s": durations.values()}),
+        "preprocess/axes.json": {"frequencies_hz": FREQUENCIES, "channels": CHANNELS, "frame_s": FRAME_S},
+        "evaluate/metrics.json": _metrics(draw, patient, simulated, table, latencies, false, durations, kind),
+        "evaluate/comparison.json": _comparison(draw, kind),
+        "evaluate/audit.json": _audit(draw),
+        "evaluate/decisions.csv": table,
+        "evaluate/events.csv": found,
+        "evaluate/errors.csv": _errors(table, false),
+        "evaluate/latencies.csv": latencies,
+        "explain/digest.json": _digest(draw, patient, table, maps),
+        "explain/sanity.json": _sanity(draw, table, simulated),
+    }
+    for name, content in written.items():
+        path = files.ROOT / "output" / patient / name
+        if isinstance(content, dict):
+            files.write_json(path, content)
+        else:
+            files.write_text(path, content.to_csv(index=False))
+    np.savez(files.ROOT / "output" / patient / "explain" / "attributions.npz", sample=table["sample"], **maps)
+    return kind
+
+
+def _recording(draw, numbers, name, kind):
+    """Return the decisions on one recording: of each sample the labels, the decision, and the probabilities."""
+    count = draw.randint(4, 60)
+    label = np.zeros(count + 2, int)
+    if kind == "one class":
+        label[:] = 1
+    elif kind != "none":
+        for start in range(draw.randint(0, count), count, 60):
+            label[start : start + draw.randint(1, 20)] = 1
+    threshold, alarm_threshold = draw.choice([0.41, 0.003, draw.random()]), draw.uniform(0.2, 0.6)
+    right = {"perfect": 1.0, "all wrong": 0.0}.get(kind, draw.choice([0.3, 0.8, 0.95]))
+    decided = np.where(numbers.random(count) < right, label[2:], 1 - label[2:])
+    p = np.where(decided, numbers.uniform(threshold, 1, count), numbers.uniform(0, threshold * 0.999, count))
+    p[decided == 1] = np.where(numbers.random(int(decided.sum())) < 0.1, threshold, p[decided == 1])  # at the threshold
+    smooth = numbers.random(count)
+    alarm = decided if kind == "perfect" else (smooth >= alarm_threshold).astype(int) * (numbers.random(count) < 0.7)
+    smooth = np.where(alarm, alarm_threshold + (1 - alarm_threshold) * smooth, alarm_threshold * smooth * 0.99)
+    start = FRAME_S * np.arange(count)
+    times = {"start_s": start, "last_start_s": start + 2 * FRAME_S, "end_s": start + 3 * FRAME_S}
+    labels = {"label": label[2:], "label_t0": label[:-2], "label_t1": label[1:-1]}
+    decisions = {"p_seizure": p, "threshold": threshold, "decided": decided}
+    alarms = {"p_smooth": smooth, "alarm_threshold": alarm_threshold, "alarm": alarm}
+    return pd.DataFrame({"recording": name, **times, **labels, **decisions, **alarms})
+
+
+def _runs(table, column):
+    """Return the runs of frames in which a column is 1."""
+    chosen = table[table[column] == 1]
+    new = (chosen["recording"] != chosen["recording"].shift()) | (chosen["last_start_s"] != chosen["end_s"].shift())
+    runs = chosen.groupby(new.cumsum())
+    return runs.agg(recording=("recording", "first"), start_s=("last_start_s", "min"), end_s=("end_s", "max"))
+
+
+def _scored(seizures, found, durations):
+    """Return seizures with their latencies, and false alarms, as the rules of SzCORE count them."""
+    rows, false = [], []
+    for name, duration_s in durations.items():
+        spans = [
+            [(row.start_s, row.end_s) for row in table[table["recording"] == name].itertuples()]
+            for table in (seizures, found)
+        ]
+        score = scoring.EventScoring(*(annotations.Annotation(events, 10, round(10 * duration_s)) for events in spans))
+        for start_s, end_s in score.ref.events:
+            hits = [one for one in spans[1] if one[0] < end_s + 60 and one[1] > start_s - 30]
+            latency = hits[0][0] + FRAME_S - start_s if hits else None
+            rows.append([name, start_s, end_s, 0, int(bool(hits)), latency])
+        outside = [one for one in score.hyp.events if not score.tpMask[round(10 * one[0]) : round(10 * one[1])].any()]
+        false += [(name, *one) for one in outside]
+    columns = ["recording", "start_s", "end_s", "continues", "detected", "latency_s"]
+    return pd.DataFrame(rows, columns=columns), false
+
+
+def _errors(table, false):
+    rows = []
+    for name, start_s, end_s in false:
+        inside = table[(table["recording"] == name) & (table["last_start_s"] < end_s) & (table["end_s"] > start_s)]
+        peak = inside.loc[inside[inside["alarm"] == 1]["p_smooth"].idxmax()]
+        rows.append(["false alarm", name, start_s, end_s, peak["p_smooth"], peak["alarm_threshold"]])
+    columns = ["kind", "recording", "start_s", "end_s", "p_peak", "threshold"]
+    return pd.DataFrame(rows, columns=columns).sort_values("p_peak", ascending=False, kind="stable")
+
+
+def _maps(draw, numbers, table):
+    """Return maps of any signs, some of zeros, some louder in one band."""
+    shape = (len(table), 3, len(FREQUENCIES), 2)
+    maps = {method: numbers.random(shape) * numbers.random(len(FREQUENCIES))[:, None] for method in METHODS}
+    for method in METHODS:
+        maps[method][numbers.random(len(table)) < draw.choice([0, 0.2, 1.0 if draw.random() < 0.1 else 0])] = 0
+    maps["ig"] *= numbers.choice([-1, 1], (len(table), 1, len(FREQUENCIES), 1))
+    maps["ig_channels"] = numbers.normal(size=(len(table), 3, len(CHANNELS), 2))
+    return {name: values.astype(np.float32) for name, values in maps.items()}
+
+
+def _digest(draw, patient, table, maps):
+    """Return the digest of up to four samples: the strongest band of each frame, of what speaks for the decision."""
+    samples = []
+    for row in table.sample(min(4, len(table)), random_state=draw.randint(0, 999)).itertuples():
+        sign = 1 if row.decided else -1
+        bands = {}
+        for method in METHODS:
+            values = np.clip(maps[method][row.sample] * (sign if method == "ig" else 1), 0, None)
+            bands[method] = []
+            for step in values:
+                means = {
+                    key: step[[low <= one < high for one in FREQUENCIES]].mean() for key, (low, high) in BANDS.items()
+                }
+                best = max(means, key=means.get)
+                bands[method].append(best if means[best] > 0 else None)
+        loud = np.clip(maps["ig_channels"][row.sample] * sign, 0, None).mean(axis=2)
+        channels = [CHANNELS[int(step.argmax())] if step.max() > 0 else None for step in loud]
+        samples.append({
+            "sample": row.sample, "recording": row.recording, "start_s": row.start_s, "end_s": row.end_s,
+            "true": row.label, "pred": row.decided, "p_seizure": row.p_seizure, "threshold": row.threshold,
+            "strongest_band": bands, "strongest_channel": {"ig": channels}, "files": [],
+        })  # fmt: skip
+    return {"patient": patient, "frame_s": FRAME_S, "samples": samples, "errors": []}
+
+
+def ratio(part, whole):
+    return part / whole if whole else None
+
+
+def score(draw, value, missing=0.3):
+    """Return a score with an interval about it, without one, or undefined."""
+    if value is None or draw.random() < missing:
+        return {"value": value, "low": None, "high": None}
+    low, high = sorted((value - draw.choice([0, 0.1, 0.4]), value + draw.choice([0, 0.1, 0.4])))
+    return {"value": value, "low": low, "high": high}
+
+
+def _metrics(draw, patient, simulated, table, latencies, false, durations, kind):
+    pairs = [
+        (table["label"] == label) & (table["decided"] == decided) for label, decided in ((1, 1), (1, 0), (0, 1), (0, 0))
+    ]
+    tp, fn, fp, tn = (int(pair.sum()) for pair in pairs)
+    f1, f0, n = ratio(2 * tp, 2 * tp + fp + fn), ratio(2 * tn, 2 * tn + fp + fn), len(table)
+    samples = {"n": n, "seizure": tp + fn, "tp": tp, "fn": fn, "fp": fp, "tn": tn, "accuracy": (tp + tn) / n}
+    samples |= {"sensitivity": ratio(tp, tp + fn), "specificity": ratio(tn, tn + fp), "f1": f1}
+    samples |= {"weighted_f1": ((tp + fn) * (f1 or 0) + (tn + fp) * (f0 or 0)) / n}
+    samples["threshold"] = None if kind == "missing" else float(table["threshold"].median())
+    detected, hours = int(latencies["detected"].sum()), sum(durations.values()) / 3600
+    rates = ratio(detected, len(latencies)), ratio(detected, detected + len(false))
+    events = {"seizures": len(latencies), "detected": detected, "false_alarms": len(false), "sensitivity": rates[0]}
+    events |= {"precision": rates[1], "f1": ratio(2 * detected, len(latencies) + detected + len(false))}
+    events["fp_per_24h"] = len(false) * 24 / hours
+    delay = latencies["latency_s"].dropna().median() if detected else None
+    rank = draw.choice([None, draw.random()])
+    folds = [
+        {
+            "fold": at,
+            "held_out": [name],
+            "inner": [one for one in durations if one != name],
+            "alarm": {"k": draw.choice([1, 5])},
+        }
+        for at, name in enumerate(durations)
+    ]
+    names = ("accuracy", "sensitivity", "specificity", "f1", "weighted_f1")
+    intervals = {
+        "samples": {name: score(draw, samples[name]) for name in names},
+        "events": {"f1": score(draw, events["f1"])},
+        "seizures": {"median_latency_s": score(draw, delay)},
+        "ranking": {"auprc": score(draw, rank)},
+    }
+    source = "simulate" if simulated else "directory"
+    return {
+        "patient": patient, "source": source, "samples": samples, "events": events, "intervals": intervals, "folds": folds,
+    }  # fmt: skip
+
+
+def _comparison(draw, kind):
+    rows = []
+    for method in draw.choice([["logistic", "forest"], ["forest"], []]):
+        row = {"method": method}
+        for name in ("auprc", "event_f1"):
+            row[name], row[f"ahead_{name}"] = score(draw, draw.random()), score(draw, draw.uniform(-0.5, 0.5))
+        rows.append(row)
+    return {"rows": rows}
+
+
+def _audit(draw):
+    tested = draw.randint(1, 400)
+    names = ("random split", "by recording, weighted as the random split")
+    rows = [
+        {"protocol": name, "n_test": tested, "f1": score(draw, draw.choice([None, draw.random()]))} for name in names
+    ]
+    for row, shared in zip(rows, (draw.choice([0, tested, draw.randint(0, tested)]), 0), strict=True):
+        row["shared_eeg"] = shared
+    return {"rows": rows, "splits": 5}
+
+
+def _sanity(draw, table, simulated):
+    """Return tests of the maps, with verdicts as their rules say; without a simulated seizure found, of no truth."""
+    truth = simulated and ((table["label"] == 1) & (table["decided"] == 1)).any()
+    maps = {name: {"mass": score(draw, draw.random())} for name in (*METHODS, "chance", "power")} if truth else {}
+    weights = {method: {"value": draw.choice([0.2, 0.196, 0.204, draw.random()])} for method in METHODS}
+    verdicts = {method: {rule: draw.choice([True, False]) for rule in RULES} for method in METHODS}
+    for method in METHODS:
+        verdicts[method]["random weights"] = weights[method]["value"] < 0.2
+        for rule in ("planted truth", "beyond power") if not truth else ():
+            verdicts[method][rule] = None
+    return {
+        "layers": ["score", "mix"], "tested": {"seizure": 4, "other": 4}, "verdicts": verdicts,
+        "truth": {"time × frequency": maps} if truth else None, "disturbed": {"weights:mix": weights},
+    }  # fmt: skip

@@ -1,0 +1,262 @@
+"""The narrative: nothing in it but what the facts give, whatever the study and whatever the model."""
+
+import ast
+import inspect
+import json
+import re
+import zlib
+
+import independent_reader
+import made_up
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.narrate import facts, story, wording, writer
+from helpers.narrate.wording import FalseSentence
+from helpers.study import files
+
+SIM08 = files.ROOT / "output" / "sim08"
+
+
+class Scripted:
+    """A model that likes some words by chance, and writes what it is told to."""
+
+    name = "scripted"
+
+    def __init__(self, says=""):
+        self.says = says
+
+    def score(self, pairs):
+        return [zlib.crc32(text.encode()) % 97 / 30 for _, text in pairs]
+
+    def generate(self, prompt, seed, temperature, pictures):
+        return self.says
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Return a function that makes up a study, and returns its facts as JSON keeps them."""
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+
+    def made(seed):
+        made_up.make(seed)
+        return json.loads(json.dumps(facts.build(facts.read("made08"))))
+
+    return made
+
+
+def false(root, patient, known, seed=0):
+    """Return what the independent reader finds false in a narrative."""
+    return independent_reader.problems(root / "output" / patient, writer.write(known, Scripted(), seed)[1])
+
+
+# The sentences.
+
+
+def strings(module):
+    """Return all texts of a module but its docstrings."""
+    tree = ast.parse(inspect.getsource(module))
+    documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
+    docs = {
+        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)
+    }
+    return [
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs
+    ]
+
+
+def test_no_digit_label_band_or_method_stands_outside_a_slot():
+    names = {
+        *facts.METHODS.values(),
+        "Integrated Gradients",
+        "Grad",
+        *facts.BANDS,
+        *(name for name, *_ in facts.BANDS.values()),
+    }
+    for text in strings(story):
+        bare = re.sub(r"\{[^{}]*\}", "", text)
+        if text in (story.SEIZURE, "What is a Seizure?") or re.fullmatch(
+            r"[\w.~: ]+", text
+        ):  # the fixed text, and keys
+            continue
+        assert not re.search(r"\d", bare.replace("0 of", "")), text
+        assert not [
+            name for name in names | {"Non-Seizure", "Seizure"} if re.search(rf"\b{re.escape(name)}\b", bare)
+        ], text
+        assert not re.search(r"\b(higher|lower|greater|better|worse) than\b", bare), text
+
+
+def test_wordings_come_in_order_with_the_facts_in_their_slots():
+    known = {"values": {"tp": {"printed": "40", "interval": {"low": "1", "high": "2"}}, "no": {"printed": None}}}
+    found = wording.wordings("the model [found|saw] {tp} [of them|{tp~}].", known, {})
+    assert list(found) == [
+        "The model found 40 of them.", "The model found 40 40 (1–2).", "The model saw 40 of them.", "The model saw 40 40 (1–2).",
+    ]  # fmt: skip
+    assert found["The model saw 40 of them."] == ["tp"]
+    with pytest.raises(wording.Undefined):
+        wording.wordings("{no}", known, {})
+    with pytest.raises(KeyError):
+        wording.wordings("{unknown}", known, {})
+
+
+# The narrative.
+
+
+@pytest.mark.skipif(not (SIM08 / "explain" / "attributions.npz").exists(), reason="sim08 was not run here")
+def test_the_narrative_of_sim08_is_true_and_one_page():
+    known = facts.build(facts.read("sim08"))
+    markdown, rows, freedom = writer.write(known, Scripted(), 1)
+    assert independent_reader.problems(SIM08, rows) == []
+    assert len(markdown.split()) <= 910 and freedom["choices"] > 10
+    sentences = [row["sentence"] for row in rows]
+    assert len(sentences) == len(set(sentences)), "nothing is said twice"
+    assert "simulated" in markdown and "not for diagnosis" in markdown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_narratives_of_made_up_studies_are_true(study, first):
+    for seed in range(first, first + 25):
+        assert false(files.ROOT, "made08", study(seed), seed) == [], seed
+
+
+@pytest.mark.parametrize("seed", range(len(made_up.KINDS)))
+def test_a_narrative_of_each_kind_is_true(study, seed):
+    known = study(seed)
+    assert false(files.ROOT, "made08", known) == []
+    markdown = writer.write(known, Scripted())[0]
+    assert markdown == writer.write(known, Scripted())[0], "the same bytes"
+    for title in ("What is a Seizure?", "Model Performance", "Observed Samples and Explainability", "Conclusion"):
+        assert f"**{title}**" in markdown
+    assert "None" not in markdown and "{" not in markdown and "[" not in markdown
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("sum for mean", "relevance"),
+        ("> for >=", "graded"),
+        ("found for missed", "Missed were"),
+        ("a label swapped", "Always answering"),
+        ("hours for days", "Poisson"),
+    ],
+)
+def test_the_independent_reader_finds_a_broken_definition(tmp_path, monkeypatch, broken, told):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    source = inspect.getsource(facts)
+    change = {
+        "sum for mean": ("float(bins[:, mask].mean())", "float(bins[:, mask].sum())"),
+        "> for >=": ("lower >= least", "lower > least"),
+        "found for missed": ('missed = seizure["decided"] == 0', 'missed = seizure["decided"] == 1'),
+        "a label swapped": ('LABELS[int(samples["seizure"] > other)]', 'LABELS[int(samples["seizure"] < other)]'),
+        "hours for days": ("hours / 24)", "hours)"),
+    }[broken]
+    assert source.count(change[0]) == 1
+    changed = {"__name__": "helpers.narrate.facts"}
+    exec(compile(source.replace(*change), "facts.py", "exec"), changed)
+    found = []
+    for seed in (0, 2, 4, 36):  # in the last, a score is 0.70 exactly
+        made_up.make(seed)
+        found += false(tmp_path, "made08", changed["build"](changed["read"]("made08")))
+    assert any(told in problem for problem in found)
+
+
+def test_what_is_not_the_story_is_refused(study):
+    known = study(0)
+    markdown = writer.write(known, Scripted())[0]
+    accuracy = wording.show(known, "accuracy")
+    lies = {
+        f"**Accuracy:** {accuracy}": "**Accuracy:** 0.1234",
+        "\n\n**Conclusion**": " The patient has epilepsy.\n\n**Conclusion**",
+        "of the": "of all the",
+        "Grad-CAM and": "IG and",
+        "is not for diagnosis": "is for diagnosis",
+        writer.TITLE: "## Another title",
+        "_Worded by": "_Written by",
+    }
+    assert writer.prove(markdown, known)
+    for truth, lie in lies.items():
+        assert truth in markdown, truth
+        with pytest.raises(FalseSentence):
+            writer.prove(markdown.replace(truth, lie, 1), known)
+    with pytest.raises(FalseSentence):
+        writer.prove(markdown, study(1))
+
+
+def test_wordings_are_drawn_by_likelihood(study):
+    known = study(0)
+    cold = [writer.write(known, Scripted(), seed, 0.0) for seed in range(2)]
+    assert cold[0] == cold[1] and cold[0][2]["bits"] == 0
+    warm = {writer.write(known, Scripted(), seed, 1.0)[0] for seed in range(5)}
+    assert len(warm) > 2
+    best = max(wording.wordings(story.OPENING[0].text, known, {}), key=lambda text: Scripted().score([("", text)]))
+    assert best in cold[0][0]
+    with pytest.raises(ValueError, match="mode is 'wild'; it must be"):
+        writer.write(known, Scripted(), mode="wild")
+
+
+# The model's own words.
+
+ATTACKS = {
+    "The sensitivity is {{sensitivity}}.": True,
+    "The sensitivity is {{specificity}}.": True,  # swapped: the value says what it is of
+    "This looks like temporal lobe epilepsy.": True,  # not proven, and marked so
+    "The accuracy is 0.99.": False,
+    "It found ninety of them.": False,
+    "About half were found.": False,
+    "The value is {{unknown}}.": False,
+    "The value is {{sample.999.span}}.": False,
+    "The value is {{sensitivity}.": False,
+    "<b>Bold</b> it is.": False,
+    "See [this](http://x.org).": False,
+    "It peaks in delta.": False,
+    "It peaks in B2.": False,
+    "IG shows it.": False,
+    "The class is Seizure.": False,
+    "Look at made08 again.": False,
+    "It is ⅔ of them.": False,
+    "It is x² of them.": False,
+    "Marked † by itself.": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize("sentence", ATTACKS)
+def test_the_model_s_own_words_hold_no_number_or_name_but_from_slots(study, sentence):
+    known = study(0)
+    allowed = ["sensitivity", "specificity"]
+    if ATTACKS[sentence]:
+        said = writer.own_words(sentence, allowed, known)
+        assert writer.proof_of_own(said, known) == re.findall(r"\{\{(\w+)", sentence)
+        for key in writer.proof_of_own(said, known):
+            assert f"{wording.show(known, key)} ({key})" in said
+    else:
+        with pytest.raises(FalseSentence):
+            writer.own_words(sentence, allowed, known)
+
+
+@pytest.mark.parametrize("seed", range(7))
+def test_a_model_that_lies_adds_no_number_in_free_mode(study, seed):
+    """Digits, unknown and swapped slots, HTML and diagnoses: what is kept is marked, and proven as far as it says."""
+    known, keys = study(seed), list(facts.METRICS)
+    kept = 0
+    for at in range(7):
+        sentences = [list(ATTACKS)[(seed * 7 + at + 3 * step) % len(ATTACKS)] for step in range(5)]
+        sentences.append(f"It is {{{{{keys[at % len(keys)]}}}}} here.")
+        markdown, rows, freedom = writer.write(known, Scripted(" ".join(sentences)), seed, 1.0, "free")
+        own = [row for row in rows if row["wording"] == "model"]
+        kept += len(own)
+        assert markdown.count(writer.OWN) == len(own) + 1, "all are marked, and the mark is explained"
+        printed = {fact["printed"] for fact in known["values"].values() if fact["printed"]}
+        for row in own:
+            assert row["verdict"] == "numbers proven"
+            assert set(re.findall(r"[\d.]*\d", row["sentence"])) <= {
+                part for one in printed for part in re.findall(r"[\d.]*\d", one)
+            }
+            assert not re.search(r"[<>\[\]{}]", row["sentence"])
+        assert independent_reader.problems(files.ROOT / "output/made08", rows) == []
+        assert writer.write(known, Scripted(" ".join(sentences)), seed, 1.0, "free")[0] == markdown
+    assert kept
