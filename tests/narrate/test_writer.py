@@ -8,8 +8,6 @@ import zlib
 
 import independent_reader
 import made_up
-import numpy as np
-import pandas as pd
 import pytest
 
 from helpers.narrate import facts, story, wording, writer
