@@ -39,7 +39,12 @@ SHORT = {  # what takes long, and says nothing on so little EEG
     "train": {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1},
     "explain": {"ig_steps": 8, "samples_tested_per_class": 4},
 }
-FIRST = ("test_study.py", "test_explorer.py", "test_sanity.py")  # what takes longest, so that no worker ends late
+FIRST = (
+    "test_study.py",
+    "test_engine.py",
+    "test_leaks.py",
+    "test_sanity.py",
+)  # what takes longest, so that no worker ends late
 STARTED = {"made_study", "hub", "browser", "lab", "runs", "cluster", "permuted", "sim08"}  # tests that use one are slow
 
 NOWHERE = "http://127.0.0.1:9"

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from conftest import ROOT
 
+from helpers import figures
 from helpers.study import executed, files
 
 
@@ -158,3 +160,34 @@ def test_a_cell_s_error_in_one_message(name, value, words):
     """The disk's errors with what to do; the helpers' own as they are; another's with its name."""
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(executed.cell_message(SimpleNamespace(ename=name, evalue=value)))
+
+
+def test_executed_notebooks_name_no_place_or_moment(monkeypatch):
+    """A warning keeps its words and loses its place; an address, a kernel's file, a user's folder and fonts go."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    temporary = tempfile.gettempdir()
+    cases = {
+        f"{temporary}/ipykernel_4711/815.py:3: UserWarning: careful": "temporary:3: UserWarning: careful",
+        f"{files.ROOT}/src/helpers/acquire/edf.py:9: odd": "./src/helpers/acquire/edf.py:9: odd",
+        "<object at 0x7f3a5c0b1d90>": "<object at 0x…>",
+        "/home/ada/data/a.edf /home/adam": "~/data/a.edf /home/adam",
+        f"{temporary}/tmpa1b2c3d4/x": "temporary/x",
+        "0xff is a byte, 0x7f3a5c0b1d90 a place": "0xff is a byte, 0x… a place",
+    }
+    assert {text: executed.remove_places(text) for text in cases} == cases
+    printed = "Matplotlib is building the font cache; this may take a moment.\ncareful\n"
+    data = {"text/plain": "<Axes at 0x7f3a5c0b1d90>", "image/png": "0x7f3a5c0b1d90"}
+    outputs = [nbformat.v4.new_output("stream", name="stderr", text=printed)]
+    outputs += [nbformat.v4.new_output("display_data", data=dict(data))]
+    found = executed.canonical_outputs(outputs)
+    assert found[0].text == "careful\n" and found[1].data == data | {"text/plain": "<Axes at 0x…>"}
+
+
+def test_figures_look_the_same_after_any_setting():
+    """`figures.begin` starts from Matplotlib's own defaults, whatever was set before."""
+    looks = []
+    for place in ("left", "right"):
+        plt.rcParams["axes.titlelocation"] = place
+        figures.begin(3, 2)
+        looks.append(dict(plt.rcParams))
+    assert looks[0] == looks[1]
