@@ -39,7 +39,8 @@ SHORT = {  # what takes long, and says nothing on so little EEG
     "train": {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1},
     "explain": {"ig_steps": 8, "samples_tested_per_class": 4},
 }
-FIRST = (
+# what takes longest, so that no worker ends late
+FIRST = ("test_study.py", "test_engine.py", "test_leaks.py", "test_sanity.py")
     "test_study.py",
     "test_engine.py",
     "test_leaks.py",
