@@ -41,11 +41,6 @@ SHORT = {  # what takes long, and says nothing on so little EEG
 }
 # what takes longest, so that no worker ends late
 FIRST = ("test_study.py", "test_engine.py", "test_leaks.py", "test_sanity.py")
-    "test_study.py",
-    "test_engine.py",
-    "test_leaks.py",
-    "test_sanity.py",
-)  # what takes longest, so that no worker ends late
 STARTED = {"made_study", "hub", "browser", "lab", "runs", "cluster", "permuted", "sim08"}  # tests that use one are slow
 
 NOWHERE = "http://127.0.0.1:9"
