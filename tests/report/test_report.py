@@ -91,13 +91,13 @@ SAMPLES = [(0, 1, 1, 0.976), (13, 1, 1, 0.998), (1, 0, 0, 0.027), (2, 0, 0, 0.05
 # What narrate leaves: sentences with their facts, one of them twice, and one whose recording has a name like markup.
 TWICE = "The strongest band of IG is B2 (theta) at t0."
 ROWS = [
-    ("It reached an **accuracy** of 96.80%.", "accuracy", "proven", "grammar", 0),
-    ("First: sim99_01.", "samples.0.recording; samples.0.bands.ig", "proven", "grammar", 0),
-    ("Second.", "", "no claim", "grammar", 0),
-    (TWICE, "samples.0.bands.ig", "proven", "grammar", 0),
-    (TWICE, "errors.7.bands.ig", "proven", "grammar", 0),
-    ("It beats the answer that is always the same.", "accuracy and baseline; tests", "proven", "grammar", 0),
-    ("_Fixed text:_ No advice.", "", "fixed text", "code", 0),
+    ("It reached an **accuracy** of 96.80%.", "accuracy", "proven", "model's choice"),
+    ("First: sim99_01.", "sample.0.recording; sample.0.ig", "proven", "model's choice"),
+    ("Second.", "", "fixed text", "code"),
+    (TWICE, "sample.0.ig", "proven", "code"),
+    (TWICE, "sample.7.ig", "proven", "code"),
+    ("It beats the answer that is always the same.", "accuracy; baseline; tests.truth", "proven", "code"),
+    ("_Fixed text:_ No advice.", "", "fixed text", "code"),
 ]
 NARRATIVE = (
     "## A report on spectrograms\n\nIt reached an **accuracy** of 96.80%.\n\n* First: sim99_01.\n* Second.\n\n"
@@ -105,31 +105,30 @@ NARRATIVE = (
 )
 PLACE = "output/sim99/evaluate/metrics.json"
 ENDS = {"low": "0.9412", "high": "0.9891"}
+
+
+def fact(name, printed, place, interval=None, file=PLACE):
+    """Return an entry of facts.json."""
+    return {"name": name, "printed": printed, "unit": "", "interval": interval, "file": file, "place": place}
+
+
+DIGEST = "output/sim99/explain/digest.json"
 KNOWN = {
     "patient": "sim99",
     "simulated": True,
-    "sources": {"metrics": PLACE, "digest": "output/sim99/explain/digest.json"}
-    | {"sanity": "output/sim99/explain/sanity.json", "latencies": "output/sim99/evaluate/latencies.csv"},
     "values": {
-        "accuracy": {"printed": "0.9680", "unit": "fraction", "interval": ENDS, "file": PLACE, "place": "samples.n"},
-        "baseline": {"printed": None, "unit": "fraction", "interval": None, "file": PLACE, "place": "max(a[0], b)"},
-        "events.latency": {"printed": "20.0", "unit": "s", "interval": ENDS, "file": PLACE, "place": "intervals"},
+        "accuracy": fact("accuracy", "0.9680", "samples.n", ENDS),
+        "baseline": fact("accuracy of the more frequent answer", None, "max(a[0], b)"),
+        "sample.0.recording": fact("sample 0, recording", "Müller_[x](javascript:y) <b>*1*", "samples", file=DIGEST),
+        "sample.0.ig": fact("sample 0, band of IG", "B2 (theta)", "samples", file=DIGEST),
+        "sample.7.ig": fact("sample 7, band of IG", "B2 (theta)", "errors", file=DIGEST),
+        "tests.truth": fact("test truth, Grad-CAM", "passes", "verdicts", file="output/sim99/explain/sanity.json"),
     },
-    "labels": {"0": "Non-Seizure", "1": "Seizure"},
-    "steps": ["t0", "t1", "t2"],
-    "samples": [
-        {"sample": 0, "recording": "Müller_[x](javascript:y) <b>*1*", "start_s": "120", "true": 1, "pred": 0}
-        | {"bands": {"ig": ["B2", None, "B1"]}}
-    ],
-    "errors": [{"sample": 7, "recording": "sim99_01", "bands": {"ig": ["B2", "B2", "B2"]}}],
-    "tests": {"truth": {"asks": "it is *so*", "verdicts": {"gradcam": True, "gradcampp": False, "ig": None}}},
-    "agreement": [{"methods": ["gradcam", "ig"], "same": 4, "of": 12}],
-    "missed_seizures": [{"recording": "sim99_01", "start_s": "110", "end_s": "152"}],
 }
 CARD = {
     "name": "Small_Model", "revision": "abc1234567890", "dtype": "float32", "seed": 0, "mode": "constrained",
-    "temperature": 0.5, "sees_pictures": False, "licence": "Apache_License", "choices": 193, "bits": 136.7,
-    "texts": "10^47",
+    "temperature": 0.5, "sees_pictures": False, "licence": "Apache_License", "choices": 16, "bits": 6.5,
+    "texts": "131072", "refused": 0,
 }  # fmt: skip
 
 
@@ -153,8 +152,8 @@ AUDITED = {
 
 
 def claims_table(rows):
-    """Write rows of (sentence, facts, verdict, wording, refused) as ``claims.csv``."""
-    return pd.DataFrame(rows, columns=["sentence", "facts", "verdict", "wording", "refused"]).to_csv(index=False)
+    """Write rows of (sentence, facts, verdict, wording) as ``claims.csv``."""
+    return pd.DataFrame(rows, columns=["sentence", "facts", "verdict", "wording"]).to_csv(index=False)
 
 
 def sample(number, true, pred, probability):
@@ -312,10 +311,10 @@ PRINTED = (
     ", 2 of which overlap no annotated seizure, make 2 detected seizures and 2 false alarms.",
     "Into 50% of them other EEG", "Temperature off in fold 0: it has 1 seizure sample.", "1 seizure was missed.",
     "p_smooth reaches 0.123 at 130 s, against a threshold for an alarm of 0.234.",
-    "Nearest to a false alarm (no error): sim99_02", "It was given facts and no pictures.",
+    "Nearest to a false alarm (no error): sim99_02", "Worded by a language model",
     "Small_Model (revision abc123456789, float32, seed 0, temperature 0.5, mode constrained; Apache_License)",
-    "The grammar allows about 1047 texts; the model had 193 choices, with an entropy of 136.7 bits",
-    "The section’s 7 parts: 5 proven by the facts, 1 without a claim, 1 fixed text written by code",
+    "chose among 131072 wordings of this section in 16 choices, with an entropy of 6.5 bits",
+    "The section’s 7 parts: 5 proven by the facts, 2 fixed text",
     "The commit of the code is unknown", "torch",
 )  # fmt: skip
 
@@ -701,19 +700,18 @@ def test_each_proven_sentence_has_its_facts(patient, without_quarto):
         assert claim["tabindex"] == "0" and claim["role"] == "group" and claim["class"] == "claim"
         assert claim["aria-describedby"] == claim["facts id"]
     assert len({claim["facts id"] for claim in found.claims}) == len(proven)
-    said = [" ".join(claim["facts"].split()) for claim in found.claims]
-    assert said[0].startswith("accuracy: 0.9680 (0.9412 to 0.9891) at samples.n; Shown in Table")
-    assert said[1].startswith("sample 0, recording: Müller_[x](javascript:y) <b>*1* samples.0.recording in facts.json;")
-    assert "sample 0, strongest band, IG: t0 B2, t1 none, t2 B1 samples.0.bands.ig in facts.json;" in said[2]
-    assert "sample 7, strongest band, IG: t0 B2, t1 B2, t2 B2" in said[3]
-    assert "baseline" not in said[4] and "more frequent answer: undefined at max(a[0], b);" in said[4]
-    assert "verdicts: truth: Grad-CAM passes, Grad-CAM++ fails, IG not tested" in said[4]
-    assert found.fixed == ["Fixed text: No advice."] and "Second.</li>" in text
+    facts = [" ".join(claim["facts"].split()) for claim in found.claims]
+    assert facts[0].startswith("accuracy: 0.9680 (0.9412 to 0.9891) at samples.n; Shown in Table")
+    assert facts[1].startswith("sample 0, recording: Müller_[x](javascript:y) <b>*1* at samples; sample 0, band of IG:")
+    assert "sample 7, band of IG: B2 (theta) at errors;" in facts[3]
+    assert "more frequent answer: undefined at max(a[0], b);" in facts[4]
+    assert "test truth, Grad-CAM: passes at verdicts;" in facts[4]
+    assert found.fixed == ["Second.", "Fixed text: No advice."]
     within = [[link[1:] for link in claim["links"] if link.startswith("#")] for claim in found.claims]
     assert within[:4] == [["tbl-metrics"], ["fig-sample0"], ["fig-sample0"], ["fig-sample7"]]
     assert within[4] == ["tbl-metrics", "fig-confusion", "tbl-verdicts"] and set(sum(within, [])) <= Page(text).anchors
     outside = [link for claim in found.claims for link in claim["links"] if not link.startswith("#")]
-    assert {"../evaluate/metrics.json", "../explain/digest.json", "../narrate/facts.json"} <= set(outside)
+    assert {"../evaluate/metrics.json", "../explain/digest.json", "../explain/sanity.json"} <= set(outside)
     assert all((patient / "report" / link).resolve().is_file() for link in outside)
 
 
@@ -726,43 +724,26 @@ def test_only_anchors_of_the_page_are_linked():
     assert {place for places in proofs.PLACES.values() for place in places.split()} <= possible
 
 
-@pytest.mark.parametrize(
-    ("key", "plain", "value"),
-    [
-        ("samples", "samples examined", "0: Seizure, predicted Non-Seizure"),
-        ("samples.0.pred", "sample 0, predicted class", "Non-Seizure"),
-        ("samples.0.start_s", "sample 0, start", "120 s"),
-        ("events.latency", "median delay of an alarm", "20.0 s (0.9412 to 0.9891)"),
-        ("agreement", "frames with the same strongest band", "Grad-CAM and IG: 4 of 12"),
-        ("missed_seizures", "seizures missed", "sim99_01, 110 to 152 s"),
-        ("tests.truth", "test truth", "a method passes if … it is *so*"),
-        ("tests.truth.verdicts.gradcampp", "test truth, verdict, Grad-CAM++", "fails"),
-        ("simulated", "simulated", "yes"),
-        ("groups.1.counts.ig", "predicted seizure, frames by strongest band, IG", None),
-        ("baselines.forest.ahead_auprc", "random forest, this model ahead in AUPRC by", None),
-        ("events.f1", "whole seizures, F1", None),
-        ("ranking.auroc", "AUROC", None),
-        ("errors.25.side", "sample 25, side of the threshold", None),
-    ],
-)
-def test_facts_in_plain_words(key, plain, value):
-    assert proofs.name(key) == plain and (value is None or proofs.value_text(KNOWN, key) == value)
-    assert proofs.keys("a; b and c; a") == ["a", "b", "c"] and proofs.keys("") == []
-
-
 @pytest.mark.slow
 def test_the_model_s_own_words_are_marked(patient, without_quarto):
     """By a class, a sign and words: one sentence of its own, three refused; and none where the mode is not free."""
-    rows = [("Its own.", "accuracy", "proven", "model", 1), ("The grammar's.", "accuracy", "proven", "grammar", 2)]
-    narrative = "## Title\n\nIts own.† The grammar's."
-    found, text = narrative_of(patient, rows, narrative, mode="free", sees_pictures=True)
+    rows = [
+        (
+            "Its own.",
+            "accuracy",
+            "numbers proven",
+            "model",
+        ),
+        ("Ours.", "accuracy", "proven", "model's choice"),
+    ]
+    narrative = "## Title\n\nIts own.† Ours."
+    found, text = narrative_of(patient, rows, narrative, mode="free", sees_pictures=True, refused=3)
     assert [claim["class"] for claim in found.claims] == ["claim claim-own", "claim"]
-    assert [claim["said"] for claim in found.claims] == ["Its own.†", "The grammar’s."]
+    assert [claim["said"] for claim in found.claims] == ["Its own.†", "Ours."]
     words = words_of(text)
-    assert "1 sentence is in its own words (marked †), proven like the grammar’s" in words
-    assert "3 further sentences were refused because the facts did not prove them" in words
-    assert "It was also given pictures of the samples." in words and "A double underline and a † mark" in words
-    assert "Its own.† The grammar's." in form_of(patient)
+    assert "1 sentence is in the model’s own words (marked †): their numbers and names are proven" in words
+    assert "3 further sentences were refused. The model was also given pictures" in words
+    assert "A double underline and a † mark the model’s own words" in words and "Its own.† Ours." in form_of(patient)
 
 
 EVIL_SENTENCE = (
@@ -772,10 +753,10 @@ EVIL_SENTENCE = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verdict", ["proven", "no claim", "fixed text"])
+@pytest.mark.parametrize("verdict", ["proven", "numbers proven", "fixed text"])
 def test_a_sentence_of_the_model_is_text(patient, without_quarto, verdict):
     """Links, HTML, brackets that would close a span: all shown, none followed, and the sentence keeps its facts."""
-    rows = [(EVIL_SENTENCE, "accuracy", verdict, "model", 0), ("# Not a heading.", "accuracy", "proven", "grammar", 0)]
+    rows = [(EVIL_SENTENCE, "accuracy", verdict, "model"), ("# Not a heading.", "accuracy", "proven", "code")]
     narrative = f"## Title\n\n{EVIL_SENTENCE}\n\n* # Not a heading.\n\n[n]: https://example.org/n"
     found, text = narrative_of(patient, rows, narrative)
     page = Page(text)
@@ -783,7 +764,7 @@ def test_a_sentence_of_the_model_is_text(patient, without_quarto, verdict):
     assert not [link for link in page.links if "example.org" in link or link.startswith("javascript")]
     assert "math" not in page.tags and "footnote" not in text
     assert found.claims[-1]["said"] == "# Not a heading." and found.claims[-1]["links"]
-    if verdict == "proven":
+    if verdict != "fixed text":
         said = EVIL_SENTENCE.replace('"y"', "“y”").replace("`z`", "z") + "†"
         assert found.claims[0]["said"].replace("\xa0", " ") == said
 
@@ -791,16 +772,16 @@ def test_a_sentence_of_the_model_is_text(patient, without_quarto, verdict):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("Not said.", "accuracy", "proven", "grammar", 0)], r"narrative.md does not.*'Not said.'.*narrate@sim99"),
+        ([("Not said.", "accuracy", "proven", "code")], r"narrative.md does not.*'Not said.'.*narrate@sim99"),
         (ROWS[:2][::-1], "does not have there: 'It reached"),
         ([*ROWS, ROWS[-1]], "does not have there: '_Fixed text:_ No advice.'"),
-        ([(" ", "", "no claim", "grammar", 0)], "has a sentence"),
-        ([(TWICE, "nothing", "proven", "grammar", 0)], "lacks the fact 'nothing', which proves 'The strongest"),
-        ([(TWICE, "samples.5.bands.ig", "proven", "grammar", 0)], r"lacks the fact 'samples\.5\.bands\.ig'"),
+        ([(" ", "", "proven", "code")], "has a sentence"),
+        ([(TWICE, "nothing", "proven", "code")], "lacks the fact 'nothing', which proves 'The strongest"),
+        ([(TWICE, "sample.5.ig", "proven", "code")], r"lacks the fact 'sample\.5\.ig'"),
     ],
 )
 def test_claims_that_do_not_fit_the_narrative_are_refused(rows, message):
-    named = ("sentence", "facts", "verdict", "wording", "refused")
+    named = ("sentence", "facts", "verdict", "wording")
     with pytest.raises(ValueError, match=message):
         proofs.annotate(NARRATIVE, [dict(zip(named, row, strict=True)) for row in rows], KNOWN, set())
 

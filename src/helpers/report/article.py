@@ -35,7 +35,7 @@ FORM_ALTS = {  # alt texts of the pictures of report.md on its page
     "ig_triptych": "Integrated gradients of the three frames",
 }
 # How a part of the narrative was proven, in the order in which the report counts them.
-VERDICTS = {"proven": "proven by the facts", "no claim": "without a claim", "fixed text": "fixed text written by code"}
+VERDICTS = {"proven": "proven by the facts", "numbers proven": "with proven numbers", "fixed text": "fixed text"}
 PACKAGES = ("captum", "dvc", "edfio", "mne", "numpy", "pandas", "papermill", "scikit-learn", "scipy", "timescoring")
 PACKAGES += ("torch", "transformers")
 
@@ -64,6 +64,7 @@ def compose(patient, title):
 
     metrics, digest = read("evaluate", "metrics.json"), read("explain", "digest.json")
     claims, errors = read("narrate", "claims.csv"), read("evaluate", "errors.csv")
+    model = read("narrate", "model.json")
     scores = {"scores": metrics["samples"], "reference_scores": metrics["reference_prevalence"]}
     folder = files.stage_output(patient, "evaluate", "pages")
     probability_pages = [f"probability_{number + 1}.png" for number in range(len(list(folder.glob("probability_*"))))]
@@ -96,12 +97,9 @@ def compose(patient, title):
         "narrative": read("narrate", "narrative.md").strip(),
         "claims": claims,
         "facts": read("narrate", "facts.json"),
-        "wordings": {
-            "own": sum(row["wording"] == proofs.MODEL for row in claims),
-            "refused": sum(int(row["refused"]) for row in claims),
-        },
+        "wordings": {"own": sum(row["wording"] == proofs.MODEL for row in claims), "refused": model["refused"]},
         "verdicts": _count_verdicts([row["verdict"] for row in claims]),
-        "model": read("narrate", "model.json"),
+        "model": model,
         "pictures": _pictures(patient, digest, [*probability_pages, *(row["file"] for row in errors)]),
         "commit": commit(),
         "versions": {"Python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
@@ -228,7 +226,6 @@ def _environment(folder):
         "md": markup.escape,
         "quoted": markup.escape_attribute,
         "narrative": markup.escape_narrative_lightly,
-        "power": _power,
         "float": float,  # Jinja's own turns what is no number into 0.0
         "interval": tables.with_interval,
     }
@@ -244,8 +241,3 @@ def checklist(context):
         for topic, items in topics.items()
         for number, item in items.items()
     ]
-
-
-def _power(text):
-    """Return a power as Markdown: "10^47" with its exponent raised."""
-    return re.sub(r"\^(\d+)$", r"^\1^", text) if re.fullmatch(r"\d+(\^\d+)?", text) else markup.escape(text)
