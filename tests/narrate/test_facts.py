@@ -1,4 +1,4 @@
-"""The facts of a study: printed in one form, defined as they say, and refused where the results contradict each other."""
+"""The facts of a study: one printed form, the definition that they say, and no contradiction."""
 
 import numpy as np
 import pytest
@@ -95,17 +95,9 @@ def test_a_score_at_the_limit_gets_the_better_grade(results):
         (0.7, "moderate"),
         (0.6999, "weak"),
     ):
-        found = {}
-        one = results["metrics"] | {"samples": samples | {"sensitivity": lower, "specificity": 0.95}}
-        facts._samples(results | {"metrics": one}, lambda key, name, place, value, *_, **__: found.update({key: value}))
+        found, one = {}, results["metrics"] | {"samples": samples | {"sensitivity": lower, "specificity": 0.95}}
+        facts._samples(results | {"metrics": one}, lambda *row, to=found, **_: to.update({row[0]: row[3]}))
         assert found["grade"] == word, "readers compare what they see"
-
-
-def change(results, name, path, value):
-    *steps, last = path
-    for step in steps:
-        name, results = step, results[name]
-    results[name][last] = value
 
 
 CONTRADICTIONS = {

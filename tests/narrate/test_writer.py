@@ -8,8 +8,6 @@ import zlib
 
 import independent_reader
 import made_up
-import numpy as np
-import pandas as pd
 import pytest
 
 from helpers.narrate import facts, story, wording, writer
@@ -93,7 +91,8 @@ def test_wordings_come_in_order_with_the_facts_in_their_slots():
     known = {"values": {"tp": {"printed": "40", "interval": {"low": "1", "high": "2"}}, "no": {"printed": None}}}
     found = wording.wordings("the model [found|saw] {tp} [of them|{tp~}].", known, {})
     assert list(found) == [
-        "The model found 40 of them.", "The model found 40 40 (1–2).", "The model saw 40 of them.", "The model saw 40 40 (1–2).",
+        "The model found 40 of them.", "The model found 40 40 (1–2).", "The model saw 40 of them.",
+        "The model saw 40 40 (1–2).",
     ]  # fmt: skip
     assert found["The model saw 40 of them."] == ["tp"]
     with pytest.raises(wording.Undefined):

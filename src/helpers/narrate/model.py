@@ -59,9 +59,9 @@ sys.stdout.buffer.write(text.encode())
 """
 REFUSED = {  # by the Hub: the first that fits
     errors.GatedRepoError: "is gated: ask for access on its page, then log in with `hf auth login`.",
-    errors.RepositoryNotFoundError: "is not on the Hub, or is private: correct the name, or log in with `hf auth login`.",
+    errors.RepositoryNotFoundError: "is not on the Hub, or private: correct the name, or log in with `hf auth login`.",
     errors.RevisionNotFoundError: "has no revision {revision!r}: name a commit, tag or branch that it has.",
-    errors.LocalEntryNotFoundError: "is not in the cache, and the Hub is out of reach (or HF_HUB_OFFLINE is set): connect "
+    errors.LocalEntryNotFoundError: "is not in the cache, and the Hub is out of reach (or HF_HUB_OFFLINE set): connect "
     "once, or put it into models/.",
     Exception: "could not be fetched: {error} Try again, or put it into models/.",
 }
@@ -264,7 +264,7 @@ def _embedded():
 
 
 def _converted(find, stem, sha256):
-    """Return the folder of a GGUF in safetensors, made the first time: transformers takes half a minute at each load."""
+    """Return the folder of a GGUF in safetensors, made the first time: reading a GGUF takes half a minute."""
     folder = files.ROOT / "output" / "models" / f"{stem}-{sha256[:8]}"
     if folder.exists():
         return folder
@@ -332,7 +332,7 @@ def _stage(folder, root, staged, name):
     elif kinds & {".bin", ".pt", ".pth", ".ckpt"}:
         what = "has pickle weights, which are never loaded as they can run code: convert them with save_pretrained."
     else:
-        what = f"is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json, tokenizer.json and *.safetensors."
+        what = f"is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors."
     raise ModelError(f"model: '{name}' {what} {ELSE}")
 
 
@@ -413,7 +413,7 @@ def _kind(config):
 
 
 def _processor(folder, config):
-    """Return a processor of text and pictures without that of videos, which needs torchvision; pictures go through PIL."""
+    """Return a processor of text and pictures, by PIL, without that of videos, which needs torchvision."""
     whole = PROCESSOR_MAPPING[type(config)]
     attributes = [attribute for attribute in whole.get_attributes() if "video" not in attribute]
     still = type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda _: list(attributes))})

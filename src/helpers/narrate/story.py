@@ -67,8 +67,8 @@ SUMMARY = [
 ]
 OPENING = [
     P(
-        "This report [summarises|presents] how a model tells EEG spectrograms of patient {patient} with seizure activity "
-        "from those without."
+        "This report [summarises|presents] how a model tells EEG spectrograms of patient {patient} with seizure "
+        "activity from those without."
     ),
     S("The patient is simulated: a program made the recordings.", lambda v: v("simulated")),
     S(
