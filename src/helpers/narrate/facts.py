@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
@@ -89,9 +89,8 @@ def listed(words):
 
 def rate_interval(count, exposure, level=0.95):
     """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
-    tail = (1 - level) / 2
-    low = chi2.ppf(tail, 2 * count) / 2 if count else 0.0
-    return {"low": low / exposure, "high": chi2.ppf(1 - tail, 2 * count + 2) / 2 / exposure}
+    low = gammaincinv(count, (1 - level) / 2) if count else 0.0
+    return {"low": low / exposure, "high": gammaincinv(count + 1, (1 + level) / 2) / exposure}
 
 
 def read(patient):

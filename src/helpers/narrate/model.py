@@ -28,7 +28,6 @@ with warnings.catch_warnings():
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
     from transformers.models.auto import modeling_auto
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
     from transformers.utils import logging as transformers_logging
 
 EMBEDDED = "smollm2-135m-instruct"
@@ -41,7 +40,7 @@ SMALL, LARGE, WEIGHTS = 2**16, 2**26, 2**40
 READ = {"*.safetensors": WEIGHTS, "LICENSE*": SMALL, "*.jinja": SMALL, "*.model": LARGE}
 READ |= dict.fromkeys(("*.safetensors.index.json", "tokenizer*.json", "vocab*", "merges.txt", "*tokens*.json"), LARGE)
 READ["*.json"] = SMALL
-BATCH = 8  # texts scored at once
+BATCH = 4  # texts scored at once
 LONGEST = 300  # tokens of a section in the model's own words
 TEMPLATE = """
 import json, resource, sys
@@ -101,7 +100,8 @@ class LanguageModel:
             if max(tokens) >= known:
                 raise ModelError(f"'{self.name}': its tokenizer has tokens that the model does not know. {ELSE}")
             rows.append((tokens, len(own)))
-        order = sorted(range(len(rows)), key=lambda at: len(rows[at][0]))  # alike in length: little is padding
+        # Alike in length, so that little is padding; the longest first, so that no core ends long after the other.
+        order = sorted(range(len(rows)), key=lambda at: -len(rows[at][0]))
         batches = [([rows[at] for at in order[first : first + BATCH]],) for first in range(0, len(order), BATCH)]
         with steady():
             found = parallel_map(self._score, batches, "wordings", "batch", threads=True)
@@ -414,6 +414,8 @@ def _kind(config):
 
 def _processor(folder, config):
     """Return a processor of text and pictures, by PIL, without that of videos, which needs torchvision."""
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING  # takes three seconds
+
     whole = PROCESSOR_MAPPING[type(config)]
     attributes = [attribute for attribute in whole.get_attributes() if "video" not in attribute]
     still = type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda _: list(attributes))})

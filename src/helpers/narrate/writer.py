@@ -5,7 +5,7 @@ import random
 import re
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr, softmax
 
 from helpers.narrate import story
 from helpers.narrate.facts import LABELS, METHODS
@@ -103,9 +103,9 @@ def _choose(scores, temperature, draw, bits):
     """Return the place of the wording taken; the entropy of what it was drawn from is added to `bits`."""
     if len(scores) == 1:
         return 0
-    weights = np.exp((np.array(scores) - max(scores)) / (temperature or 1e-9))
-    bits.append(float(entropy(weights, base=2)) if temperature else 0.0)
-    return draw.choices(range(len(scores)), weights=weights.tolist())[0]
+    shares = softmax(np.array(scores) / (temperature or 1e-9))
+    bits.append(float(entr(shares).sum() / np.log(2)))
+    return draw.choices(range(len(scores)), weights=shares.tolist())[0]
 
 
 def prove(markdown, facts):
