@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
-from helpers.narrate.facts import BASELINES, METHODS, SCORES, listed, number
+from helpers.narrate.facts import SCORES
+from helpers.narrate.numbers import BASELINES, METHODS, listed, number
 from helpers.narrate.wording import Undefined, expand, fill, show, span
 
 
@@ -296,8 +297,7 @@ def _than(facts, one, other):
 
 
 def _standing(facts, score):
-    """Return how the model stands against the baselines: by the interval of each difference, or without one by "
-    "value."""
+    """Return how the model stands against the baselines, by each difference's interval, or without one by value."""
     own, groups, values = SCORES[score], {}, facts["values"]
     keys = [own]
     for method in BASELINES:

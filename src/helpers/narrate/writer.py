@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import entr, softmax
 
 from helpers.narrate import story
-from helpers.narrate.facts import LABELS, METHODS
+from helpers.narrate.numbers import LABELS, METHODS
 from helpers.narrate.wording import FalseSentence, show, wordings
 from helpers.study.bands import BANDS
 
