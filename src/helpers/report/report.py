@@ -78,7 +78,7 @@ def compose(patient, title):
         "narrative": read("narrate", "narrative.md").strip(),
         "claims": claims,
         "facts": read("narrate", "facts.json"),
-        "wordings": _wordings(claims),
+        "wordings": _wordings(claims, read("narrate", "model.json")["refused"]),
         "verdicts": _verdicts([row["verdict"] for row in claims]),
         "model": read("narrate", "model.json"),
         "pictures": _pictures(patient, digest, [*further, *(row["file"] for row in errors)]),
@@ -148,10 +148,10 @@ def _verdicts(given):
     return [f"{given.count(verdict)} {VERDICTS.get(verdict, verdict)}" for verdict in order]
 
 
-def _wordings(claims):
+def _wordings(claims, refused):
     """Count the sentences in the model's own words, and those of its sentences that were refused."""
     own = sum(row["wording"] == proofs.MODEL for row in claims)
-    return {"own": own, "refused": sum(int(row["refused"]) for row in claims)}
+    return {"own": own, "refused": refused}
 
 
 def _pictures(patient, digest, further):
