@@ -326,7 +326,7 @@ def always(s, m):
 def seconds(s, m):
     fn, early, _ = s.missed()
     yield (m[1], m[2]), (short(fn * s.frame_s), short(s.true.sum() * s.frame_s))
-    yield m[3], of(early, fn, "missed sample") if early else None
+    yield m[3], of(early, fn, "sample") if early else None
 
 
 def recognised(s, m):
@@ -373,12 +373,12 @@ READ = {
     rf"In (.+) of {EEG} without a seizure, the model raised (.+)\.": lambda s, m: [
         ((m[1], bool(m[2]), m[3], []), (s.length(), s.simulated, alarms(len(s.false)), s.seizures))
     ],
-    r"Th.+? (\S+) false alarms per 24 h, with an exact Poisson 95 % interval of (.+): the rate .+": rate,
+    r"That makes (\S+) false alarms per 24 h, with an exact Poisson 95 % interval of (.+): the rate .+": rate,
     rf"The maps of (.+) surely lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
     rf"No map surely lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", False), set(METHODS))],
     r"The maps show what the model used; no known truth tells .+": lambda s, m: [(s.sanity["truth"], None)],
     r"This report .+ of patient (\S+) with seizure .+": lambda s, m: [(m[1], s.metrics["patient"])],
-    r"The patient is simulated: a program made the recordings\.": lambda s, m: [(s.simulated, True)],
+    r"The patient is simulated: a program \w+ the recordings\.": lambda s, m: [(s.simulated, True)],
     r"\w+ \w+ (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ made without it\.": folds,
     r"A sample is three .+ frames .+, t0, t1 and t2, of (.+) s each, .+": lambda s, m: [(m[1], short(s.frame_s))],
     r"\*\*(.+):\*\* (undefined|[\d.]+)( \(.+?\))?, (the|as) .+\.": bullet,
@@ -387,7 +387,7 @@ READ = {
     r"Always answering (\S+) would reach accuracy (\S+), (less than|more than|as much as) the model\.": always,
     r"Missed were (.+) s of (.+) s of seizure(?:: (.+?) [a-z]+ before the first one found in the same .+)?\.": seconds,
     r"A likely reason: the triptych still holds a frame labelled Non-Seizure in (.+)\.": lambda s, m: [
-        (m[1], of(s.missed()[2], s.missed()[0], "missed sample"))
+        (m[1], of(s.missed()[2], s.missed()[0], "sample"))
     ],
     r"Alarms average the log-odds over (.+) frames?; (\d+) (?:were|have been) raised, (.+) per hour"
     r"(?:, with a median delay of (.+?))?\.": raised,

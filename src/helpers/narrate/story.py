@@ -50,7 +50,7 @@ SUMMARY = [
         B("In {duration} of {kind:EEG} without a seizure, the model raised {count:events.false_alarms,false alarm}."),
     ),
     B(
-        "[That makes|This is] {events.fp_per_24h}, with an exact Poisson {level} interval of "
+        "That makes {events.fp_per_24h}, with an exact Poisson {level} interval of "
         "{ends:events.fp_per_24h}: the rate is known no better."
     ),
     (
@@ -71,7 +71,7 @@ OPENING = [
         "This report [summarises|presents] how a model tells EEG spectrograms of patient {patient} with seizure "
         "activity from those without."
     ),
-    S("The patient is simulated: a program made the recordings.", lambda v: v("simulated")),
+    S("The patient is simulated: a program [made|computed] the recordings.", lambda v: v("simulated")),
     S(
         "[It was tested|The test ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks "
         "and thresholds made without it."
@@ -112,22 +112,22 @@ PERFORMANCE = [
     S("Always answering {frequent} would reach accuracy {baseline}, {than:baseline,accuracy} the model."),
     (
         S(
-            "Missed were {missed.seconds} of {seizure.seconds} of seizure: {of:missed.early,fn,missed sample} "
+            "Missed were {missed.seconds} of {seizure.seconds} of seizure: {of:missed.early,fn,sample} "
             "[come|came] before the first one found in the same seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
         S("Missed were {missed.seconds} of {seizure.seconds} of seizure.", lambda v: v("fn")),
     ),
     S(
-        "A likely reason: the triptych still holds a frame labelled {label.0} in {of:missed.mixed,fn,missed sample}.",
+        "A likely reason: the triptych still holds a frame labelled {label.0} in {of:missed.mixed,fn,sample}.",
         lambda v: v("missed.mixed"),
     ),
     (
         P(
-            "Alarms average the log-odds over {frames}; {events.alarms} [were|have been] raised, {events.per_hour}, "
+            "Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}, "
             "with a median delay of {events.latency~}."
         ),
-        P("Alarms average the log-odds over {frames}; {events.alarms} [were|have been] raised, {events.per_hour}."),
+        P("Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}."),
     ),
     S("Missed as a whole: {events.unseen}."),
     S("{standing:auprc}."),
@@ -177,7 +177,7 @@ ANALYSIS = [
         "the EEG's own power {tests.planted truth.power}."
     ),
     S(
-        "With random weights, the maps of {who:random weights,fails} [change|differ] too little (rank correlation "
+        "With random weights, the maps of {who:random weights,fails} change too little (rank correlation "
         "{figures:random weights,fails}; below {tests.limit} passes) to be read as what the model learnt."
     ),
     S(
@@ -186,7 +186,7 @@ ANALYSIS = [
     ),
     S(
         "By {who:deletion,passes}, deleting what ranks highest lowers the score faster than at random: the decision "
-        "[rests|hangs] on it."
+        "rests on it."
     ),
     S("By {who:deletion,fails}, deleting what ranks highest does not surely lower the score faster than at random."),
     S("A map [says|shows] what this model used, not how seizures arise."),
@@ -196,7 +196,7 @@ CONCLUSION = [
         "By the lower of sensitivity and specificity, the result is graded {grade} (strong from {grade.strong}, "
         "moderate from {grade.moderate})."
     ),
-    S("[These|The] {duration} of EEG of one {kind:patient} do not show that the model would work for another."),
+    S("[These|The] {duration} of EEG of one {kind:patient} do not show that the model works for another."),
     S(
         "This text is not for diagnosis or treatment: only a clinician who knows the patient and reads the EEG can "
         "judge it."
