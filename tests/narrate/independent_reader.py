@@ -221,16 +221,16 @@ def standing(s, m):
     rows, told = {row["method"]: row for row in s.comparison["rows"]}, set()
     yield m[2], printed(own)
     one = r"(?:logistic regression|random forest) \([\d.]+\)"
-    stands = "(surely above|surely below|not to be told apart from|above|below|equal to)"
+    stands = "(is surely above|is surely below|cannot be told apart from|is above|is below|is equal to)"
     for how, names, bare in re.findall(rf"{stands} ({one}(?: and {one})?)( \(without an interval\))?", m[3]):
         for rival, value in re.findall(r"(logistic regression|random forest) \((.+?)\)", names):
             row, ahead = rows[RIVALS[rival]], rows[RIVALS[rival]][f"ahead_{key}"]
             told.add(RIVALS[rival])
             apart = round(own, 4) - round(row[key]["value"], 4)
-            wanted = "equal to" if not apart else "above" if apart > 0 else "below"
+            wanted = "is equal to" if not apart else "is above" if apart > 0 else "is below"
             if ahead["low"] is not None:
                 sure = round(ahead["low"], 4) > 0, round(ahead["high"], 4) < 0
-                wanted = "surely above" if sure[0] else "surely below" if sure[1] else "not to be told apart from"
+                wanted = "is surely above" if sure[0] else "is surely below" if sure[1] else "cannot be told apart from"
             yield (value, how, bool(bare)), (printed(row[key]["value"]), wanted, ahead["low"] is None)
     whole = {
         one
@@ -325,7 +325,7 @@ def always(s, m):
 
 def seconds(s, m):
     fn, early, _ = s.missed()
-    yield (m[1], m[2]), (short(fn * s.frame_s), short(s.true.sum() * s.frame_s))
+    yield (m[2], m[1]), (short(fn * s.frame_s), short(s.true.sum() * s.frame_s))
     yield m[3], of(early, fn, "sample") if early else None
 
 
@@ -379,30 +379,30 @@ READ = {
     r"The maps show what the model used; no known truth tells .+": lambda s, m: [(s.sanity["truth"], None)],
     r"This report .+ of patient (\S+) with seizure .+": lambda s, m: [(m[1], s.metrics["patient"])],
     r"The patient is simulated: a program \w+ the recordings\.": lambda s, m: [(s.simulated, True)],
-    r"\w+ \w+ (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ made without it\.": folds,
+    r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ made without it\.": folds,
     r"A sample is three .+ frames .+, t0, t1 and t2, of (.+) s each, .+": lambda s, m: [(m[1], short(s.frame_s))],
     r"\*\*(.+):\*\* (undefined|[\d.]+)( \(.+?\))?, (the|as) .+\.": bullet,
     r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? others?) for seizure)?"
     r"(?:; there is no (other|seizure sample))?\.": recognised,
     r"Always answering (\S+) would reach accuracy (\S+), (less than|more than|as much as) the model\.": always,
-    r"Missed were (.+) s of (.+) s of seizure(?:: (.+?) [a-z]+ before the first one found in the same .+)?\.": seconds,
-    r"A likely reason: the triptych still holds a frame labelled Non-Seizure in (.+)\.": lambda s, m: [
+    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first one found in the same .+)?\.": seconds,
+    r"A likely reason: a frame labelled Non-Seizure is still part of (.+)\.": lambda s, m: [
         (m[1], of(s.missed()[2], s.missed()[0], "sample"))
     ],
     r"Alarms average the log-odds over (.+) frames?; (\d+) (?:were|have been) raised, (.+) per hour"
     r"(?:, with a median delay of (.+?))?\.": raised,
     r"Missed as a whole: (.+)\.": unseen,
-    r"(AUPRC|Event F1), (\S+), is (.+)\.": standing,
+    r"(AUPRC|Event F1), (\S+), (.+)\.": standing,
     r"A random split would \w+ an F1 of (.+) in place of (.+) at the same .+; (.+) would share EEG with .+": split,
     r"The maps of (\d+) held-out .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
-    r"(\S+)\. Relevance (?:peaks|culminates) (.+?)(?:; IG's channel is (\S+))?\.": sample,
+    r"(\S+)\. Relevance (?:peaks|is highest) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
     r"Over (\d+) (seizure sample|other)s? (?:found|left alone), .+? is highest (.+)\.": group,
     r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
-    r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's channel is (.+))?\.": alarm,
+    r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's strongest channel is (.+))?\.": alarm,
     r"There is no false alarm to explain\.": lambda s, m: [(s.false, [])],
     rf"{ONE} passes .+\.": passed,
-    r"On the planted seizure lies a share of (.+); by chance (\S+), of the EEG's own power (\S+)\.": planted,
+    r"Of the relevance, (.+) lie on the planted seizure; (\S+) by chance, (\S+) of the EEG's own power\.": planted,
     r"With random weights, the maps of (.+) (?:change|differ)(?:, as they should| too little \(rank correlation (.+); "
     r"below 0\.20 passes\) to .+)\.": weights,
     r"By (.+), deleting what ranks highest (lowers|does not surely lower) the score .+": deletion,
@@ -413,7 +413,7 @@ READ = {
 }
 FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % bootstrap intervals over recordings, .+
 |Grad-CAM and Grad-CAM\+\+ map what counted towards the predicted class, IG \(Integrated Gradients\) what moved the .+
-|Named is the band, B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\), of the highest mean relevance per .+
+|Named is the band, of B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\), whose mean relevance per .+
 |A map (?:says|shows) what this model used, not how seizures arise\.|This text is not for diagnosis .+|_Worded by .+"""
 
 

@@ -138,7 +138,7 @@ def test_a_narrative_of_each_kind_is_true(study, seed):
     [
         ("sum for mean", "relevance"),
         ("> for >=", "graded"),
-        ("found for missed", "Missed were"),
+        ("found for missed", "were missed"),
         ("a label swapped", "Always answering"),
         ("hours for days", "Poisson"),
     ],

@@ -73,7 +73,7 @@ OPENING = [
     ),
     S("The patient is simulated: a program [made|computed] the recordings.", lambda v: v("simulated")),
     S(
-        "[It was tested|The test ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks "
+        "[The model was tested|Testing ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks "
         "and thresholds made without it."
     ),
 ]
@@ -112,14 +112,14 @@ PERFORMANCE = [
     S("Always answering {frequent} would reach accuracy {baseline}, {than:baseline,accuracy} the model."),
     (
         S(
-            "Missed were {missed.seconds} of {seizure.seconds} of seizure: {of:missed.early,fn,sample} "
+            "Of {seizure.seconds} of seizure, {missed.seconds} were missed: {of:missed.early,fn,sample} "
             "[come|came] before the first one found in the same seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
-        S("Missed were {missed.seconds} of {seizure.seconds} of seizure.", lambda v: v("fn")),
+        S("Of {seizure.seconds} of seizure, {missed.seconds} were missed.", lambda v: v("fn")),
     ),
     S(
-        "A likely reason: the triptych still holds a frame labelled {label.0} in {of:missed.mixed,fn,sample}.",
+        "A likely reason: a frame labelled {label.0} is still part of {of:missed.mixed,fn,sample}.",
         lambda v: v("missed.mixed"),
     ),
     (
@@ -144,7 +144,7 @@ OBSERVED = [
         "({method.ig.full}) what moved the log-odds of seizure."
     ),
     S(
-        "Named is the band, {band.first} to {band.last}, of the highest mean relevance per frequency bin in most "
+        "Named is the band, of {band.first} to {band.last}, whose mean relevance per frequency bin is highest in most "
         "frames."
     ),
 ]
@@ -155,7 +155,7 @@ SAMPLES = {
     (1, 0): "missed the seizure activity in {@.span}.",
     (0, 1): "wrongly saw seizure activity in {@.span}.",
 }
-FOUND = "Relevance [peaks|culminates] {bands:@}{channel:@}."
+FOUND = "Relevance [peaks|is highest] {bands:@}{channel:@}."
 ANALYSIS = [
     P("Over {count:maps.found,seizure sample} found, relevance for the decision is highest {tops:found}."),
     (
@@ -165,7 +165,7 @@ ANALYSIS = [
     (
         S(
             "{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold "
-            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s channel is "
+            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s strongest channel is "
             "{alarm.channel}."
         ),
         S("{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold {alarm.threshold})."),
@@ -173,8 +173,8 @@ ANALYSIS = [
     ),
     P("{passed:tests}."),
     S(
-        "On the planted seizure lies a share of {figures:planted truth}; by chance {tests.planted truth.chance}, of "
-        "the EEG's own power {tests.planted truth.power}."
+        "Of the relevance, {figures:planted truth} lie on the planted seizure; {tests.planted truth.chance} by chance, "
+        "{tests.planted truth.power} of the EEG's own power."
     ),
     S(
         "With random weights, the maps of {who:random weights,fails} change too little (rank correlation "
@@ -306,17 +306,17 @@ def _standing(facts, score):
             continue
         if ends := values[ahead]["interval"]:
             low, high = number(ends["low"]), number(ends["high"])
-            stands = "above {}" if low > 0 else "below {}" if high < 0 else None
-            stands = f"surely {stands}" if stands else "not to be told apart from {}"
+            stands = "is surely above {}" if low > 0 else "is surely below {}" if high < 0 else None
+            stands = stands or "cannot be told apart from {}"
         else:
             found = number(show(facts, own)) - number(show(facts, other))
-            stands = f"{'above' if found > 0 else 'below' if found < 0 else 'equal to'} {{}} (without an interval)"
+            stands = f"is {'above' if found > 0 else 'below' if found < 0 else 'equal to'} {{}} (without an interval)"
         groups.setdefault(stands, []).append(f"{values[named]['printed']} ({values[other]['printed']})")
         keys += [named, other, ahead]
     if not groups:
         raise Undefined(score)
     said = listed([stands.format(listed(names)) for stands, names in groups.items()])
-    return f"{values[own]['name']}, {show(facts, own)}, is {said}", keys
+    return f"{values[own]['name']}, {show(facts, own)}, {said}", keys
 
 
 def _by_band(facts, found, keys):
@@ -363,7 +363,7 @@ def _channel(facts, about):
     key = f"{about}.ig.channel"
     if facts["values"][key]["printed"] is None:
         return "", []
-    return f"; {METHODS['ig']}'s channel is {show(facts, key)}", [key]
+    return f"; {METHODS['ig']}'s strongest channel is {show(facts, key)}", [key]
 
 
 def _alarm(facts, noun):
