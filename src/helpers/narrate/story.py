@@ -50,8 +50,8 @@ SUMMARY = [
         B("In {duration} of {kind:EEG} without a seizure, the model raised {count:events.false_alarms,false alarm}."),
     ),
     B(
-        "That makes {events.fp_per_24h}, with an exact Poisson {level} interval of "
-        "{ends:events.fp_per_24h}: the rate is known no better."
+        "That makes {events.fp_per_24h}, with an exact Poisson {level} interval of {ends:events.fp_per_24h}: the rate "
+        "is known no better."
     ),
     (
         B("The maps of {who:beyond power,passes} surely lie on the planted seizure more than the EEG's own power."),
@@ -73,8 +73,8 @@ OPENING = [
     ),
     S("The patient is simulated: a program [made|computed] the recordings.", lambda v: v("simulated")),
     S(
-        "[The model was tested|Testing ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks "
-        "and thresholds made without it."
+        "[The model was tested|Testing ran] in {count:folds,fold} on {count:recordings,recording}, each judged by "
+        "networks and thresholds made without it."
     ),
 ]
 PERFORMANCE = [
@@ -112,8 +112,8 @@ PERFORMANCE = [
     S("Always answering {frequent} would reach accuracy {baseline}, {than:baseline,accuracy} the model."),
     (
         S(
-            "Of {seizure.seconds} of seizure, {missed.seconds} were missed: {of:missed.early,fn,sample} "
-            "[come|came] before the first one found in the same seizure.",
+            "Of {seizure.seconds} of seizure, {missed.seconds} were missed: {of:missed.early,fn,sample} [come|came] "
+            "before the first one found in the same seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
         S("Of {seizure.seconds} of seizure, {missed.seconds} were missed.", lambda v: v("fn")),
@@ -124,8 +124,8 @@ PERFORMANCE = [
     ),
     (
         P(
-            "Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}, "
-            "with a median delay of {events.latency~}."
+            "Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}, with a median "
+            "delay of {events.latency~}."
         ),
         P("Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}."),
     ),
@@ -165,16 +165,16 @@ ANALYSIS = [
     (
         S(
             "{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold "
-            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s strongest channel is "
-            "{alarm.channel}."
+            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s strongest "
+            "channel is {alarm.channel}."
         ),
         S("{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold {alarm.threshold})."),
         S("There is no false alarm to explain.", lambda v: not v("events.false_alarms")),
     ),
     P("{passed:tests}."),
     S(
-        "Of the relevance, {figures:planted truth} lie on the planted seizure; {tests.planted truth.chance} by chance, "
-        "{tests.planted truth.power} of the EEG's own power."
+        "Of the relevance, {figures:planted truth} lie on the planted seizure; {tests.planted truth.chance} by "
+        "chance, {tests.planted truth.power} of the EEG's own power."
     ),
     S(
         "With random weights, the maps of {who:random weights,fails} change too little (rank correlation "
