@@ -299,8 +299,8 @@ def passed(s, m):
     given = {
         name: [one for one in s.sanity["verdicts"][key].values() if one is not None] for name, key in METHODS.items()
     }
-    told = re.findall(rf"({ONE})(?: passes)? (\d+) of (\d+)", m[0])
-    yield told, [(name, str(sum(found)), str(len(found))) for name, found in given.items() if found]
+    told = re.findall(rf"(\d+) of (\d+) by ({ONE})", m[0])
+    yield told, [(str(sum(found)), str(len(found)), name) for name, found in given.items() if found]
 
 
 def folds(s, m):
@@ -401,7 +401,7 @@ READ = {
     r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
     r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's .+ channel is (.+))?\.": alarm,
     r"There is no false alarm to explain\.": lambda s, m: [(s.false, [])],
-    rf"{ONE} passes .+\.": passed,
+    r"Tests passed: .+\.": passed,
     r"Of the relevance, (.+) lie on the planted seizure; (\S+) by chance, (\S+) of the EEG's own power\.": planted,
     r"With random weights, the maps of (.+) (?:change|differ)(?:, as they should| too little \(rank correlation (.+); "
     r"below 0\.20 passes\) to .+)\.": weights,

@@ -161,11 +161,20 @@ def header(content, rest=b""):
     return struct.pack("<Q", len(content)) + content + rest
 
 
+def gguf(tensors, keys, rest=bytes(64)):
+    return lambda folder: (
+        only()(folder) or write("a.gguf", b"GGUF" + struct.pack("<IQQ", 3, tensors, keys) + rest)(folder)
+    )
+
+
 HOSTILE = {
     "nothing in it": (only(), "is no model. Found nothing; wanted config.json"),
     "notes": (only("notes.txt"), "Found notes.txt; wanted"),
     "two GGUF": (only("a.gguf", "b.GGUF"), "holds 2 GGUF files"),
     "a broken GGUF": (only("a.GGUF"), "'a.GGUF' cannot be converted"),
+    "a GGUF of so many tensors": (gguf(1 << 60, 0), "'a.gguf' cannot be converted"),
+    "a GGUF of so many keys": (gguf(0, 1 << 60), "'a.gguf' cannot be converted"),
+    "a GGUF with a long key": (gguf(0, 1, struct.pack("<Q", 1 << 60) + b"key"), "'a.gguf' cannot be converted"),
     "an adapter": (only("adapter_config.json", "a.safetensors"), "is an adapter: merge it"),
     "pickles": (only("config.json", "pytorch_model.bin"), "has pickle weights, which are never loaded"),
     "pickle as safetensors": (write("model.safetensors", b"\x80\x04\x95" + bytes(99)), "does not load"),

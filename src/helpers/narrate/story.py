@@ -171,7 +171,7 @@ ANALYSIS = [
         S("{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold {alarm.threshold})."),
         S("There is no false alarm to explain.", lambda v: not v("events.false_alarms")),
     ),
-    P("{passed:tests}."),
+    P("Tests passed: {passed:tests.passed,tests.taken}."),
     S(
         "Of the relevance, {figures:planted truth} lie on the planted seizure; {tests.planted truth.chance} by "
         "chance, {tests.planted truth.power} of the EEG's own power."
@@ -399,21 +399,14 @@ def _figures(facts, rule, verdict=None):
     ]
 
 
-def _passed(facts, noun):
-    """Return how many tests each method passed."""
-    known = [method for method in METHODS if facts["values"][f"tests.taken.{method}"]["value"]]
-    if not known:
-        raise Undefined(noun)
-    keys = [[f"tests.{key}.{method}" for key in ("passed", "taken")] for method in known]
-    said = [
-        f"{METHODS[method]} {{}} {' of '.join(show(facts, key) for key in pair)}{{}}"
-        for method, pair in zip(known, keys, strict=True)
-    ]
-    said = [
-        one.format("passes", f" {noun}") if not at else one.format("", "").replace("  ", " ")
-        for at, one in enumerate(said)
-    ]
-    return listed(said), [key for pair in keys for key in pair] + [f"method.{method}" for method in known]
+def _passed(facts, part, total):
+    """Return how many tests each method passed, of those it was put to."""
+    pairs = {method: (f"{part}.{method}", f"{total}.{method}") for method in METHODS}
+    pairs = {method: keys for method, keys in pairs.items() if facts["values"][keys[1]]["value"]}
+    if not pairs:
+        raise Undefined(total)
+    said = [f"{show(facts, one)} of {show(facts, of)} by {METHODS[method]}" for method, (one, of) in pairs.items()]
+    return listed(said), [*(key for keys in pairs.values() for key in keys), *(f"method.{method}" for method in pairs)]
 
 
 PHRASES = {

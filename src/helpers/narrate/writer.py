@@ -33,7 +33,7 @@ NUMERALS = re.compile(
 def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=None):
     """Have a language model word the narrative of ``facts.json``.
 
-    Wordings are drawn ∝ likelihood ^ (1 / temperature); at 0, the likeliest is taken. In the mode ``free``, sections end
+    Wordings are drawn ∝ likelihood ^ (1 / temperature); at 0, the likeliest is taken. In mode ``free``, sections end
     with sentences of the model's own (`own_words`), which a model that reads pictures writes with those of the samples,
     in the folder `pictures`, before it. Returns Markdown; rows as `prove` does; and ``texts`` (how many the wordings
     allow), ``choices``, ``bits`` (the entropy of what was drawn from) and ``refused``, how many own sentences were.
