@@ -197,7 +197,8 @@ def _metrics(draw, patient, simulated, table, latencies, false, durations, kind)
     }
     source = "simulate" if simulated else "directory"
     return {
-        "patient": patient, "source": source, "samples": samples, "events": events, "intervals": intervals, "folds": folds,
+        "patient": patient, "source": source, "samples": samples, "events": events, "intervals": intervals,
+        "folds": folds,
     }  # fmt: skip
 
 

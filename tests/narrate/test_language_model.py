@@ -161,11 +161,20 @@ def header(content, rest=b""):
     return struct.pack("<Q", len(content)) + content + rest
 
 
+def gguf(tensors, keys, rest=bytes(64)):
+    return lambda folder: (
+        only()(folder) or write("a.gguf", b"GGUF" + struct.pack("<IQQ", 3, tensors, keys) + rest)(folder)
+    )
+
+
 HOSTILE = {
     "nothing in it": (only(), "is no model. Found nothing; wanted config.json"),
     "notes": (only("notes.txt"), "Found notes.txt; wanted"),
     "two GGUF": (only("a.gguf", "b.GGUF"), "holds 2 GGUF files"),
     "a broken GGUF": (only("a.GGUF"), "'a.GGUF' cannot be converted"),
+    "a GGUF of so many tensors": (gguf(1 << 60, 0), "'a.gguf' cannot be converted"),
+    "a GGUF of so many keys": (gguf(0, 1 << 60), "'a.gguf' cannot be converted"),
+    "a GGUF with a long key": (gguf(0, 1, struct.pack("<Q", 1 << 60) + b"key"), "'a.gguf' cannot be converted"),
     "an adapter": (only("adapter_config.json", "a.safetensors"), "is an adapter: merge it"),
     "pickles": (only("config.json", "pytorch_model.bin"), "has pickle weights, which are never loaded"),
     "pickle as safetensors": (write("model.safetensors", b"\x80\x04\x95" + bytes(99)), "does not load"),
@@ -184,15 +193,15 @@ HOSTILE = {
     "wide layers": (change("config.json", hidden_size=2**20, intermediate_size=2**40), "config.json describes"),
     "a huge vocabulary": (change("config.json", vocab_size=2**40), "config.json describes"),
     "words for numbers": (change("config.json", num_attention_heads="many"), "does not load"),
-    "an unknown type": (change("config.json", model_type="ours", auto_map={"AutoConfig": "ours.Config"}), "does not load"),
-    "a classifier": (change("config.json", architectures=["LlamaForTokenClassification"]), "no causal language model but"),
+    "an unknown type": (change("config.json", model_type="ours", auto_map={"AutoConfig": "x.y"}), "does not load"),
+    "a classifier": (change("config.json", architectures=["LlamaForTokenClassification"]), "no causal language"),
     "quantised": (change("config.json", quantization_config={"quant_method": "gptq", "bits": 4}), "it is quantised"),
     "a broken tokenizer": (write("tokenizer.json", b"{}"), "does not load"),
-    "a tokenizer too large": (lambda folder: byte_tokenizer(*"αβγ", "model").save_pretrained(folder), "has tokens that"),
+    "a tokenizer too large": (lambda folder: byte_tokenizer(*"αβγ", "mod").save_pretrained(folder), "tokens that"),
     "weights missing": (weights(lambda t: t.pop("model.layers.1.mlp.up_proj.weight")), "1 weights are missing"),
     "a header without end": (write("model.safetensors", struct.pack("<Q", 2**62) + b"{}"), "claims"),
     "a header of giants": (
-        write("model.safetensors", header(b'{"w":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}}', bytes(8))),
+        write("model.safetensors", header(b'{"w":{"dtype":"F32","shape":[4611686018427387904]}}', bytes(8))),
         "claims",
     ),
     "NaN weights": (weights(lambda t: t["lm_head.weight"].fill_(float("nan"))), "likelihoods that are no numbers"),
@@ -370,7 +379,7 @@ def test_a_hub_model_is_fetched_with_its_commit_or_says_what_to_do(hub):
     assert not [path for path in hub.asked if path.endswith((".bin", ".py"))]
     for name, message in {
         "gated/model": "is gated: ask for access",
-        "no/model": "is not on the Hub, or is private",
+        "no/model": "is not on the Hub, or private",
         "good/model@v9": "has no revision 'v9'",
     }.items():
         with pytest.raises(model.ModelError, match=message):

@@ -91,7 +91,8 @@ def test_wordings_come_in_order_with_the_facts_in_their_slots():
     known = {"values": {"tp": {"printed": "40", "interval": {"low": "1", "high": "2"}}, "no": {"printed": None}}}
     found = wording.wordings("the model [found|saw] {tp} [of them|{tp~}].", known, {})
     assert list(found) == [
-        "The model found 40 of them.", "The model found 40 40 (1–2).", "The model saw 40 of them.", "The model saw 40 40 (1–2).",
+        "The model found 40 of them.", "The model found 40 40 (1–2).", "The model saw 40 of them.",
+        "The model saw 40 40 (1–2).",
     ]  # fmt: skip
     assert found["The model saw 40 of them."] == ["tp"]
     with pytest.raises(wording.Undefined):
@@ -137,7 +138,7 @@ def test_a_narrative_of_each_kind_is_true(study, seed):
     [
         ("sum for mean", "relevance"),
         ("> for >=", "graded"),
-        ("found for missed", "Missed were"),
+        ("found for missed", "were missed"),
         ("a label swapped", "Always answering"),
         ("hours for days", "Poisson"),
     ],

@@ -6,21 +6,22 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
+from helpers.narrate.numbers import (
+    BASELINES,
+    LABELS,
+    METHODS,
+    METRICS,
+    decimals,
+    distinct,
+    listed,
+    number,
+    plain,
+    rate_interval,
+)
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
 
-METRICS = {
-    "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "f1": "F1",
-    "weighted_f1": "weighted F1",
-}
-METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "IG"}
-LABELS = {0: "Non-Seizure", 1: "Seizure"}
-BASELINES = {"logistic": "logistic regression", "forest": "random forest"}
 SCORES = {"auprc": "ranking.auprc", "event_f1": "events.f1"}  # compared with the baselines, and where ours stands
 GRADES = {"strong": 0.9, "moderate": 0.7}  # the least of the lower of sensitivity and specificity; else weak
 WEIGHTED = "by recording, weighted as the random split"  # in audit.json
@@ -44,54 +45,6 @@ SOURCES = {  # the results, and where they come from
 
 class FactError(ValueError):
     """Results that contradict each other."""
-
-
-def plain(value, unit=""):
-    """Return a number without needless zeros, with at most one decimal.
-
-    >>> plain(120.0, " s"), plain(0.54)
-    ('120 s', '0.5')
-    """
-    return f"{value:.1f}".removesuffix(".0") + unit
-
-
-def decimals(value, places=4, unit=""):
-    """Return a number with so many decimals and a true minus, which zero never has.
-
-    >>> decimals(-0.25, 2), decimals(-0.001, 2)
-    ('−0.25', '0.00')
-    """
-    text = f"{value:.{places}f}"
-    return (text.replace("-", "−") if float(text) else text.removeprefix("-")) + unit
-
-
-def distinct(value, limit, places):
-    """Return a number with the decimals that tell it from a limit: at least `places`."""
-    while value != limit and decimals(value, places) == decimals(limit, places) and places < 12:
-        places += 1
-    return decimals(value, places)
-
-
-def number(printed):
-    """Return the number at the start of a printed form: readers compare what they see."""
-    return float(printed.split(" ")[0].replace("−", "-"))
-
-
-def listed(words):
-    """Return words as a reader lists them.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    *first, last = words or [""]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def rate_interval(count, exposure, level=0.95):
-    """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
-    tail = (1 - level) / 2
-    low = chi2.ppf(tail, 2 * count) / 2 if count else 0.0
-    return {"low": low / exposure, "high": chi2.ppf(1 - tail, 2 * count + 2) / 2 / exposure}
 
 
 def read(patient):
@@ -134,10 +87,8 @@ def build(results):
         source, _, where = place.partition(": ")
         stage, file = SOURCES[source]
         ends = None
-        if value is not None and interval and interval.get("low") is not None:
-            ends = {
-                end: form(interval[end]).split(" ")[0] for end in ("low", "high")
-            }  # the unit stands behind the value
+        if value is not None and interval and interval.get("low") is not None:  # without the unit, said of the value
+            ends = {end: form(interval[end]).split(" ")[0] for end in ("low", "high")}
         values[key] = {
             "name": name,
             "value": value,
@@ -162,14 +113,8 @@ def _study(results, add):
     add("simulated", "simulated", "metrics: source", simulated, lambda yes: "yes" if yes else "no", "name")
     hours = _hours(results)
     length, unit = (hours, " hours") if hours >= 2 else (60 * hours, " minutes")
-    add(
-        "duration",
-        "length of all recordings",
-        "recordings: duration_s",
-        length,
-        partial(plain, unit=unit),
-        unit.strip(),
-    )
+    form = partial(plain, unit=unit)
+    add("duration", "length of all recordings", "recordings: duration_s", length, form, unit.strip())
     frame_s = results["digest"]["frame_s"]
     add("frame_s", "length of a frame", "digest: frame_s", frame_s, partial(plain, unit=" s"), "s")
     add("level", "level of the intervals", "metrics: intervals", 0.95, lambda _: "95 %", "percent")
@@ -186,9 +131,8 @@ def _study(results, add):
     add("steps", "frames of a sample", "digest: samples[].strongest_band", listed(STEPS), unit="name")
     for end, key in (("first", min(BANDS)), ("last", max(BANDS))):
         name, low, high = BANDS[key]
-        add(
-            f"band.{end}", f"{end} band", "digest: bands", f"{key} ({name}, {plain(low)}–{plain(high)} Hz)", unit="name"
-        )
+        said = f"{key} ({name}, {plain(low)}–{plain(high)} Hz)"
+        add(f"band.{end}", f"{end} band", "digest: bands", said, unit="name")
 
 
 def _hours(results):
@@ -199,14 +143,8 @@ def _samples(results, add):
     samples, intervals = results["metrics"]["samples"], results["metrics"]["intervals"]["samples"]
     for key, name in METRICS.items():
         add(key, name, f"metrics: samples.{key}", samples[key], decimals, "fraction", intervals.get(key))
-    counts = {
-        "n": "samples",
-        "seizure": "seizure samples",
-        "tp": "seizure samples found",
-        "fn": "seizure samples missed",
-    }
-    counts |= {"fp": "non-seizure samples taken for seizure", "tn": "non-seizure samples left alone"}
-    for key, name in counts.items():
+    counts = {"seizure": "seizure samples", "tp": "seizure samples found", "fn": "seizure samples missed"}
+    for key, name in (counts | {"fp": "non-seizure samples taken for seizure"}).items():
         add(key, name, f"metrics: samples.{key}", samples[key])
     other = samples["n"] - samples["seizure"]
     add("other", "non-seizure samples", "metrics: samples.n - samples.seizure", other)
@@ -252,11 +190,16 @@ def _events(results, add):
     form = partial(decimals, places=1, unit=" per hour")
     add("events.per_hour", "alarms per hour", "events: rows / hours", alarms / hours, form, "per hour")
     exact = rate_interval(events["false_alarms"], hours / 24)
-    place, form = (
-        "metrics: events.fp_per_24h; exact interval",
-        partial(decimals, places=1, unit=" false alarms per 24 h"),
+    place, form = "metrics: events.fp_per_24h", partial(decimals, places=1, unit=" false alarms per 24 h")
+    add(
+        "events.fp_per_24h",
+        "false alarms per 24 h, exact interval",
+        place,
+        events["fp_per_24h"],
+        form,
+        "per 24 h",
+        exact,
     )
-    add("events.fp_per_24h", "false alarms per 24 h", place, events["fp_per_24h"], form, "per 24 h", exact)
     add("events.f1", "event F1", "metrics: events.f1", events["f1"], decimals, "fraction", intervals["events"]["f1"])
     delay, form = intervals["seizures"]["median_latency_s"], partial(decimals, places=1, unit=" s")
     place = "metrics: intervals.seizures.median_latency_s"
@@ -271,9 +214,8 @@ def _events(results, add):
     span = None if row is None else f"{plain(row.start_s)}–{plain(row.end_s)} s of {row.recording}"
     add("alarm.span", "false alarm", "errors: kind = false alarm", span, unit="name")
     for key, column, other in (("p", "p_peak", "threshold"), ("threshold", "threshold", "p_peak")):
-        value, form = (
-            (None, str) if row is None else (float(row[column]), partial(distinct, limit=row[other], places=2))
-        )
+        value = None if row is None else float(row[column])
+        form = partial(distinct, limit=None if row is None else row[other], places=2)
         add(f"alarm.{key}", f"false alarm, {column}", f"errors: {column}", value, form, "probability")
 
 
@@ -337,9 +279,8 @@ def _maps(results, add):
     maps, table = results["maps"], results["decisions"].set_index("sample").loc[results["maps"]["sample"]]
     masks, inside = band_masks(results["axes"]["frequencies_hz"]), np.zeros(len(table), bool)
     for row in _false_alarm(results).itertuples():
-        inside = (
-            (table["last_start_s"] < row.end_s) & (table["end_s"] > row.start_s) & (table["recording"] == row.recording)
-        )
+        inside = (table["recording"] == row.recording) & (table["last_start_s"] < row.end_s)
+        inside &= table["end_s"] > row.start_s
     groups = {name: table["label"].eq(own) & table["decided"].eq(own) for name, own in (("found", 1), ("left", 0))}
     for group, chosen in (groups | {"alarm": inside}).items():
         chosen = np.asarray(chosen)
@@ -372,12 +313,8 @@ def _tests(results, add):
     add("tests.limit", "rank correlation that passes", "sanity: rules.random weights", UNLIKE, form, "fraction")
     for method, name in METHODS.items():
         alike = ((sanity["disturbed"].get(last) or {}).get(method) or {}).get("value")
-        key, said, place = (
-            f"tests.random weights.{method}",
-            f"rank correlation, {name}",
-            f"sanity: disturbed.{last}.{method}",
-        )
-        add(key, said, place, alike, partial(distinct, limit=UNLIKE, places=2), "fraction")
+        place, close = f"sanity: disturbed.{last}.{method}", partial(distinct, limit=UNLIKE, places=2)
+        add(f"tests.random weights.{method}", f"rank correlation, {name}", place, alike, close, "fraction")
         verdicts = {rule: None if one is None else bool(one) for rule, one in sanity["verdicts"][method].items()}
         for rule, verdict in verdicts.items():
             key, place = f"tests.{rule}.{method}.verdict", f"sanity: verdicts.{method}.{rule}"
@@ -400,11 +337,8 @@ def check(results):
     samples, events = metrics["samples"], metrics["events"]
     _agree("patient", metrics["patient"], digest["patient"])
     for name, pair in (("tp", (1, 1)), ("fn", (1, 0)), ("fp", (0, 1)), ("tn", (0, 0))):
-        _agree(
-            f"{name} in the decisions",
-            int((table[["label", "decided"]] == list(pair)).all(axis=1).sum()),
-            samples[name],
-        )
+        count = int((table[["label", "decided"]] == list(pair)).all(axis=1).sum())
+        _agree(f"{name} in the decisions", count, samples[name])
     tp, fn, fp, tn = (samples[name] for name in ("tp", "fn", "fp", "tn"))
     _agree("samples", (samples["n"], samples["seizure"]), (tp + fn + fp + tn, tp + fn))
     f1, other = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
@@ -420,15 +354,11 @@ def check(results):
     tested = [name for fold in metrics["folds"] for name in fold["held_out"]]
     _agree("recordings tested", len(tested), len(set(tested)))
     for fold in metrics["folds"]:
-        _agree(
-            f"recordings of fold {fold['fold']} that are held out and inner",
-            set(fold["held_out"]) & set(fold["inner"]),
-            set(),
-        )
+        both = set(fold["held_out"]) & set(fold["inner"])
+        _agree(f"recordings of fold {fold['fold']} that are held out and inner", both, set())
     for sample in digest["samples"] + digest["errors"]:
-        _agree(
-            f"decision on sample {sample['sample']}", sample["pred"], int(sample["p_seizure"] >= sample["threshold"])
-        )
+        wanted = int(sample["p_seizure"] >= sample["threshold"])
+        _agree(f"decision on sample {sample['sample']}", sample["pred"], wanted)
 
 
 def _ratio(part, whole):
@@ -436,8 +366,6 @@ def _ratio(part, whole):
 
 
 def _agree(what, one, other):
-    same = (
-        math.isclose(one, other, abs_tol=1e-6) if isinstance(one, float) and isinstance(other, float) else one == other
-    )
-    if not same:
+    close = isinstance(one, float) and isinstance(other, float) and math.isclose(one, other, abs_tol=1e-6)
+    if not close and one != other:
         raise FactError(f"The results contradict each other: {what} is {one} in one place and {other} in another.")

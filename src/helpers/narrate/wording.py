@@ -28,12 +28,8 @@ def expand(template):
 def fill(wording, facts, phrases):
     """Return a wording with its slots filled, and the keys of the facts in it.
 
-    Parameters
-    ----------
-    wording : str
-        Slots are ``{key}``, a fact as printed; ``{key~}``, with its interval if there is one; and
-        ``{phrase:argument,…}``, computed by one of `phrases`: a function of facts and arguments that returns text and
-        keys.
+    Slots are ``{key}``, a fact as printed; ``{key~}``, with its interval if it has one; and ``{phrase:argument,…}``,
+    computed by one of `phrases`: a function of facts and arguments that returns text and keys.
 
     Raises
     ------
@@ -58,15 +54,7 @@ def fill(wording, facts, phrases):
 
 
 def show(facts, key, interval=False):
-    """Return a fact as printed, with its interval if asked for.
-
-    Raises
-    ------
-    KeyError
-        If there is no such fact.
-    Undefined
-        If it is undefined.
-    """
+    """Return a fact as printed, with its interval if asked for; raise KeyError or Undefined if there is none."""
     fact = facts["values"][key]
     if fact["printed"] is None:
         raise Undefined(key)

@@ -5,10 +5,10 @@ import random
 import re
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr, softmax
 
 from helpers.narrate import story
-from helpers.narrate.facts import LABELS, METHODS
+from helpers.narrate.numbers import LABELS, METHODS
 from helpers.narrate.wording import FalseSentence, show, wordings
 from helpers.study.bands import BANDS
 
@@ -31,29 +31,12 @@ NUMERALS = re.compile(
 
 
 def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=None):
-    """Have a language model word the narrative.
+    """Have a language model word the narrative of ``facts.json``.
 
-    Parameters
-    ----------
-    facts : dict
-        ``facts.json``.
-    model : model.LanguageModel
-    seed : int
-    temperature : float
-        0 takes the likeliest wording of each sentence; above it, wordings are drawn ∝ likelihood ^ (1 / temperature).
-    mode : str
-        ``constrained``, or ``free``: sections then end with sentences of the model's own, see `own_words`.
-    pictures : Path, optional
-        The folder of the samples' pictures, for a model that reads them in free mode.
-
-    Returns
-    -------
-    markdown : str
-    rows : list of dict
-        As `prove` returns them.
-    freedom : dict
-        ``texts`` (how many the wordings allow), ``choices``, ``bits`` (the entropy of the distributions drawn from) and
-        ``refused``, how many of the model's own sentences were.
+    Wordings are drawn ∝ likelihood ^ (1 / temperature); at 0, the likeliest is taken. In mode ``free``, sections end
+    with sentences of the model's own (`own_words`), which a model that reads pictures writes with those of the samples,
+    in the folder `pictures`, before it. Returns Markdown; rows as `prove` does; and ``texts`` (how many the wordings
+    allow), ``choices``, ``bits`` (the entropy of what was drawn from) and ``refused``, how many own sentences were.
 
     Raises
     ------
@@ -66,15 +49,15 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
         raise ValueError(f"mode is {mode!r}; it must be 'constrained' or 'free': correct params/narrate.yaml.")
     sections = story.sections(facts)
     options = [[list(wordings(part.text, facts, story.PHRASES)) for part in section["parts"]] for section in sections]
-    scores = _scores(sections, options, model)
+    pairs = zip(sections, options, strict=True)
+    asked = [(f"{one['title']}:", text) for one, texts in pairs for found in texts if len(found) > 1 for text in found]
+    scores = iter(model.score(asked))
     draw, bits, refused, blocks = random.Random(seed), [], [], []
     for section, texts in zip(sections, options, strict=True):
         body = ""
         for part, found in zip(section["parts"], texts, strict=True):
-            body += (
-                part.before
-                + found[_choose([scores[section["title"], text] for text in found], temperature, draw, bits)]
-            )
+            likelihoods = [next(scores) for _ in found] if len(found) > 1 else [0.0]
+            body += part.before + found[_choose(likelihoods, temperature, draw, bits)]
         if mode == "free" and section["title"] in story.COMMENTED:
             said = model.generate(prompt(section, facts), seed, temperature, _pictures(facts, pictures))
             body += _comment(said, offered(section, facts), facts, refused)
@@ -86,36 +69,20 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
     return markdown, prove(markdown, facts), freedom
 
 
-def _scores(sections, options, model):
-    """Return the log-likelihood of each wording after its section's title, for sentences that have several."""
-    asked = {
-        (section["title"], text): 0.0
-        for section, texts in zip(sections, options, strict=True)
-        for found in texts
-        for text in found
-    }
-    several = {text for texts in options for found in texts if len(found) > 1 for text in found}
-    pairs = [pair for pair in asked if pair[1] in several]
-    return asked | dict(zip(pairs, model.score([(f"{title}:", text) for title, text in pairs]), strict=True))
-
-
 def _choose(scores, temperature, draw, bits):
     """Return the place of the wording taken; the entropy of what it was drawn from is added to `bits`."""
     if len(scores) == 1:
         return 0
-    weights = np.exp((np.array(scores) - max(scores)) / (temperature or 1e-9))
-    bits.append(float(entropy(weights, base=2)) if temperature else 0.0)
-    return draw.choices(range(len(scores)), weights=weights.tolist())[0]
+    shares = softmax(np.array(scores) / (temperature or 1e-9))
+    bits.append(float(entr(shares).sum() / np.log(2)))
+    return draw.choices(range(len(scores)), weights=shares.tolist())[0]
 
 
 def prove(markdown, facts):
     """Read a narrative from its first to its last character, and return the proof of each sentence.
 
-    Returns
-    -------
-    list of dict
-        ``section``, ``sentence``, ``facts`` (their keys), ``verdict`` ("proven", "numbers proven" of the model's own
-        words, or "fixed text") and ``wording`` ("model's choice", "model" or "code").
+    A row has ``section``, ``sentence``, ``facts`` (keys), ``verdict`` ("proven", "numbers proven" of the model's own
+    words, or "fixed text") and ``wording`` ("model's choice", "model" or "code").
 
     Raises
     ------
