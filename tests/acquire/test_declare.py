@@ -9,7 +9,7 @@ from conftest import CHANNELS, ROOT, write_edf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.acquire import declare, physionet, recordings, sources
+from helpers.acquire import declare, physionet, recordings
 from helpers.study import files, patients
 
 
@@ -71,7 +71,7 @@ def test_what_declaring_looks_at(project):
     summary = folder / "x-summary.txt"
     summary.write_text(summary.read_text().replace("b.edf", "d.edf"))
     assert declare.fingerprint(folder) != before["fingerprint"]
-    folder, source = sources.acquire("mine")
+    folder, source = recordings.acquire("mine")
     assert not source["simulated"] and "CHB-MIT's layout" in source["description"]
 
 
@@ -129,7 +129,7 @@ def test_a_patient_of_the_database(project, monkeypatch):
     monkeypatch.setattr(physionet, "fetch", fetch)
     declare.main("chb24")
     assert studied(project) == ["sim08", "chb24"]
-    folder, source = sources.acquire("chb24")
+    folder, source = recordings.acquire("chb24")
     assert folder == project / "output" / "chb24" / "recordings" and not source["simulated"]
     said = r"ODC-By 1\.0.* 21 more recordings .* not used: chb24_02\.edf, .*_22\.edf\.$"
     assert re.search(said, source["description"])
