@@ -2,7 +2,7 @@
 PATIENT ?= sim08
 FOLDER ?=
 PYTHON ?= python3
-SEED ?= $(shell date +%s)
+SEED := $(or $(SEED),$(shell date +%s))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # As typed, since make would expand $(shell …) in them; and by the environment, since a shell would read a command line.
@@ -28,7 +28,7 @@ study: .venv/quarto  ## run the study of PATIENT (default sim08) and print where
 	@echo "The study: output/$$PATIENT/report/index.html; all patients: output/overview/index.html"
 
 test: .venv/installed  ## run all tests in a random order, which SEED=<number> repeats
-	@echo "SEED=$(SEED)" && python -m pytest -q -n auto --randomly-seed=$(SEED) $(ARGUMENTS)
+	@echo "SEED=$(SEED)" && python -m pytest -q -n auto --randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(ARGUMENTS)
 
 test-browser: .venv/installed  ## test the site of sim08, studied before, and the notebooks in a browser
 	@$(LOCKED) --upgrade --target .venv-browser -r tests/browser.lock

@@ -10,7 +10,7 @@ from benchmarks import verify
 from benchmarks.common import ROOT
 from helpers.study import files
 
-METRICS = files.read_json(ROOT / "output" / "sim08" / "evaluate" / "metrics.json")
+METRICS = files.read_json(ROOT / "tests" / "metrics.json")
 TOLERANCES = {name: tolerance for name, _, tolerance in verify.RULES}
 
 
