@@ -396,7 +396,7 @@ READ = {
     r"A random split would \w+ an F1 of (.+) in place of (.+) at the same .+; (.+) would share EEG with .+": split,
     r"The maps of (\d+) held-out .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
-    r"(\S+)\. Relevance (?:peaks|is highest) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
+    r"(\S+)\. Relevance (?:peaks|culminates) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
     r"Over (\d+) (seizure sample|other)s? (?:found|left alone), .+? is highest (.+)\.": group,
     r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
     r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's .+ channel is (.+))?\.": alarm,

@@ -155,7 +155,7 @@ SAMPLES = {
     (1, 0): "missed the seizure activity in {@.span}.",
     (0, 1): "wrongly saw seizure activity in {@.span}.",
 }
-FOUND = "Relevance [peaks|is highest] {bands:@}{channel:@}."
+FOUND = "Relevance [peaks|culminates] {bands:@}{channel:@}."
 ANALYSIS = [
     P("Over {count:maps.found,seizure sample} found, relevance for the decision is highest {tops:found}."),
     (
