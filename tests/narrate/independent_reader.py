@@ -385,7 +385,7 @@ READ = {
     r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? others?) for seizure)?"
     r"(?:; there is no (other|seizure sample))?\.": recognised,
     r"Always answering (\S+) would reach accuracy (\S+), (less than|more than|as much as) the model\.": always,
-    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first one found in the same .+)?\.": seconds,
+    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first found in their seizure)?\.": seconds,
     r"A likely reason: a frame labelled Non-Seizure is still part of (.+)\.": lambda s, m: [
         (m[1], of(s.missed()[2], s.missed()[0], "sample"))
     ],
