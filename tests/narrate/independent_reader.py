@@ -385,7 +385,7 @@ READ = {
     r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? others?) for seizure)?"
     r"(?:; there is no (other|seizure sample))?\.": recognised,
     r"Always answering (\S+) would reach accuracy (\S+), (less than|more than|as much as) the model\.": always,
-    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first one found in the same .+)?\.": seconds,
+    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first found in their seizure)?\.": seconds,
     r"A likely reason: a frame labelled Non-Seizure is still part of (.+)\.": lambda s, m: [
         (m[1], of(s.missed()[2], s.missed()[0], "sample"))
     ],
@@ -396,7 +396,7 @@ READ = {
     r"A random split would \w+ an F1 of (.+) in place of (.+) at the same .+; (.+) would share EEG with .+": split,
     r"The maps of (\d+) held-out .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
-    r"(\S+)\. Relevance (?:peaks|is highest) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
+    r"(\S+)\. Relevance (?:peaks|culminates) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
     r"Over (\d+) (seizure sample|other)s? (?:found|left alone), .+? is highest (.+)\.": group,
     r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
     r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's .+ channel is (.+))?\.": alarm,

@@ -83,7 +83,7 @@ PERFORMANCE = [
         "Brackets hold {level} bootstrap intervals over recordings, too narrow where these are few; “surely” means "
         "that zero lies outside."
     ),
-    S("**{name:accuracy}:** {accuracy~}, the share of all samples judged correctly.", before=FIRST),
+    S("**{name:accuracy}:** {accuracy~}, the share judged correctly.", before=FIRST),
     (
         B("**{name:sensitivity}:** {sensitivity~}, the share of seizure samples found."),
         B("**{name:sensitivity}:** undefined, as there is no seizure sample."),
@@ -113,7 +113,7 @@ PERFORMANCE = [
     (
         S(
             "Of {seizure.seconds} of seizure, {missed.seconds} were missed: {of:missed.early,fn,sample} [come|came] "
-            "before the first one found in the same seizure.",
+            "before the first found in their seizure.",
             lambda v: v("fn") and v("missed.early"),
         ),
         S("Of {seizure.seconds} of seizure, {missed.seconds} were missed.", lambda v: v("fn")),
@@ -155,7 +155,7 @@ SAMPLES = {
     (1, 0): "missed the seizure activity in {@.span}.",
     (0, 1): "wrongly saw seizure activity in {@.span}.",
 }
-FOUND = "Relevance [peaks|is highest] {bands:@}{channel:@}."
+FOUND = "Relevance [peaks|culminates] {bands:@}{channel:@}."
 ANALYSIS = [
     P("Over {count:maps.found,seizure sample} found, relevance for the decision is highest {tops:found}."),
     (
