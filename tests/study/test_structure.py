@@ -8,6 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT, notebook_code
 
+from helpers.narrate import facts
 from helpers.study import files, parameters, patients
 
 HELPERS = ROOT / "src" / "helpers"
@@ -86,6 +87,7 @@ def test_dependencies_are_what_the_notebook_imports(stage):
     declared = {dep for dep in entry["deps"] if dep.startswith("src/")}
     assert declared == needed(notebook_code(notebook(stage)))
     read = re.findall(r"stage_output\(patient, \"(\w+)\", f?\"([^\"]+)\"\)", notebook_code(notebook(stage)))
+    read += facts.SOURCES.values() if stage == "narrate" else []
     for other, file in read:
         path = f"{OWN}/{other}/{file}"
         assert any(path == dep or path.startswith(f"{dep}/") for dep in entry["deps"]), f"{stage} reads {path}"
