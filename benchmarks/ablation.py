@@ -28,20 +28,20 @@ BALANCED = {"class_weight": "balanced_subsample", "n_jobs": 1}
 VARIANTS = {
     comparison.OURS: {
         FULL: ({}, "nothing"),
-        "last frame alone": ({"earlier": 0.0}, "decisions after t0 and t1 do not count while training"),
-        "no mixing": ({"mixed": 0.0}, "no other EEG mixed into the training triptychs"),
-        "no silent channels": ({"silent": 0.0}, "all channels always speak while training"),
-        "no levels": ({"gain_db": 0.0}, "channels keep their level while training"),
-        "no averaging": ({"averaged": 0.0}, "the last epoch's weights alone"),
+        "last frame alone": ({"auxiliary_loss_weight": 0.0}, "decisions after t0 and t1 do not count while training"),
+        "no background mixing": ({"background_mixing": 0.0}, "no other EEG mixed into the training triptychs"),
+        "no channel dropout": ({"channel_dropout": 0.0}, "no channel is dropped while training"),
+        "no gains": ({"gain_db": 0.0}, "channels keep their level while training"),
+        "no averaging": ({"weight_averaging": 0.0}, "the last epoch's weights alone"),
     },
     "logistic": {
         FULL: ({}, "nothing"),
-        "weaker, too": ({"baselines": {"L2": (*baselines.L2, 1.0)}}, "a weaker L2 may be chosen as well"),
-        "stronger, too": ({"baselines": {"L2": (1e-5, *baselines.L2)}}, "a stronger L2 may be chosen as well"),
+        "weaker L2": ({"baselines": {"L2": (*baselines.L2, 1.0)}}, "a weaker L2 may be chosen as well"),
+        "stronger L2": ({"baselines": {"L2": (1e-5, *baselines.L2)}}, "a stronger L2 may be chosen as well"),
     },
     "forest": {
         FULL: ({}, "nothing"),
-        "whole trees": ({"baselines": {"FOREST": BALANCED}}, "leaves of one triptych, trees on all triptychs"),
+        "full trees": ({"baselines": {"FOREST": BALANCED}}, "leaves of one triptych, trees on all triptychs"),
         "large leaves": ({"baselines": {"FOREST": {**BALANCED, "min_samples_leaf": 20}}}, "leaves of twenty"),
     },
 }
@@ -95,10 +95,8 @@ def main(words):
     known = {*VARIANTS, *(variant for variants in VARIANTS.values() for variant in variants)}
     if unknown := sorted(set(words) - known):
         sys.exit(f"error: there is no method or variant {', '.join(unknown)}; there are {', '.join(sorted(known))}.")
-    methods, chosen = (
-        [method for method in VARIANTS if method in words] or list(VARIANTS),
-        set(words) - set(VARIANTS) or known,
-    )
+    methods = [method for method in VARIANTS if method in words] or list(VARIANTS)
+    chosen = set(words) - set(VARIANTS) or known
     before = files.read_json(TARGET)["rows"] if TARGET.exists() else []
     kept = {(entry["method"], entry["variant"]): entry for entry in before}
     with tempfile.TemporaryDirectory() as folder:

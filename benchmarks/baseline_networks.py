@@ -1,7 +1,7 @@
 """Published networks in the same folds: three of braindecode's on raw EEG, and the reference study's on pictures.
 
-They go the study's network's way: one for each of `folds.splits`, a fixed number of epochs, the weights of the last
-ones averaged. Not in the study itself: `make baselines` runs them, and installs braindecode.
+Trained as the study's network is: one for each of `folds.splits`, a fixed number of epochs, the weights of the last
+ones averaged. Not part of the study: `benchmarks.baselines` runs them.
 """
 
 from functools import partial

@@ -3,8 +3,9 @@ writes ``output/benchmark/baselines.json``.
 
 With patients or methods named, the others' results stay. About an hour for all. Each run (a patient, a method, a seed:
 all networks in turn, on one thread) is a process of its own, so that its CPU seconds and peak memory are its own; as
-many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) is the number of seeds. Braindecode's networks need
-``benchmarks/baselines.lock``: where it is not installed, their entry says so.
+many run at once as ``STUDY_WORKERS`` says. ``BASELINE_SEEDS`` (5) is the number of seeds. Braindecode's networks are
+left out, and their entry says why, without ``pip install --no-deps --target .venv-baselines -r
+benchmarks/baselines.lock``.
 Log-odds are kept in ``output/runs``, by recordings, settings and code that trains: a benchmark that stopped continues.
 """
 
@@ -22,18 +23,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.common import FOLDER, ROOT, Unavailable, markdown, mean_interval, measured_at, progress, rounded
+from benchmarks import baseline_networks
+from benchmarks.common import FOLDER, ROOT, Unavailable, mean_interval, measured_at, progress, rounded
 from helpers.acquire import edf, recordings
+from helpers.acquire.annotations import Annotations
 from helpers.evaluate import comparison, decisions
 from helpers.preprocess import filterbank, spectrograms
 from helpers.study import files, parallel, patients
-from helpers.train import baseline_networks, baselines, folds, training
+from helpers.train import baselines, folds, inputs, training
 
 sys.path.append(str(ROOT / ".venv-baselines"))  # after the study's own packages
 warnings.filterwarnings("ignore", module="braindecode")
 TARGET = FOLDER / "baselines.json"
 KEPT = ROOT / "output" / "runs"
-CODE = ("acquire", "preprocess", "train")  # the folders of helpers that log-odds come from
+CODE = ("study", "acquire", "preprocess", "train")  # the folders of helpers that log-odds come from
 METHODS = (comparison.OURS, *baselines.CLASSIFIERS, *baseline_networks.NETWORKS)
 EXCERPTS = "excerpts01"  # chb01's real excerpts: 2-s frames, as they are short
 PATIENTS = ("sim08", EXCERPTS)
@@ -46,7 +49,6 @@ CHANGES = {  # of the study's settings, by method
 }
 SCORES = ("auprc", "auprc_smoothed", "auroc", "sample_f1", "event_f1")
 COSTS = ("train_cpu_s_per_network", "train_cpu_s_per_fold", "peak_memory_mb")
-SHOWN = ("auprc", "auprc_smoothed", "event_f1", "auroc", "train_cpu_s_per_network")
 ABOUT = {
     "interval": "95 % interval of the mean over seeds (Student's t), of scores and of ours minus the other (ahead)",
     "folds": "the study's folds and members; decisions from inner recordings; scores over all held-out samples",
@@ -80,11 +82,11 @@ def prepare_folder(source, frame_s, folder):
     for name, path in paths.items():
         power, lengths = (folder / kind / f"{name}.npy" for kind in ("spectrograms", "line_length"))
         columns[name] = filterbank.write(edf.open_edf(path), power, axis, lengths)
+    annotations = Annotations(seizures, dict(zip(table["recording"], table["duration_s"], strict=True)))
     return {
-        "folder": folder, "paths": paths, "axis": axis, "seizures": seizures, "settings": settings,
-        "durations_s": dict(zip(table["recording"], table["duration_s"], strict=True)),
-        "overlapping": spectrograms.all_triptychs(axis, columns, seizures, settings["step_s"]),
-        "samples": spectrograms.all_triptychs(axis, columns, seizures, axis["frame_s"]),
+        "folder": folder, "paths": paths, "axis": axis, "annotations": annotations, "settings": settings,
+        "overlapping": spectrograms.triptychs(axis, columns, annotations, settings["step_s"]),
+        "samples": spectrograms.triptychs(axis, columns, annotations, axis["frame_s"]),
     }  # fmt: skip
 
 
@@ -100,8 +102,8 @@ def train(world, method, seed, changes):
     Returned are the folds, (split, log-odds) of each network as `training.out_of_fold` takes them, and the cost.
     """
     settings = {**world["settings"], **CHANGES.get(method, {}), **changes, "seed": seed}
-    with_seizures = set(world["seizures"]["recording"])
-    planned = folds.leave_one_recording_out(list(world["paths"]), with_seizures, settings["members"])
+    with_seizure = set(world["annotations"].seizures["recording"])
+    planned = folds.leave_one_recording_out(list(world["paths"]), with_seizure, settings["members"])
     splits = folds.splits(planned)
     path = KEPT / f"{method}-{digest(world, method, settings)}.json"
     if not path.exists():
@@ -119,17 +121,18 @@ def train(world, method, seed, changes):
 
 def digest(world, method, settings):
     """Return the name of a run, by the recordings, the settings and the code that trains."""
-    code = [path for stage in CODE for path in sorted((ROOT / "src" / "helpers" / stage).rglob("*.py"))]
-    parts = [path.read_bytes() for path in (*world["paths"].values(), *code)]
+    code = [path for folder in CODE for path in sorted((ROOT / "src" / "helpers" / folder).rglob("*.py"))]
+    parts = [Path(path).read_bytes() for path in (*world["paths"].values(), *code, baseline_networks.__file__)]
     parts.append(json.dumps([method, settings, world["axis"]["frame_s"]], sort_keys=True, default=str).encode())
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
 
 
 def score(world, planned, scored):
-    """Return the scores of `comparison.drawn` for these folds."""
+    """Return the scores of `comparison.score_detector` for these folds, without their draws."""
     predictions, inner = training.out_of_fold(planned, scored, world["samples"])
-    table, _ = decisions.decide(predictions, inner, world["seizures"], world["durations_s"])
-    return comparison.drawn(table, world["seizures"], world["durations_s"], draws=1)[0]
+    table, _ = decisions.decide(predictions, inner, world["annotations"])
+    found = comparison.score_detector(table, world["annotations"], draws=1)
+    return {name: value for name, (value, _) in found.items()}
 
 
 def trainer(world, method, settings):
@@ -138,7 +141,7 @@ def trainer(world, method, settings):
     rows = world["overlapping"], world["samples"]
     power = spectrograms.open_spectrogram(folder / "spectrograms", names)
     if method == comparison.OURS:
-        arguments = (training.taken(power), *rows, axis["frame_columns"], settings)
+        arguments = (inputs.network_inputs(power), *rows, axis["frame_columns"], settings)
         return lambda split: training.train_split(split, *arguments).log_odds
     if method in baselines.CLASSIFIERS:
         lengths = spectrograms.open_spectrogram(folder / "line_length", names)
@@ -178,7 +181,7 @@ def entry(runs):
     """Return a method's entry: each score and cost as mean and interval over seeds, or why it failed."""
     errors = [run for run in runs if isinstance(run, Exception)]
     if errors and isinstance(errors[0], ImportError):
-        return {"skipped": f"a package is missing ({errors[0]}): make baselines installs it"}
+        return {"skipped": f"a package is missing ({errors[0]}): install benchmarks/baselines.lock"}
     if errors:
         return {"failed": f"{type(errors[0]).__name__}: {errors[0]}".replace(str(ROOT), ".")}
     summary = {name: mean_interval([run[name] for run in runs]) for name in (*SCORES, *COSTS)}
@@ -209,22 +212,6 @@ def hub_weights():
         return None
 
 
-def table(entries):
-    """Return a patient's entries as a Markdown table: means with intervals, and how far ours is ahead in AUPRC."""
-
-    def cell(value):
-        ends = "" if value["low"] is None else f" ({value['low']:.3f} to {value['high']:.3f})"
-        return "undefined" if value["mean"] is None else f"{value['mean']:.3f}{ends}"
-
-    rows = []
-    for method in (name for name in METHODS if name in entries):
-        one = entries[method]
-        why = one.get("skipped") or one.get("failed")
-        gap = cell(one["ahead_auprc"]) if "ahead_auprc" in one else ""
-        rows.append([method, why] if why else [method, *(cell(one[name]) for name in SHOWN), gap])
-    return markdown(["method", *SHOWN, "ours ahead, auprc"], rows)
-
-
 def main(words):
     known = {*patients.declared(), EXCERPTS, *METHODS}
     if unknown := sorted(set(words) - known):
@@ -241,17 +228,13 @@ def main(words):
                 found = {name: {"skipped": str(reason)} for name in methods}
             else:
                 first = world["settings"]["seed"]
-                jobs = {
-                    (m, first + k): (world, m, first + k, weights.get(m, {})) for m in methods for k in range(seeds)
-                }
-                done = dict(run_all(jobs))
+                keys = [(method, seed) for method in methods for seed in range(first, first + seeds)]
+                done = dict(run_all({(m, seed): (world, m, seed, weights.get(m, {})) for m, seed in keys}))
                 found = {m: entry([one for (of, _), one in done.items() if of == m]) for m in methods}
         results[patient] = rounded(ahead(results.get(patient, {}) | found))
         files.write_json(TARGET, {**results, "about": ABOUT | weights, "machine": measured_at()})
-        print(patient, table(results[patient]), sep="\n")
-    return any(
-        "failed" in one for name in results if name not in ("about", "machine") for one in results[name].values()
-    )
+    by_patient = [results[name] for name in results if name not in ("about", "machine")]
+    return any("failed" in one for found in by_patient for one in found.values())
 
 
 if __name__ == "__main__":

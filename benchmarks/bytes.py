@@ -29,7 +29,7 @@ TINY = {
 }  # fmt: skip
 SHORT = {  # what takes long and says nothing on so little EEG
     "train": {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1},
-    "explain": {"ig_steps": 8, "tested": 4},
+    "explain": {"ig_steps": 8, "samples_tested_per_class": 4},
 }
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
 OWN_SETTINGS = {  # of a user: another look of figures, code that runs before each notebook, verbosity
@@ -73,9 +73,8 @@ def copy(root, patient):
     environment = copy_project(root, "sim08", TINY)
     for stage, values in SHORT.items():
         path = root / "params" / f"{stage}.yaml"
-        files.write_text(
-            path, "".join(f"{name}: {value}\n" for name, value in (files.read_yaml(path) | values).items())
-        )
+        lines = [f"{name}: {value}\n" for name, value in (files.read_yaml(path) | values).items()]
+        files.write_text(path, "".join(lines))
     return environment
 
 
@@ -143,7 +142,7 @@ def study(root, environment, before, variation, plain_s=0):
     if done.returncode:
         raise RuntimeError(f"{command} failed:\n{done.stdout[-1000:]}\n{done.stderr[-4000:]}")
     left = [path.relative_to(root).as_posix() for path in (root / "output").rglob("*") if path.is_file()]
-    own = [name for name in left if name.split("/")[1] not in ("models", "benchmark") and not name.endswith(".lock")]
+    own = [name for name in left if name.split("/")[1] != "models" and not name.endswith(".lock")]
     return round(time.perf_counter() - start), {name: files.sha256(root / name) for name in ["dvc.lock", *own]}
 
 

@@ -79,12 +79,6 @@ def mean_interval(values):
     return {"n": n, "mean": mean, "low": low, "high": high}
 
 
-def markdown(header, rows):
-    """Return a Markdown table; columns after the first are aligned to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
 def notebook(stage):
     """Return the path of a stage's notebook within the project."""
     return f"notebooks/{STAGES.index(stage) + 1:02d}_{stage}.ipynb"
@@ -93,7 +87,7 @@ def notebook(stage):
 def stage_command(stage, patient):
     """Return the command that runs a stage from the project's folder, as ``dvc.yaml`` has it."""
     book = notebook(stage)
-    run = ["papermill", book, f"output/{patient}/{book}", "--engine", "study"]
+    run = ["papermill", book, f"output/{patient}/{book}", "--engine", "study", "--log-level", "WARNING"]
     return [sys.executable, "-m", *run, "-f", f"params/{stage}.yaml", "-r", "patient", patient]
 
 
@@ -121,7 +115,7 @@ def copy_project(root, patient, declaration=None, models=True):
     `models`, the copy shares the language model that the project has converted.
     """
     ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "*.egg-info", ".ipynb_checkpoints")
-    for name in ("notebooks", "src", "params", ".dvc", "output/benchmark"):
+    for name in ("notebooks", "src", "params", ".dvc"):
         shutil.copytree(ROOT / name, root / name, ignore=ignore)
     for name in ("dvc.yaml", ".dvcignore", "requirements.lock", "CITATION.cff", "LICENSE"):
         shutil.copy(ROOT / name, root / name)
@@ -131,6 +125,7 @@ def copy_project(root, patient, declaration=None, models=True):
     files.write_text(root / "params" / "study.yaml", f"patients: [{patient}]\n")
     site = root / ".dvc" / "tmp" / "site"
     files.write_text(root / ".dvc" / "config", f"[core]\nno_scm = true\nanalytics = false\nsite_cache_dir = {site}\n")
+    (root / "output").mkdir()
     if models:
         (ROOT / "output" / "models").mkdir(exist_ok=True)
         (root / "output" / "models").symlink_to(ROOT / "output" / "models", target_is_directory=True)

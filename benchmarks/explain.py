@@ -18,7 +18,7 @@ from benchmarks.common import FOLDER, measured_at
 from helpers.explain import attributions
 from helpers.preprocess import spectrograms
 from helpers.study import files
-from helpers.train import network, training
+from helpers.train import inputs, network
 
 TARGET = FOLDER / "explain.json"
 SAMPLES, ROUNDS = 6, 5
@@ -65,7 +65,7 @@ def main(patient="sim08"):
     model = network.load_ensemble(files.stage_output(patient, "train", "weights"), trained["networks"])
     steps = files.read_yaml(files.ROOT / "params" / "explain.yaml")["ig_steps"]
     torch.set_num_threads(1)
-    found = compare(model, training.slices(powers, part, columns), steps)
+    found = compare(model, inputs.slices(powers, part, columns), steps)
     files.write_json(TARGET, {"patient": patient, **measured_at(), "ig_steps": steps, "beside": found})
     print(TARGET.read_text(encoding="utf-8"))
 

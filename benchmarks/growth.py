@@ -1,8 +1,7 @@
 """How costs grow with hours of EEG: ``python -m benchmarks.growth [hours …]`` writes ``output/benchmark/growth.json``.
 
 A simulated patient with five seizures as long as chb08's, in 1, 5 and 20 hours of EEG, goes through all stages in a
-temporary copy of the project (5 GB for 20 hours; an hour in all). With hours named, the others' results stay; ``table``
-instead of hours only prints the table for the README.
+temporary copy of the project (5 GB for 20 hours; an hour in all). With hours named, the others' results stay.
 """
 
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import common
-from benchmarks.common import FOLDER, STAGES, markdown, measured_at, progress, rounded
+from benchmarks.common import FOLDER, STAGES, measured_at, progress, rounded
 from helpers.study import files
 
 TARGET = FOLDER / "growth.json"
@@ -59,8 +58,8 @@ def exponent(hours, values):
 def growth(runs):
     """Return how each stage's cost grows.
 
-    `runs` has by hours, as text, ``stages`` with the costs of `KINDS`. Returned are, by stage and for the ``whole``, by
-    cost: ``exponent``, ``ratio`` of the longest to the shortest, and ``per_hour`` between them; nothing for one length.
+    `runs` has by hours, as text, ``stages`` with the costs of `KINDS`. Returned is an exponent by stage, and for the
+    ``whole``, by cost; nothing for one length.
     """
     done = {float(key): run["stages"] for key, run in runs.items()}
     hours, found = sorted(done), {}
@@ -71,11 +70,7 @@ def growth(runs):
         for kind in KINDS:
             values = [total(done[one], kind) if name == "whole" else done[one][name][kind] for one in hours]
             if min(values) > 0:
-                found[name][kind] = {
-                    "exponent": exponent(hours, values),
-                    "ratio": values[-1] / values[0],
-                    "per_hour": (values[-1] - values[0]) / (hours[-1] - hours[0]),
-                }
+                found[name][kind] = exponent(hours, values)
     return found
 
 
@@ -84,29 +79,13 @@ def total(stages, kind):
     return (max if kind == "memory_mb" else sum)(stage[kind] for stage in stages.values())
 
 
-def table(found):
-    """Return the README's table: seconds of each stage by hours of EEG, the exponent of growth, and the most memory."""
-    runs = found["runs"]
-    rows = [
-        [name, *(f"{run['stages'][name]['seconds']:.0f}" for run in runs.values()),
-         f"{found['growth'][name]['seconds']['exponent']:.2f}" if found["growth"] else ""]
-        for name in STAGES
-    ]  # fmt: skip
-    for kind, label in (("seconds", "all stages"), ("memory_mb", "most memory (MB)")):
-        power = f"{found['growth']['whole'][kind]['exponent']:.2f}" if found["growth"] else ""
-        rows.append([label, *(f"{total(run['stages'], kind):.0f}" for run in runs.values()), power])
-    return markdown(["stage, seconds", *(f"{hours} h" for hours in runs), "exponent"], rows)
-
-
 def main(words):
-    if words != ["table"]:
-        for hours in [float(word) for word in words] or HOURS:
-            at = measured_at()
-            run = {f"{hours:g}": {**at, "stages": rounded(run_all(hours), 2)}}
-            kept = (files.read_json(TARGET)["runs"] if TARGET.exists() else {}) | run
-            kept = {key: kept[key] for key in sorted(kept, key=float)}
-            files.write_json(TARGET, {"runs": kept, "growth": rounded(growth(kept), 3)})
-    print(table(files.read_json(TARGET)))
+    for hours in [float(word) for word in words] or HOURS:
+        at = measured_at()
+        run = {f"{hours:g}": {**at, "stages": rounded(run_all(hours), 2)}}
+        kept = (files.read_json(TARGET)["runs"] if TARGET.exists() else {}) | run
+        kept = {key: kept[key] for key in sorted(kept, key=float)}
+        files.write_json(TARGET, {"runs": kept, "growth": rounded(growth(kept), 3)})
 
 
 if __name__ == "__main__":

@@ -3,23 +3,40 @@
 import re
 import shutil
 
-from helpers.study import files
+from benchmarks import growth, stages
+from helpers.study import files, patients
 
 SCORES = {"accuracy": "Accuracy", "sensitivity": "Sensitivity", "specificity": "Specificity", "f1": "F1"}
 
 
-def score_table(metrics):
+def score_table(metrics, minutes):
     """Return the Markdown table of a patient's scores, with two digits, which hold on most machines."""
     samples, events = metrics["intervals"]["samples"], metrics["events"]
-    minutes = round(24 * 60 * events["false_alarms"] / events["fp_per_24h"]) if events["fp_per_24h"] else None
     rows = [
         f"| {label} | {samples[key]['value']:.2f} | {samples[key]['low']:.2f} to {samples[key]['high']:.2f} |"
         for key, label in SCORES.items()
     ]
     head = ["| sim08, simulated, all held-out samples | value | 95 % interval over recordings |", "|---|---|---|"]
     found = f"| Seizures found | {events['detected']} of {events['seizures']} | |"
-    alarms = f"| False alarms{f' in {minutes} minutes' if minutes else ''} | {events['false_alarms']} | |"
-    return "\n".join([*head, *rows, found, alarms])
+    return "\n".join([*head, *rows, found, f"| False alarms in {minutes} minutes | {events['false_alarms']} | |"])
+
+
+def cost_table(study, runs, minutes):
+    """Return the Markdown table of what a study costs, so rounded that it holds on similar machines.
+
+    `study` is as in ``stages.json``, `runs` are those of ``growth.json``, by hours.
+    """
+    hours, longest = max(runs.items(), key=lambda run: float(run[0]))
+    memory_mb = max(growth.total(part["stages"], "memory_mb") for part in (study, *runs.values()))
+    cores = re.search(r"(\d+) cores", study["machine"])[1]
+    rows = {
+        f"The study of sim08, {minutes} minutes of EEG": f"{study['seconds'] / 60:.0f} min",
+        f"A study of {hours} hours of EEG": f"{growth.total(longest['stages'], 'seconds') / 60:.0f} min",
+        "Most memory at once": f"{memory_mb / 1000:.1f} GB",
+        "The environment in `.venv`": f"{study['environment_mb'] / 1000:.1f} GB",
+    }
+    head = [f"| What to expect | on {cores} cores, without a GPU |", "|---|---|"]
+    return "\n".join([*head, *(f"| {label} | {value} |" for label, value in rows.items())])
 
 
 def replace(text, name, table):
@@ -33,10 +50,13 @@ def replace(text, name, table):
 
 def main():
     """Write README.md and output/readme.png."""
+    minutes = sum(one["duration_s"] for one in patients.load("sim08")["recordings"].values()) // 60
     metrics = files.read_json(files.stage_output("sim08", "evaluate", "metrics.json"))
+    study, runs = files.read_json(stages.TARGET), files.read_json(growth.TARGET)["runs"]
     shutil.copyfile(files.stage_output("sim08", "evaluate", "probability.png"), files.ROOT / "output" / "readme.png")
     path = files.ROOT / "README.md"
-    files.write_text(path, replace(path.read_text(encoding="utf-8"), "scores", score_table(metrics)))
+    text = replace(path.read_text(encoding="utf-8"), "scores", score_table(metrics, minutes))
+    files.write_text(path, replace(text, "costs", cost_table(study, runs, minutes)))
 
 
 if __name__ == "__main__":

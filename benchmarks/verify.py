@@ -9,7 +9,9 @@ import json
 import re
 import sys
 
-from benchmarks.common import MADE_OF, git, markdown
+import pandas as pd
+
+from benchmarks.common import MADE_OF, git
 from helpers.study import files
 
 ABSENT = "absent"
@@ -22,11 +24,8 @@ RULES = (
     ("seizures found", r"events\.(detected|sensitivity)|intervals\.(events\.sensitivity|seizures\.found)\..*", 0),
     ("false alarms", r"events\.false_alarms", 1),
     ("alarm scores", r"(intervals\.)?events\.(precision|f1)(\..*)?", 0.25),  # one false alarm beside five seizures
-    (
-        "false alarms a day",
-        r"(intervals\.)?events\.fp_per_24h(\..*)?",
-        104,
-    ),  # one in 28 minutes, two at an interval's end
+    # one in 28 minutes, two at an interval's end
+    ("false alarms a day", r"(intervals\.)?events\.fp_per_24h(\..*)?", 104),
     ("latency", r"intervals\.seizures\.median_latency_s\..*", 4),  # one frame, in s
     ("counts", r"(samples|reference_prevalence)\.(tp|fn|fp|tn)", 3),
     ("dropped", r".*\.dropped", 0.05),  # share of bootstrap draws in which a score is undefined
@@ -82,7 +81,7 @@ def verify(patient, commit):
     columns = ("key", "committed", "here", "difference", "tolerance", "within")
     print(f"{name} here, against commit {short}:")
     if unequal:
-        print(markdown(columns, [[row[name] for name in columns] for row in unequal]))
+        print(pd.DataFrame(unequal, columns=columns, dtype=object).to_string(index=False))
     print(f"{len(rows)} values: {len(unequal) - len(outside)} within tolerance, {len(outside)} outside, others equal")
     if changed := git("diff", "--name-only", short, "--", *MADE_OF).splitlines():
         print(f"{len(changed)} files of the project differ from the commit, first {changed[0]}")

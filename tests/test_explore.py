@@ -12,10 +12,11 @@ from nbclient import NotebookClient
 
 from helpers import explore
 from helpers.acquire import edf, montages
+from helpers.acquire.annotations import Annotations
 from helpers.explain import attributions
 from helpers.preprocess import spectrograms
 from helpers.study import files
-from helpers.train import network, training
+from helpers.train import inputs, network
 
 RATE, FRAME_S, HOP_S, COLUMNS, STEPS = 128, 2.0, 0.125, 16, 4
 # Frames of 2 s: 18 samples of a decide on the frames from 4 to 40 s, 13 of b on those from 4 to 30 s.
@@ -31,7 +32,7 @@ def made(tmp_path_factory):
     spectra, weights = out / "preprocess" / "spectrograms", out / "train" / "weights"
     for folder in (out / "acquire", out / "recordings", out / "evaluate", out / "explain", spectra, weights):
         folder.mkdir(parents=True)
-    files.write_text(root / "params/patients/tiny.yaml", "source: simulate\nseed: 1\nrecordings: {tiny: {}}\n")
+    files.write_text(root / "params/patients/tiny.yaml", "source: physionet\n")
     files.write_text(root / "params/explain.yaml", f"ig_steps: {STEPS}\n")
     rows, powers = [], {}
     for name, seconds in SECONDS.items():
@@ -44,15 +45,15 @@ def made(tmp_path_factory):
     seizures = pd.DataFrame([("a", 11.0, 19.0), ("b", 9.5, 20.0)], columns=["recording", "start_s", "end_s"])
     axis = {"hop_s": HOP_S, "frame_s": FRAME_S, "frame_columns": COLUMNS}
     axis |= {"frequencies_hz": np.arange(1.0, 55).tolist(), "channels": list(montages.DOUBLE_BANANA)}
-    members = {0: ["0"], 1: ["0", "1"]}
+    members, columns = {0: ["0"], 1: ["0", "1"]}, {name: of.shape[2] for name, of in powers.items()}
     for seed in range(2):
         torch.manual_seed(seed)
         network.save(network.SpectrogramNetwork(18, 54, 4, 4, 0.0), weights / f"{seed}.safetensors")
-    samples = spectrograms.all_triptychs(axis, {name: of.shape[2] for name, of in powers.items()}, seizures, FRAME_S)
+    samples = spectrograms.triptychs(axis, columns, Annotations(seizures, SECONDS), FRAME_S)
     samples.insert(0, "sample", range(len(samples)))
     samples["fold"] = (samples["recording"] == "b").astype(int)
     with torch.no_grad():
-        given = training.slices(powers, samples, COLUMNS)
+        given = inputs.slices(powers, samples, COLUMNS)
         scores = [network.load_ensemble(weights, names)(given).numpy() for names in members.values()]
     samples["log_odds"] = np.where(samples["fold"] == 0, *scores)
     samples["decided"] = samples["alarm"] = samples["label"] ^ samples["sample"].isin(WRONG)

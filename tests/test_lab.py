@@ -43,7 +43,7 @@ def lab(tmp_path_factory):
     if not (ROOT / "output" / "sim08" / "explain" / "attributions.npz").exists():
         pytest.skip("needs a finished study of sim08: `make study`")
     root = tmp_path_factory.mktemp("lab")
-    for name in ("notebooks", "src", "params", "output/sim08", "output/benchmark"):
+    for name in ("notebooks", "src", "params", "output/sim08"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for path in (path for kind in ("dvc.*", "*.md", "*.toml", "*.lock", "*.cff") for path in ROOT.glob(kind)):
         shutil.copy(path, root / path.name)

@@ -1,11 +1,12 @@
 """Published networks of the benchmark: their inputs by hand, their averaged weights, and frames of any length."""
 
-import baseline_networks
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
+
+from benchmarks import baseline_networks
 
 # frames of 1 s at 64 Hz, 8 columns of 8 samples
 AXIS = {"sampling_hz": 64.0, "hop_s": 0.125, "frame_s": 1.0, "frame_columns": 8}
@@ -47,7 +48,7 @@ def test_fit_averages_and_measures_batch_normalisation_anew():
 @pytest.mark.parametrize("times", [512, 1024])
 def test_signal_networks_take_frames_of_any_length(name, times):
     """A frame of 2 s, as of short recordings, or of 4 s: one decision each, led by the EEG."""
-    pytest.importorskip("braindecode.models", reason="needs braindecode: see `make baselines`")
+    pytest.importorskip("braindecode.models", reason="needs braindecode: benchmarks/baselines.lock")
     torch.manual_seed(0)
     with torch.no_grad():
         decisions = baseline_networks.build(name, 18, times).eval()(torch.randn(5, 18, times))
