@@ -32,7 +32,7 @@ def cost_table(study, runs, minutes):
     rows = {
         f"The study of sim08, {minutes} minutes of EEG": f"{study['seconds'] / 60:.0f} min",
         f"A study of {hours} hours of EEG": f"{growth.total(longest['stages'], 'seconds') / 60:.0f} min",
-        "Most memory at once": f"{memory_mb / 1000:.1f} GB",
+        "Peak memory": f"{memory_mb / 1000:.1f} GB",
         "The environment in `.venv`": f"{study['environment_mb'] / 1000:.1f} GB",
     }
     head = [f"| What to expect | on {cores} cores, without a GPU |", "|---|---|"]

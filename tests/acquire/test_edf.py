@@ -140,7 +140,7 @@ def test_a_good_header(opened):
         ("duration", "-1", "damaged header: 2 data records of -1 s"),
         ("duration", "nan", "damaged header: 2 data records of nan s"),
         ("duration", "1e999", "damaged"),
-        ("duration", "1e-9", "sampling rate of .* is none of an EEG"),
+        ("duration", "1e-9", "sampling rate of .* is not plausible for EEG"),
         ("duration", "1e9", "sampling rate of .*; the bands reach 55 Hz"),
         ("signals", "0", "announces b'0' signals"),
         ("signals", "-23", "announces b'-23' signals"),

@@ -10,7 +10,7 @@ import independent_reader
 import made_up
 import pytest
 
-from helpers.narrate import facts, story, wording, writer
+from helpers.narrate import facts, sentences, wording, writer
 from helpers.narrate.wording import FalseSentence
 from helpers.study import files
 
@@ -72,9 +72,9 @@ def test_no_digit_label_band_or_method_stands_outside_a_slot():
         *facts.BANDS,
         *(name for name, *_ in facts.BANDS.values()),
     }
-    for text in strings(story):
+    for text in strings(sentences):
         bare = re.sub(r"\{[^{}]*\}", "", text)
-        if text in (story.SEIZURE, "What is a Seizure?") or re.fullmatch(
+        if text in (sentences.SEIZURE, "What is a Seizure?") or re.fullmatch(
             r"[\w.~: ]+", text
         ):  # the fixed text, and keys
             continue
@@ -189,7 +189,7 @@ def test_wordings_are_drawn_by_likelihood(study):
     assert cold[0] == cold[1] and cold[0][2]["bits"] == 0
     warm = {writer.write(known, Scripted(), seed, 1.0)[0] for seed in range(5)}
     assert len(warm) > 2
-    best = max(wording.wordings(story.OPENING[0].text, known, {}), key=lambda text: Scripted().score([("", text)]))
+    best = max(wording.wordings(sentences.OPENING[0].text, known, {}), key=lambda text: Scripted().score([("", text)]))
     assert best in cold[0][0]
     with pytest.raises(ValueError, match="mode is 'wild'; it must be"):
         writer.write(known, Scripted(), mode="wild")

@@ -145,7 +145,7 @@ def _sampling(signals, file):
         _refuse(file, f"has EEG channels of different sampling rates: {found}", "Export all EEG channels at one rate.")
     (rate,) = rates
     if not rate <= FASTEST_HZ:
-        _refuse(file, f"has a damaged header: a sampling rate of {rate:g} Hz is none of an EEG")
+        _refuse(file, f"has a damaged header: a sampling rate of {rate:g} Hz is not plausible for EEG")
     if rate <= 2 * HIGHEST_HZ:
         raise UnusableRecording(
             f"{file} has a sampling rate of {rate:g} Hz; the bands reach {HIGHEST_HZ:g} Hz, which takes more than "

@@ -1,4 +1,4 @@
-"""Calibration: whether a probability of 0.8 is right eight times in ten; measured, and corrected by one temperature."""
+"""Calibration: its error, and its correction by temperature and prior."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Mistakes: each missed seizure and the worst false alarms; where there is none, what came nearest to being one."""
+"""Mistakes: the missed seizures and the likeliest false alarms; without any, the decision closest to an error."""
 
 import pandas as pd
 

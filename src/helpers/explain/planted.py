@@ -1,4 +1,4 @@
-"""Planted truth: which channels, times and frequencies of a triptych carry a simulated seizure, and who finds them."""
+"""Planted truth: the channels, times and frequencies of a simulated seizure, and how well maps locate them."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Writer: a language model chooses the wording of the story; every sentence is then read again against the facts."""
+"""Writer: a language model chooses the wording of each sentence, which is then matched with the facts again."""
 
 import math
 import random
@@ -7,7 +7,7 @@ import re
 import numpy as np
 from scipy.special import entr, softmax
 
-from helpers.narrate import story
+from helpers.narrate import sentences
 from helpers.narrate.numbers import LABELS, METHODS
 from helpers.narrate.wording import FalseSentence, show, wordings
 from helpers.study.bands import BANDS
@@ -47,8 +47,10 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
     """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; it must be 'constrained' or 'free': correct params/narrate.yaml.")
-    sections = story.sections(facts)
-    options = [[list(wordings(part.text, facts, story.PHRASES)) for part in section["parts"]] for section in sections]
+    sections = sentences.sections(facts)
+    options = [
+        [list(wordings(part.text, facts, sentences.PHRASES)) for part in section["parts"]] for section in sections
+    ]
     pairs = zip(sections, options, strict=True)
     asked = [(f"{one['title']}:", text) for one, texts in pairs for found in texts if len(found) > 1 for text in found]
     scores = iter(model.score(asked))
@@ -58,7 +60,7 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
         for part, found in zip(section["parts"], texts, strict=True):
             likelihoods = [next(scores) for _ in found] if len(found) > 1 else [0.0]
             body += part.before + found[_choose(likelihoods, temperature, draw, bits)]
-        if mode == "free" and section["title"] in story.COMMENTED:
+        if mode == "free" and section["title"] in sentences.COMMENTED:
             said = model.generate(prompt(section, facts), seed, temperature, _pictures(facts, pictures))
             body += _comment(said, offered(section, facts), facts, refused)
         blocks.append(body.strip() if section["title"] in UNTITLED else f"**{section['title']}**\n\n{body.strip()}")
@@ -87,7 +89,7 @@ def prove(markdown, facts):
     Raises
     ------
     FalseSentence
-        If what stands there is no wording of what the story says next, filled from the facts.
+        If what stands there is no wording of the sentence that comes next, filled from the facts.
     """
     rows, rest = [], _after(markdown, {f"{TITLE}\n\n": []})[1]
     signed = re.escape(SIGNED).replace(r"\{name\}", r"[^`\n]+").replace(r"\{texts\}", r"\d+")
@@ -97,13 +99,13 @@ def prove(markdown, facts):
         found = {"section": section, "sentence": sentence, "facts": "; ".join(keys), "verdict": verdict}
         rows.append(found | {"wording": wording})
 
-    for section in story.sections(facts):
+    for section in sentences.sections(facts):
         title = section["title"]
         if title not in UNTITLED:
             rest = _after(rest, {f"**{title}**\n\n": []})[1]
         for at, part in enumerate(section["parts"]):
             rest = _after(rest, {part.before if at else part.before.lstrip(): []})[1]
-            allowed = wordings(part.text, facts, story.PHRASES)
+            allowed = wordings(part.text, facts, sentences.PHRASES)
             text, rest = _after(rest, allowed)
             verdict, wording = (
                 "proven" if allowed[text] else "fixed text",
@@ -119,7 +121,7 @@ def prove(markdown, facts):
             add(title, match[0].strip(), [], "fixed text", "code")
             rest = rest[match.end() :]
     if rest:
-        raise FalseSentence(f"The story ends before {rest[:80]!r}")
+        raise FalseSentence(f"The narrative ends before {rest[:80]!r}")
     return rows
 
 
@@ -133,10 +135,10 @@ def _after(text, allowed):
 
 def prompts(facts, mode):
     """Return what the model reads before it chooses or writes, as one text to keep."""
-    sections = story.sections(facts)
+    sections = sentences.sections(facts)
     asked = [f"{section['title']}:" for section in sections]
     if mode == "free":
-        asked += [prompt(section, facts) for section in sections if section["title"] in story.COMMENTED]
+        asked += [prompt(section, facts) for section in sections if section["title"] in sentences.COMMENTED]
     return "\n\n".join(asked) + "\n"
 
 
@@ -152,7 +154,7 @@ def prompt(section, facts):
 
 def offered(section, facts):
     """Return the keys of the facts that a section tells, each once."""
-    found = [wordings(part.text, facts, story.PHRASES).values() for part in section["parts"]]
+    found = [wordings(part.text, facts, sentences.PHRASES).values() for part in section["parts"]]
     keys = dict.fromkeys(key for group in found for keys in group for key in keys)
     return [key for key in keys if facts["values"][key]["printed"] is not None]
 

@@ -29,7 +29,7 @@ BARRED = {
 
 
 class DiskError(OSError):
-    """A file that could not be written, as the disk is full or does not let it: nothing of it is left."""
+    """A file that could not be written, because the disk is full or refuses it; no partial file remains."""
 
 
 def stage_folder(patient, stage):
@@ -119,7 +119,7 @@ def disk_advice(code, path):
 
 
 def reserve(path):
-    """Have the disk set aside all that the file at `path` is long.
+    """Reserve disk space for the whole file at `path`.
 
     A full disk would otherwise not be noticed until a memory-mapped array is filled, and then kill the process.
     """

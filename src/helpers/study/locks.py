@@ -1,4 +1,4 @@
-"""One run of the same work at a time: ``python -m helpers.study.locks <file> <command …>`` runs a command so."""
+"""One run of the same work at a time: ``python -m helpers.study.locks <file> <command …>`` waits for it."""
 
 import subprocess
 import sys

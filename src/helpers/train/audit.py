@@ -1,4 +1,4 @@
-"""The leakage audit: what a random split shares with training, what it is worth, and labels that no EEG can tell.
+"""The leakage audit: scores under a random split, EEG shared by training and test, and permuted labels.
 
 The reference's protocol: triptychs at steps shorter than a frame, from the recordings with a seizure only; two
 non-seizure triptychs drawn for each seizure triptych; 70 % of them, drawn at random, train, the others test, and also

@@ -63,7 +63,7 @@ def leave_one_recording_out(recordings, with_seizure, members=2):
         )
     count = len(positive)
     blocks = [tuple(block.tolist()) for block in np.array_split(np.array(free, dtype=str), count)]
-    # Neighbours on both sides, so that whoever is inner to me has me as inner: the network is shared.
+    # Neighbours on both sides, so that the relation is symmetric: two folds inner to each other share a network.
     near = [side * distance for distance in range(1, min((members + 1) // 2, count // 2) + 1) for side in (1, -1)]
     folds = [
         Fold(number, (name, *blocks[number]), tuple(sorted({(number + offset) % count for offset in near})))

@@ -1,4 +1,4 @@
-"""Story: the sentences of the narrative as data, each with its alternatives, its slots, and when it is said."""
+"""Sentences: those of the narrative as data, each with its alternatives, its slots, and when it is said."""
 
 from dataclasses import dataclass
 from functools import partial
