@@ -338,8 +338,8 @@ def test_nothing_private_gets_out(tmp_path):
     entry = "File Name: {}.edf\nNumber of Seizures in File: 1\n"
     entry += "Seizure Start Time: 20 seconds\nSeizure End Time: 30 seconds\n"
     (folder / "p-summary.txt").write_text("".join(map(entry.format, "abc")))
-    # a home that is no folder, so that nobody, not even root, can write there
-    own = environment(root) | SECRETS | {"HOME": f"{os.devnull}/home"}
+    (tmp_path / "home").mkdir()
+    own = environment(root) | SECRETS | {"HOME": str(tmp_path / "home")}
     commands = [[sys.executable, "-m", "helpers.acquire.declare", "anna", str(folder)]]
     commands += [["dvc", "repro", "preprocess@anna"]]
     for command in commands:
