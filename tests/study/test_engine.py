@@ -244,7 +244,7 @@ def test_no_process_is_left(project, how):
 @pytest.mark.slow
 def test_a_second_run_waits(project):
     """Two runs of one stage at once: the second says that it waits, and both succeed."""
-    write_notebook(project, f"import time; open({str(project / 'started')!r}, 'w').close(); time.sleep(8)")
+    write_notebook(project, f"import time; open({str(project / 'started')!r}, 'w').close(); time.sleep(5)")
     first = start(project)
     while not (project / "started").exists():
         time.sleep(0.02)

