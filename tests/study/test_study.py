@@ -19,7 +19,7 @@ SETTINGS = {
 }
 VARIABLES = {
     "STUDY_WORKERS": "1", "OMP_NUM_THREADS": "1", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "12345",
-    "MPLBACKEND": "Agg", "PYTHONWARNINGS": "default", "PYTHONOPTIMIZE": "1", "LC_ALL": "C",
+    "MPLBACKEND": "Agg", "PYTHONWARNINGS": "default", "PYTHONOPTIMIZE": "1", "LC_ALL": "C.UTF-8",
 }  # fmt: skip
 
 
