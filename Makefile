@@ -13,7 +13,6 @@ export PATIENT FOLDER
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
 LOCKED := $(PIP) --require-hashes
-
 .DEFAULT_GOAL := help
 .PHONY: help study test test-fast test-browser lab check archive lock
 
@@ -62,9 +61,8 @@ $(shell [ "$$(cat .venv/installed 2>/dev/null)" = "$$(.venv/bin/python -V 2>&1; 
 	@if $(LOCKED) -r requirements-cpu.lock 2>/dev/null; then unused='^(nvidia|cuda|triton)'; else unused='^$$'; fi; \
 	awk -v unused="$$unused" '/^[a-z]/ {keep = $$0 !~ unused} keep' requirements.lock > .venv/requirements.txt
 	@awk '/^[a-z]/ {keep = /^setuptools==/} keep' requirements.lock > .venv/setuptools.txt  # builds what has no wheel
-	@$(LOCKED) -r .venv/setuptools.txt && $(LOCKED) -r .venv/requirements.txt
-	@$(LOCKED) -r requirements-model.lock && $(PIP) --editable .
-	@{ .venv/bin/python -V 2>&1; pwd -P; } > $@
+	@for list in .venv/setuptools.txt .venv/requirements.txt requirements-model.lock; do $(LOCKED) -r $$list || exit 1; done
+	@$(PIP) --editable . && { .venv/bin/python -V 2>&1; pwd -P; } > $@
 
 .venv/quarto: .venv/installed
 	@command -v quarto > /dev/null || timeout 60 $(PIP) quarto-cli 2> /dev/null || echo "Quarto could not be downloaded: \

@@ -87,7 +87,7 @@ def external(code):
     own = {
         "helpers",
         "benchmarks",
-        *(path.stem for path in [*ROOT.rglob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")]),
+        *(path.stem for name in ("tests", "benchmarks") for path in (ROOT / name).rglob("*.py")),
     }
     return {canonicalize_name(MODULES.get(name, name)) for name in modules - own - set(sys.stdlib_module_names)}
 

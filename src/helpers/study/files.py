@@ -10,7 +10,6 @@ import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -141,11 +140,10 @@ def _user(number):
         return str(number)
 
 
-def remove_partial(folder, stem=""):
-    """Delete what killed processes left of `atomic_write` in `folder` and below, of names that begin with `stem`."""
-    for partial in Path(folder).rglob(f".{stem}*.partial*"):
-        process = re.search(r"\.(\d+)\.partial", partial.name)
-        if process and not psutil.pid_exists(int(process[1])):
+def remove_partial(folder):
+    """Delete what killed processes left of `atomic_write` in `folder` and below, while no other run writes there."""
+    for partial in Path(folder).rglob(".*.partial*"):
+        if re.search(r"\.\d+\.partial", partial.name):
             partial.unlink(missing_ok=True)
 
 
