@@ -11,7 +11,7 @@ from helpers import figures
 from helpers.acquire import edf
 from helpers.acquire.annotations import Annotations
 from helpers.evaluate.figures import draw_course
-from helpers.explain import attribution_figures, attributions
+from helpers.explain import attributions, sample_figures
 from helpers.preprocess import spectrograms
 from helpers.study import files, patients
 from helpers.train import network
@@ -85,9 +85,9 @@ def figure(study, recording, moment_s, method="gradcam", drawn=None):
     """Show the triptych whose last frame holds a moment; `drawn`, an earlier figure, is drawn on again."""
     sample = study.sample_at(recording, moment_s)
     above, maps = (study.power(sample) - study.mean(sample.fold)).mean(axis=0), study.attributions(sample)
-    moment = attribution_figures.Moment(sample, study.eeg(sample), above, maps, maps["ig_channels"].sum(axis=2))
+    moment = sample_figures.Moment(sample, study.eeg(sample), above, maps, maps["ig_channels"].sum(axis=2))
     about = study.axis, study.decisions, study.annotations.spans(recording), study.simulated, study.failed
-    return attribution_figures.sample_figure(moment, *about, method, drawn)
+    return sample_figures.sample_figure(moment, *about, method, drawn)
 
 
 def overview(study, recording, start_s, end_s):

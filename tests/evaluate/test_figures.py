@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch  # noqa: E402
 
 from helpers.acquire.annotations import COLUMNS, Annotations  # noqa: E402
 from helpers.acquire.montages import DOUBLE_BANANA  # noqa: E402
-from helpers.evaluate import calibration, comparison, decisions, figures, intervals, scores, views  # noqa: E402
+from helpers.evaluate import comparison, decisions, figures, intervals, scores, views  # noqa: E402
 
 THRESHOLD = 0.4
 
@@ -35,14 +35,13 @@ def world(recordings=5, frames=60, threshold=THRESHOLD, folds=1):
 
 def sure_of(table):
     ranking = {"ranking": "p_seizure", "smoothed": "p_smooth"}
-    ranking = {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in ranking.items()}
-    return ranking | dict.fromkeys(("calibration", "uncalibrated"), calibration.error_intervals(table, draws=50))
+    return {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in ranking.items()}
 
 
-def choices_of(table, folds=1, temperature=1.0, reason="too few"):
-    fitted = {"temperature": temperature, "prior": 0.5, "reason": reason}
+def choices_of(table):
+    fitted = {"temperature": 1.0, "prior": 0.5, "reason": "too few"}
     best = decisions.best_threshold(table["label"], table["p_seizure"])
-    return [{"fold": fold, "threshold": best, "calibration": fitted} for fold in range(folds)]
+    return [{"fold": 0, "threshold": best, "calibration": fitted}]
 
 
 def line(axis, label):
@@ -100,9 +99,9 @@ def test_curves_without_a_decision_or_a_class():
 
 
 def test_reliability_points_are_the_table_s():
-    """Linear axes, and logarithmic ones where seizures are rare; what the temperature did stands above."""
+    """Linear axes, and logarithmic ones where seizures are rare."""
     table = world()
-    top, below = figures.reliability(table, sure_of(table), choices_of(table)).axes
+    top, below = figures.reliability(table).axes
     wanted = views.reliability(table)
     points, _, (bars,) = top.containers[0]
     assert np.allclose(points.get_xdata(), wanted["p_mean"])
@@ -110,10 +109,8 @@ def test_reliability_points_are_the_table_s():
     assert np.allclose([bar[:, 1] for bar in bars.get_segments()], wanted[["low", "high"]])
     assert sum(bar.get_height() for bar in below.patches) == len(table) and top.get_xscale() == "linear"
     assert f"bins of {wanted['count'].min()} samples" in words(top.figure)
-    assert "temperature off in every fold" in words(top.figure)
-    rare, on = table.assign(label=(np.arange(len(table)) % 100 == 0).astype(int)), choices_of(table, reason=None)
-    figure = figures.reliability(rare, sure_of(rare), [*choices_of(table), *on])
-    assert figure.axes[0].get_xscale() == "log" and "(it is on in 1 of 2 folds)" in words(figure)
+    rare = table.assign(label=(np.arange(len(table)) % 100 == 0).astype(int))
+    assert figures.reliability(rare).axes[0].get_xscale() == "log"
 
 
 def test_the_chosen_threshold_is_the_top_of_the_inner_curve():

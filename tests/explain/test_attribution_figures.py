@@ -14,7 +14,7 @@ from matplotlib.container import ErrorbarContainer  # noqa: E402
 from matplotlib.contour import QuadContourSet  # noqa: E402
 
 from helpers.acquire.montages import DOUBLE_BANANA, PAIRS  # noqa: E402
-from helpers.explain import attribution_figures, planted, profiles, sanity  # noqa: E402
+from helpers.explain import attribution_figures, planted, profiles, sample_figures, sanity  # noqa: E402
 from helpers.explain.attributions import METHODS  # noqa: E402
 from helpers.preprocess import filterbank  # noqa: E402
 from helpers.study.bands import BANDS  # noqa: E402
@@ -33,14 +33,14 @@ MAPS["ig"] -= 2
 
 
 def sample_pictures(failed=PASSED, maps=MAPS, simulated=False):
-    return dict(attribution_figures.sample_pictures(SAMPLE, POWER, maps, AXIS, LIMITS, simulated, failed))
+    return dict(sample_figures.sample_pictures(SAMPLE, POWER, maps, AXIS, LIMITS, simulated, failed))
 
 
 def moment_figure(signal=0.0, channels=0.0, spans=(), failed=PASSED, **options):
     """The composed figure of the sample, with EEG and attribution by channel broadcast to their shapes."""
     signal, channels = np.broadcast_to(signal, (18, 12 * 256)), np.broadcast_to(channels, (3, 18))
-    moment = attribution_figures.Moment(SAMPLE, signal, np.concatenate(POWER, axis=1), MAPS, channels)
-    figure = attribution_figures.sample_figure(moment, AXIS, COURSE, spans, False, failed, **options)
+    moment = sample_figures.Moment(SAMPLE, signal, np.concatenate(POWER, axis=1), MAPS, channels)
+    figure = sample_figures.sample_figure(moment, AXIS, COURSE, spans, False, failed, **options)
     return figure, {axis.get_label(): axis for axis in figure.axes}
 
 
@@ -161,14 +161,14 @@ def test_outlines_surround_what_they_outline():
 
 
 def test_a_colour_key_has_the_scale_s_ends():
-    figure = attribution_figures.colour_key("power", LIMITS, "viridis", ("dark", "bright"))
+    figure = sample_figures.colour_key("power", LIMITS, "viridis", ("dark", "bright"))
     assert figure.axes[0].get_xlim() == LIMITS and all(word in text_of(figure) for word in ("power", "dark", "bright"))
 
 
 def test_channels_are_lines_between_their_electrodes():
     """Nose up: odd electrodes on the left, even ones on the right at the same places, z in the middle, front to back;
     all inside the head. Each channel has its value's colour, on one scale symmetric about 0; the sum is the title."""
-    places = {name: np.array(place) for name, place in attribution_figures.electrode_places().items()}
+    places = {name: np.array(place) for name, place in sample_figures.electrode_places().items()}
     for left, right in (("FP1", "FP2"), ("F7", "F8"), ("F3", "F4"), ("C3", "C4"), ("T7", "T8"), ("P3", "P4")):
         assert places[left][0] < 0 and np.allclose(places[left] * (-1, 1), places[right])
     assert all(places[f"{row}Z"][0] == 0 for row in "FCP") and places["F7"][0] < places["F3"][0]
@@ -221,13 +221,8 @@ def test_profiles_show_the_means_and_say_of_how_many():
     table = pd.DataFrame([(1, 1), (1, 1), (0, 0)], columns=["label", "decided"])
     table = table.assign(sample=range(3), recording="a", last_start_s=8.0)
     figure = attribution_figures.profile_maps(profiles.means(profiles.long_table(table, banded)))
-    titles = [axis.get_title("center").split(":\n") for axis in figure.axes[:4]]
-    assert titles == [
-        ["seizure, found", "2"],
-        ["seizure, missed", "0"],
-        ["other, taken for seizure", "0"],
-        ["other, left alone", "1"],
-    ]
+    titles = [axis.get_title("center").replace("\n", " ") for axis in figure.axes[:4]]
+    assert titles == ["seizure, found: 2", "seizure, missed: 0", "other, taken for seizure: 0", "other, left alone: 1"]
     for row, method in enumerate(("gradcam", "ig")):
         found, missed, taken, left = figure.axes[4 * row : 4 * row + 4]
         for axis, samples in ((found, slice(0, 2)), (left, slice(2, 3))):
@@ -320,8 +315,8 @@ LAYERS, TESTS = ("score", "recur", "mix"), ("labels", "retrained", "noise")
 
 
 def test_weight_randomisation_draws_the_correlations_layer_by_layer():
-    """From the trained network, 1, on; each method's, and Integrated Gradients' without signs; the limit is a line. The
-    other tests beside them, in order. One mean has no interval, and one is undefined."""
+    """Each method's, then those of the other tests; Integrated Gradients' without signs; the limit is a line. One mean
+    has no interval, and one is undefined."""
     found = {}
     for test in (*(f"weights:{layer}" for layer in LAYERS), *TESTS):
         size, *values = RANDOM.uniform(-0.5, 0.9, 4)
@@ -329,21 +324,19 @@ def test_weight_randomisation_draws_the_correlations_layer_by_layer():
         found[f"magnitude:{test}"] = {"ig": figure_of(size, size - 0.1, size + 0.2)}
     found["weights:recur"]["gradcam"] |= {"low": None, "high": None}
     found["weights:mix"]["gradcampp"] = figure_of(None)
-    left, right = attribution_figures.weight_randomisation(found, LAYERS, 0.2).axes
-    series = [(name, [found[f"weights:{layer}"][method] for layer in LAYERS]) for method, name in METHODS.items()]
-    series.append(("without signs", [found[f"magnitude:weights:{layer}"]["ig"] for layer in LAYERS]))
-    others = [("", [found[test][method] for test in TESTS]) for method in METHODS]
-    for axis, given, first in ((left, series, 1), (right, others, 0)):
-        for (said, points, bars), (label, items) in zip(error_bars(axis), given, strict=True):
-            assert said.endswith(label) and points[:, 0].round().tolist() == [first, first + 1, first + 2]
-            known = [number for number, item in enumerate(items) if item["value"] is not None]
-            np.testing.assert_allclose(points[known, 1], [items[number]["value"] for number in known])
-            np.testing.assert_allclose([bars[number][:, 1] for number in known], [ends_of(items[n]) for n in known])
-            assert np.isnan(np.delete(points[:, 1], known)).all()
-    assert [label.get_text() for label in left.get_xticklabels()] == ["trained", *LAYERS]
-    assert [label.get_text().split()[-1] for label in right.get_xticklabels()] == ["labels", "recordings", "noise"]
-    lines = [line.get_xydata().tolist() for line in left.get_lines()]
-    assert [[0, 0.2], [1, 0.2]] in lines and [[0, 1]] in lines
+    (axis,) = attribution_figures.weight_randomisation(found, LAYERS, 0.2).axes
+    weights = [f"weights:{layer}" for layer in LAYERS]
+    given = [(name, [found[test][method] for test in (*weights, *TESTS)]) for method, name in METHODS.items()]
+    given.append(("without signs", [found[f"magnitude:{test}"]["ig"] for test in weights]))
+    for (said, points, bars), (label, items) in zip(error_bars(axis), given, strict=True):
+        assert said.endswith(label) and points[:, 0].round().tolist() == list(range(len(items)))
+        known = [number for number, item in enumerate(items) if item["value"] is not None]
+        np.testing.assert_allclose(points[known, 1], [items[number]["value"] for number in known])
+        np.testing.assert_allclose([bars[number][:, 1] for number in known], [ends_of(items[n]) for n in known])
+        assert np.isnan(np.delete(points[:, 1], known)).all()
+    ends = [label.get_text().split()[-1] for label in axis.get_xticklabels()]
+    assert ends == [*LAYERS, "labels", "recordings", "noise"]
+    assert [[0, 0.2], [1, 0.2]] in [line.get_xydata().tolist() for line in axis.get_lines()]
 
 
 def test_deletion_curves_draw_the_scores_and_say_the_gains():
@@ -365,16 +358,15 @@ def test_deletion_curves_draw_the_scores_and_say_the_gains():
             np.testing.assert_array_equal(line.get_xydata(), expected)
         labels = [line.get_label() for line in axis.get_lines()]
         assert labels == [
-            "Grad-CAM, +0.12 by deletion, +0.56 by insertion", "Grad-CAM++",
-            "Integrated Gradients, −0.12 by deletion, −0.56 by insertion", "random order",
+            "Grad-CAM (+0.12, +0.56)", "Grad-CAM++", "Integrated Gradients (−0.12, −0.56)", "random order",
         ]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:No artists with labels")
 def test_without_tests_there_are_no_series():
     """No seizure was found, so that none was tested: panels with their names, and nothing of any method."""
-    left, right = attribution_figures.weight_randomisation({}, LAYERS, 0.2).axes
-    assert not left.containers and not right.containers and left.get_xticklabels()[1].get_text() == "score"
+    (axis,) = attribution_figures.weight_randomisation({}, LAYERS, 0.2).axes
+    assert not axis.containers and axis.get_xticklabels()[0].get_text() == "score"
     figure = attribution_figures.deletion_curves({}, {})
     assert [axis.get_title("left") for axis in figure.axes] == ["Deletion", "Insertion"]
     assert not any(axis.get_lines() for axis in figure.axes)

@@ -6,7 +6,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
-from sklearn.calibration import calibration_curve
 
 from helpers.acquire.montages import DOUBLE_BANANA
 from helpers.evaluate import calibration, comparison, intervals, scores, views
@@ -145,24 +144,20 @@ def _draw_operating_points(left, right, decisions):
             right.scatter(tp / (tp + fn), tp / (tp + fp), **style)
 
 
-def reliability(decisions, found, choices):
+def reliability(decisions):
     """Show how often samples of about the same probability are seizure, and how many there are of each.
 
-    `found` has ``calibration`` and ``uncalibrated``: `calibration.error_intervals` with and without temperature. Where
-    seizures are rare, axes are logarithmic; a triangle at the foot is a bin without any.
+    Where seizures are rare, axes are logarithmic; a triangle at the foot is a bin without any.
     """
     label, p, table = decisions["label"], decisions["p_seizure"].clip(1e-6), views.reliability(decisions)
     rare = label.mean() < RARE
     edges = np.geomspace(min(0.5, p.min()), 1, 21) if rare else np.linspace(0, 1, 21)
     bars = np.abs(table[["low", "high"]].to_numpy().T - table["seizure_share"].to_numpy())
     size = "–".join(str(count) for count in sorted({table["count"].min(), table["count"].max()}))
-    figure, (top, bottom) = begin(WIDTH, 5.6, 2, 1, sharex=True, height_ratios=[3, 1])
-    top.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
+    figure, (top, bottom) = begin(WIDTH, 5, 2, 1, sharex=True, height_ratios=[3, 1])
     style = {"fmt": "o", "color": DECISION, "elinewidth": 1, "capsize": 3}
     top.errorbar(table["p_mean"], table["seizure_share"], bars, label=f"bins of {size} samples, 95 % (Wilson)", **style)
-    # Where seizure is rare, bins of equal mass hold nearly all of it in one.
-    share, mean = calibration_curve(label, p, n_bins=10, strategy="uniform")
-    top.plot(mean, share, "s", mfc="none", mec="black", label="bins of a width of 0.1")
+    top.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
     shading = {"color": ["#cccccc", "#e28d52"], "edgecolor": "black", "label": ["non-seizure", "seizure"]}
     bottom.hist([p[label == value] for value in (0, 1)], edges, **shading)
     bottom.set(xlabel="p_seizure", ylabel="samples", yscale="symlog")
@@ -172,17 +167,9 @@ def reliability(decisions, found, choices):
         floor, none = 0.3 / table["count"].max(), table["seizure_share"] == 0
         top.plot(table["p_mean"][none], np.full(none.sum(), floor * 1.3), "v", color=DECISION)
         top.set(xscale="log", yscale="log", ylim=(floor, 1.3), xlim=(edges[0] * 0.9, 1.1))
-    after, before = (
-        f"Brier {found[kind]['brier']['value']:.3f}, ECE {found[kind]['ece']['value']:.3f}"
-        for kind in ("calibration", "uncalibrated")
-    )
-    on = sum(choice["calibration"]["reason"] is None for choice in choices)
-    without = f"without temperature {before} (it is on in {on} of {len(choices)} folds)" if on else None
-    figure.suptitle(f"{after};\n{without or 'temperature off in every fold'}", x=0.01, ha="left")
     letter((top, bottom))
-    return _finish(
-        figure, [handle for axis in (top, bottom) for handle in axis.get_legend_handles_labels()[0]], "lower"
-    )
+    keys = top.get_legend_handles_labels()[0] + bottom.get_legend_handles_labels()[0]
+    return _finish(figure, keys, "lower")
 
 
 def threshold_choice(inner, held_out, choices):
