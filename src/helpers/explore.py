@@ -20,8 +20,8 @@ TEXT = {"recording": str}
 STORED = (*attributions.METHODS, "ig_channels")
 # The slider lies over the picture of the probability, so that a click in it jumps there.
 STYLE = """<style>
-.explore .noUi-target { height: 70px; top: 0; border: none; background: none; box-shadow: none }
-.explore .noUi-connect { background: none }
+.explore .noUi-target, .explore .noUi-base, .explore .noUi-connects, .explore .noUi-connect {
+  height: 70px; top: 0 !important; border: none; background: none !important; box-shadow: none }
 .explore .noUi-handle { height: 70px !important; top: 0 !important; width: 8px !important; right: -4px !important;
   border-radius: 2px !important; background: #0008 !important }
 </style>"""
@@ -91,8 +91,10 @@ def figure(study, recording, moment_s, method="gradcam", drawn=None):
 
 
 def overview(study, recording, start_s, end_s):
-    """Show the probability over a recording from edge to edge, as the slider lies over it."""
-    strip, axis = figures.begin(figures.WIDTH, 0.7, layout="none", gridspec_kw={"left": 0, "right": 1, "bottom": 0})
+    """Show the probability over a recording, as wide as the slider that lies over it."""
+    strip, axis = figures.begin(
+        figures.WIDTH, 0.7, layout="none", gridspec_kw={"left": 0.0092, "right": 0.9908, "bottom": 0}
+    )
     draw_course(axis, study.decisions, study.annotations.spans(recording), recording, 1)
     axis.set(xlim=(start_s, end_s), xticks=[], yticks=[])
     return strip
@@ -115,7 +117,7 @@ def controls():
     method = widgets.Dropdown(options={name: key for key, name in attributions.METHODS.items()}, description="method")
     typed = widgets.BoundedFloatText(description="time (s)", layout={"width": "12em"})
     wide = {"width": "650px", "margin": "0"}
-    time = widgets.FloatSlider(readout=False, layout=wide | {"margin": "-74px 0 4px 0", "height": "70px"})
+    time = widgets.FloatSlider(readout=False, layout=wide | {"margin": "-72px 0 2px 0", "height": "70px"})
     time.add_class("explore")
     strip, picture, message = widgets.Image(layout=wide), widgets.Image(layout=wide), widgets.HTML(STYLE)
     widgets.jslink((time, "value"), (typed, "value"))
