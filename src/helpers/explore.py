@@ -45,7 +45,9 @@ class Study:
         with np.load(self.path("explain", "attributions.npz")) as stored:
             maps = zip(stored["sample"].tolist(), *(stored[name] for name in STORED), strict=True)
             self.maps = {sample: dict(zip(STORED, of, strict=True)) for sample, *of in maps}
-        self.open, self.mean = cache(self._open), cache(self._mean)
+        weights = self.path("train", "weights")
+        self.mean = cache(lambda fold: network.load_ensemble(weights, self.members[fold]).mean.numpy())
+        self.open = cache(self._open)
 
     def sample_at(self, recording, moment_s):
         """Return the row of ``decisions.csv`` that decides on the frame of a moment; ValueError if there is none."""
@@ -57,9 +59,6 @@ class Study:
     def _open(self, recording):
         file = self.recordings.loc[recording]
         return edf.read_checked(patients.recordings_folder(self.patient) / file["file"], file["sha256"])
-
-    def _mean(self, fold):
-        return network.load_ensemble(self.path("train", "weights"), self.members[fold]).mean.numpy()
 
     def eeg(self, sample):
         """Return the double banana's EEG of a triptych, float [18, sample] in µV."""
@@ -92,17 +91,15 @@ def figure(study, recording, moment_s, method="gradcam", drawn=None):
 
 def overview(study, recording, start_s, end_s):
     """Show the probability over a recording, as wide as the slider that lies over it."""
-    strip, axis = figures.begin(
-        figures.WIDTH, 0.7, layout="none", gridspec_kw={"left": 0.0092, "right": 0.9908, "bottom": 0}
-    )
+    place = {"left": 0.0092, "right": 0.9908, "bottom": 0}
+    strip, axis = figures.begin(figures.WIDTH, 0.7, layout="none", gridspec_kw=place)
     draw_course(axis, study.decisions, study.annotations.spans(recording), recording, 1)
     axis.set(xlim=(start_s, end_s), xticks=[], yticks=[])
     return strip
 
 
 def _png(drawn):
-    held = io.BytesIO()
-    drawn.savefig(held, format="png", dpi=100, pil_kwargs={"compress_level": 1})
+    drawn.savefig(held := io.BytesIO(), format="png", dpi=100, pil_kwargs={"compress_level": 1})
     return held.getvalue()
 
 
