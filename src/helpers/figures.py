@@ -8,6 +8,7 @@ import seaborn
 from IPython.display import SVG, Image
 from matplotlib import pyplot
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from scipy.signal import butter, sosfiltfilt
 
 from helpers.study import files
@@ -125,6 +126,7 @@ def draw_traces(axis, signal, sampling_hz, channels, start_s):
     axis.vlines(seconds, 0, 1, "#dddddd", linewidth=0.5, transform=axis.get_xaxis_transform(), zorder=0)
     axis.plot([1.012] * 2, [rows[-1] - 1, rows[-1]], DECISION, linewidth=3, **beside)
     axis.text(1.02, rows[-1] - 0.5, f"{LINE_UV} µV", rotation=90, va="center", color=DECISION, fontsize=8, **beside)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("time in the recording (s)")
     return end_s
 
