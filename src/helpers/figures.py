@@ -139,6 +139,7 @@ def spectrogram(power, frequencies_hz, hop_s, seizures, title):
     for start, end in seizures:
         axis.plot([start, end], [frequencies_hz[-1] + 2.5] * 2, color=SEIZURE, linewidth=5, clip_on=False)
         axis.text(end, frequencies_hz[-1] + 2.5, " seizure", color=SEIZURE, va="center", weight="bold", clip_on=False)
+    axis.set_ylim(image.get_extent()[2:])  # the bars lie above
     axis.set_title(title, pad=14)
     figure.colorbar(image, ax=axis, label="power (dB re 1 µV²/Hz)", pad=0.06)
     return figure

@@ -296,7 +296,7 @@ def test_truth_scores_put_each_map_s_dot_at_its_value():
         truth[along]["power"]["auc"] |= {"low": None, "high": None}
         truth[along]["other_eeg"]["auc"] = figure_of(None, n=0)
     figure = attribution_figures.truth_scores(truth)
-    rows = {label.get_text(): row for row, label in enumerate(figure.axes[0].get_yticklabels())}
+    rows = {label.get_text().replace("\n", " "): row for row, label in enumerate(figure.axes[0].get_yticklabels())}
     assert set(rows) == {*METHODS.values(), *(text for name, text in sanity.BASELINES.items() if name != "chance")}
     assert len(figure.axes) == 4
     for axis in figure.axes:

@@ -102,7 +102,7 @@ def truth_scores(truth):
             title=re.sub("(?<=[×,]) ", "\n", along), xlabel="AUC", xlim=(-0.03, 1.03), ylim=(len(names) - 0.5, -0.5)
         )
         axis.grid(axis="x", linewidth=0.4)
-    axes[0].set_yticks(range(len(names)), [NAMES[name] for name in names])
+    axes[0].set_yticks(range(len(names)), [NAMES[name].replace(" the training", "\nthe training") for name in names])
     letter(axes)
     return figure
 
