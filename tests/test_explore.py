@@ -46,7 +46,9 @@ def made(tmp_path_factory):
     members, columns = {0: ["0"], 1: ["0", "1"]}, {name: of.shape[2] for name, of in powers.items()}
     for seed in range(2):
         torch.manual_seed(seed)
-        network.save(network.SpectrogramNetwork(18, 54, 4, 4, 0.0), weights / f"{seed}.safetensors")
+        made = network.SpectrogramNetwork(18, 54, 4, 4, 0.0)
+        made.mean.fill_(seed + 3.0)
+        network.save(made, weights / f"{seed}.safetensors")
     samples = spectrograms.triptychs(axis, columns, Annotations(seizures, SECONDS), FRAME_S)
     samples.insert(0, "sample", range(len(samples)))
     samples["fold"] = (samples["recording"] == "b").astype(int)

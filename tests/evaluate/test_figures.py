@@ -34,14 +34,13 @@ def world(recordings=5, frames=60, threshold=THRESHOLD, folds=1):
 
 
 def sure_of(table):
-    ranking = {"ranking": "p_seizure", "smoothed": "p_smooth"}
-    return {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in ranking.items()}
+    kinds = {"ranking": "p_seizure", "smoothed": "p_smooth"}.items()
+    return {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in kinds}
 
 
 def choices_of(table):
-    fitted = {"temperature": 1.0, "prior": 0.5, "reason": "too few"}
-    best = decisions.best_threshold(table["label"], table["p_seizure"])
-    return [{"fold": 0, "threshold": best, "calibration": fitted}]
+    best, fitted = decisions.best_threshold(table["label"], table["p_seizure"]), {"temperature": 1.0, "prior": 0.5}
+    return [{"fold": 0, "threshold": best, "calibration": fitted | {"reason": "too few"}}]
 
 
 def line(axis, label):
