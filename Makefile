@@ -34,7 +34,7 @@ test-browser: .venv/installed  ## test the site of sim08, studied before, and th
 	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/report/test_browser.py tests/test_lab.py
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
-	@jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
+	@jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null; jupyter lab notebooks
 
 check: .venv/installed  ## check style and spelling, and that notebooks hold no outputs
 	@pre-commit run --all-files

@@ -49,11 +49,11 @@ def replace(text, name, table):
 
 
 def main():
-    """Write README.md and output/readme.png."""
+    """Write README.md and output/readme.svg."""
     minutes = sum(one["duration_s"] for one in patients.load("sim08")["recordings"].values()) // 60
     metrics = files.read_json(files.stage_output("sim08", "evaluate", "metrics.json"))
     study, runs = files.read_json(stages.TARGET), files.read_json(growth.TARGET)["runs"]
-    shutil.copyfile(files.stage_output("sim08", "evaluate", "probability.png"), files.ROOT / "output" / "readme.png")
+    shutil.copyfile(files.stage_output("sim08", "evaluate", "probability.svg"), files.ROOT / "output" / "readme.svg")
     path = files.ROOT / "README.md"
     text = replace(path.read_text(encoding="utf-8"), "scores", score_table(metrics, minutes))
     files.write_text(path, replace(text, "costs", cost_table(study, runs, minutes)))

@@ -46,7 +46,9 @@ def made(tmp_path_factory):
     members, columns = {0: ["0"], 1: ["0", "1"]}, {name: of.shape[2] for name, of in powers.items()}
     for seed in range(2):
         torch.manual_seed(seed)
-        network.save(network.SpectrogramNetwork(18, 54, 4, 4, 0.0), weights / f"{seed}.safetensors")
+        made = network.SpectrogramNetwork(18, 54, 4, 4, 0.0)
+        made.mean.fill_(seed + 3.0)
+        network.save(made, weights / f"{seed}.safetensors")
     samples = spectrograms.triptychs(axis, columns, Annotations(seizures, SECONDS), FRAME_S)
     samples.insert(0, "sample", range(len(samples)))
     samples["fold"] = (samples["recording"] == "b").astype(int)
@@ -84,12 +86,12 @@ def test_a_moment_belongs_to_the_sample_that_decides_on_its_frame(root):
     for name, moment_s, sample in (("a", 5.99, 0), ("a", 6, 1), ("a", 41, 17), ("b", 4, 18), ("b", 30, 30)):
         found = study.sample_at(name, moment_s)
         assert (found.sample, found.recording) == (sample, name) and found.last_start_s <= moment_s <= found.end_s + 1
-        signal, rate = study.eeg(found)
-        opened, first = edf.open_edf(own / "recordings" / f"{name}.edf"), round(found.start_s * rate)
+        signal = study.eeg(found)
+        opened, first = edf.open_edf(own / "recordings" / f"{name}.edf"), round(found.start_s * RATE)
         np.testing.assert_array_equal(signal, edf.read(opened, first, first + 6 * RATE))
         power = np.load(own / f"preprocess/spectrograms/{name}.npy")
         power = power[:, :, found.column : found.column + 3 * COLUMNS]
-        np.testing.assert_allclose(study.power(found), power.mean(axis=0, dtype=np.float32))
+        np.testing.assert_array_equal(study.power(found), power)
 
 
 def test_what_is_missing_or_has_changed_is_said(root):
@@ -114,33 +116,42 @@ def test_a_stored_attribution_equals_the_one_computed_now(root):
     for recording in ("a", "b"):
         sample = study.sample_at(recording, 20.0)
         stored = study.maps.pop(sample.sample)
-        for method in attributions.METHODS:
-            np.testing.assert_allclose(study.attribution(sample, method), stored[method], rtol=1e-4, atol=1e-6)
+        for name, values in study.attributions(sample).items():
+            np.testing.assert_allclose(values, stored[name], rtol=1e-4, atol=1e-6)
     study.decisions["log_odds"] += 0.1
     with pytest.raises(RuntimeError, match="two runs"):
-        study.attribution(study.sample_at("a", 4.0), "ig")
+        study.attributions(study.sample_at("a", 4.0))
 
 
 def test_the_figure_says_and_shows_the_decision(root):
-    """Sample 2, a from 4 to 10 s, decided wrongly; Integrated Gradients of t1 alone leave the other frames empty."""
+    """Sample 2, a from 4 to 10 s, decided wrongly, drawn on another figure: power relative to the training mean of
+    its fold, the map chosen, and the tests that it fails."""
     study = explore.Study("tiny")
-    titles = [axis.get_title(loc="left") for axis in explore.figure(study, "a", 8.0, "gradcampp").axes]
-    assert "a, simulated, 4–10 s: true non-seizure, predicted seizure; p_seizure 0.750" in titles[0]
-    assert any("Grad-CAM++" in title and "fails: one" in title for title in titles)
-    axes = explore.figure(study, "a", 20.0, "ig", "t1").axes
-    panel = next(axis for axis in axes if axis.get_title(loc="left").startswith("Integrated"))
-    values = np.ma.filled(panel.images[-1].get_array(), np.nan)
-    np.testing.assert_array_equal(np.isnan(values).all(axis=0), np.arange(3 * COLUMNS) // COLUMNS != 1)
-    np.testing.assert_array_equal(values[:, COLUMNS:-COLUMNS], study.attribution(study.sample_at("a", 20.0), "ig")[1])
+    drawn = explore.figure(study, "a", 8.0, "gradcampp", explore.figure(study, "b", 20.0, "ig"))
+    said, sample = [text.get_text() for text in drawn.texts], study.sample_at("a", 8.0)
+    assert said[0] == "Sample 2, a (simulated)" and said[2] == "Grad-CAM++ fails: one"
+    assert said[1] == "true non-seizure, predicted seizure, p_seizure 0.750, threshold 0.500, alarm"
+    panels = {axis.get_label(): axis.images[0].get_array() for axis in drawn.axes if axis.images}
+    mean = network.load_ensemble(root / "output/tiny/train/weights", ["0"]).mean.numpy()
+    np.testing.assert_allclose(panels["power"], (study.power(sample) - mean).mean(axis=0), rtol=1e-5)
+    values = np.concatenate(study.attributions(sample)["gradcampp"], axis=1)
+    np.testing.assert_allclose(panels["heat"], values / values.max(), rtol=1e-6)
 
 
 @pytest.mark.slow
 def test_the_notebook_and_its_controls_run_and_write_nothing(root, monkeypatch, capsys):
-    """Another recording sets the slider's range."""
-    recording, time, method, _ = explore.controls().children[0].children
+    """Another recording sets the slider's range; buttons step by frames, not beyond the end; each move is a picture."""
+    row, strip, time, message, picture = explore.controls().children
+    recording, method, _, *buttons = row.children
     assert (recording.value, time.value, time.max) == (("tiny", "a"), 4.0, 38.0)
+    seen = {strip.value, picture.value}
     recording.value, method.value, time.value = ("tiny", "b"), "ig", 20.0
-    assert time.max == 28.0 and "Not possible" not in capsys.readouterr().out
+    assert time.max == 28.0 and not seen & {strip.value, picture.value}
+    for button, at_s in zip((*buttons, buttons[-1]), (14.0, 12.0, 14.0, 20.0, 26.0), strict=True):
+        button.click()
+        assert time.value == at_s
+    buttons[-1].click()
+    assert time.value == 28.0 and "Not possible" not in message.value
     before = {path: path.stat().st_mtime_ns for path in (root / "output").rglob("*")}
     figures = []
     monkeypatch.setattr("IPython.display.display", figures.append)

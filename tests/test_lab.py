@@ -32,7 +32,7 @@ SCROLL = """async () => {
   const book = window.jupyterapp.shell.currentWidget.content;  // a cell out of sight may not be in the document
   await book.scrollToItem(book.model.toJSON().cells.findIndex(cell => cell.id === "panel"), "start");
 }"""
-FIGURE = "() => document.querySelector('.jupyter-widgets-output-area img')?.src"
+FIGURE = "() => [...document.querySelectorAll('img.widget-image')].at(-1)?.src"
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def wait(ready, seconds, otherwise):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_runs_in_jupyterlab(lab, name):
-    """Run All Cells runs every cell without an error; the explorer's slider then brings another figure by keyboard."""
+    """Run All Cells runs every cell without an error; a key, and a click in the probability, bring other figures."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     path = shutil.which("chromium") or shutil.which("google-chrome") or pytest.skip("needs chromium or google-chrome")
     with playwright.sync_playwright() as running:
@@ -107,4 +107,7 @@ def test_notebook_runs_in_jupyterlab(lab, name):
             before = wait(lambda: page.evaluate(FIGURE), 60, lambda: "no figure")
             page.locator(".widget-slider .noUi-handle").first.focus()
             page.keyboard.press("ArrowRight")
-            wait(lambda: page.evaluate(FIGURE) not in (None, before), 60, lambda: "the same figure after a key")
+            wait(lambda: page.evaluate(FIGURE) != before, 60, lambda: "the same figure after a key")
+            before = page.evaluate(FIGURE)
+            page.locator(".noUi-target").first.click()
+            wait(lambda: page.evaluate(FIGURE) != before, 60, lambda: "the same figure after a click")

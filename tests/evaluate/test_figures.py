@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch  # noqa: E402
 
 from helpers.acquire.annotations import COLUMNS, Annotations  # noqa: E402
 from helpers.acquire.montages import DOUBLE_BANANA  # noqa: E402
-from helpers.evaluate import calibration, decisions, figures, intervals, scores, views  # noqa: E402
+from helpers.evaluate import comparison, decisions, figures, intervals, scores, views  # noqa: E402
 
 THRESHOLD = 0.4
 
@@ -34,15 +34,13 @@ def world(recordings=5, frames=60, threshold=THRESHOLD, folds=1):
 
 
 def sure_of(table):
-    ranking = {"ranking": "p_seizure", "smoothed": "p_smooth"}
-    ranking = {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in ranking.items()}
-    return ranking | dict.fromkeys(("calibration", "uncalibrated"), calibration.error_intervals(table, draws=50))
+    kinds = {"ranking": "p_seizure", "smoothed": "p_smooth"}.items()
+    return {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in kinds}
 
 
-def choices_of(table, folds=1, temperature=1.0, reason="too few"):
-    fitted = {"temperature": temperature, "prior": 0.5, "reason": reason}
-    best = decisions.best_threshold(table["label"], table["p_seizure"])
-    return [{"fold": fold, "threshold": best, "calibration": fitted} for fold in range(folds)]
+def choices_of(table):
+    best, fitted = decisions.best_threshold(table["label"], table["p_seizure"]), {"temperature": 1.0, "prior": 0.5}
+    return [{"fold": 0, "threshold": best, "calibration": fitted | {"reason": "too few"}}]
 
 
 def line(axis, label):
@@ -100,25 +98,18 @@ def test_curves_without_a_decision_or_a_class():
 
 
 def test_reliability_points_are_the_table_s():
+    """Linear axes, and logarithmic ones where seizures are rare."""
     table = world()
-    left, right, below, _ = figures.reliability(table, sure_of(table), choices_of(table)).axes
+    top, below = figures.reliability(table).axes
     wanted = views.reliability(table)
-    for axis in (left, right):
-        points, _, (bars,) = axis.containers[0]
-        assert np.allclose(points.get_xdata(), wanted["p_mean"])
-        assert np.allclose(points.get_ydata(), wanted["seizure_share"])
-        assert np.allclose([bar[:, 1] for bar in bars.get_segments()], wanted[["low", "high"]])
-    assert sum(bar.get_height() for bar in below.patches) == len(table)
-    assert f"bins of {wanted['count'].min()} samples" in words(left.figure)
-
-
-@pytest.mark.slow
-def test_reliability_says_what_the_temperature_did():
-    table, off, on = world(), choices_of(world()), choices_of(world(), temperature=2.0, reason=None)
-    brier = calibration.error_intervals(table)["brier"]["value"]
-    assert f"Brier {brier:.3f}" in words(figures.reliability(table, sure_of(table), off))
-    assert "temperature off in every fold" in words(figures.reliability(table, sure_of(table), off))
-    assert "(it is on in 1 of 2 folds)" in words(figures.reliability(table, sure_of(table), [*off, *on]))
+    points, _, (bars,) = top.containers[0]
+    assert np.allclose(points.get_xdata(), wanted["p_mean"])
+    assert np.allclose(points.get_ydata(), wanted["seizure_share"])
+    assert np.allclose([bar[:, 1] for bar in bars.get_segments()], wanted[["low", "high"]])
+    assert sum(bar.get_height() for bar in below.patches) == len(table) and top.get_xscale() == "linear"
+    assert f"bins of {wanted['count'].min()} samples" in words(top.figure)
+    rare = table.assign(label=(np.arange(len(table)) % 100 == 0).astype(int))
+    assert figures.reliability(rare).axes[0].get_xscale() == "log"
 
 
 def test_the_chosen_threshold_is_the_top_of_the_inner_curve():
@@ -216,11 +207,11 @@ def test_the_overview_shows_seizures_before_alarms_before_others():
 
 def test_a_mistake_shows_all_channels_and_the_minutes_around():
     """Twenty seconds from 30 s on: 18 lines, the seizure until 44 s shaded, the window boxed in the panel below."""
-    table, signal = world(), np.random.default_rng(0).normal(0, 30, (18, 20 * 64))
-    top, bottom = figures.mistake(signal, 64.0, 30.0, table, R0, "r0", "missed seizure").axes
-    traces = [drawn for drawn in top.get_lines() if len(drawn.get_xdata()) == signal.shape[1]]
+    table, signal = world(), np.random.default_rng(0).normal(0, 30, (18, 20 * 128))
+    top, bottom = figures.mistake(signal, 128.0, 30.0, table, R0, "r0", "missed seizure").axes
+    traces = [drawn for drawn in top.get_lines() if len(drawn.get_xdata()) > 1000]
     assert len(traces) == 18 and [text.get_text() for text in top.get_yticklabels()] == list(DOUBLE_BANANA)
-    assert top.get_title(loc="left") == "missed seizure"
+    assert top.get_title("left") == "missed seizure"
     shaded = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in top.patches]
     assert shaded == [(30, 44)]
     box = [patch for patch in bottom.patches if patch.get_facecolor()[3] == 0 and not isinstance(patch, StepPatch)]
@@ -228,8 +219,17 @@ def test_a_mistake_shows_all_channels_and_the_minutes_around():
     assert bottom.get_xlim() == (0, pytest.approx(170, abs=0.1))
 
 
-def test_figures_are_returned_and_kept_nowhere():
-    """pyplot would hold them, and a notebook show them twice."""
-    before = matplotlib.pyplot.get_fignums()
-    figure = figures.confusion_matrix({"all": scores.sample_scores(1, 2, 3, 4)})
-    assert matplotlib.pyplot.get_fignums() == before and figure.axes
+def test_the_comparison_shows_each_detector_and_the_leak():
+    """Ours and a forest, whose event F1 is undefined; the random split beside the protocol by recording."""
+    score = {"value": 0.8, "low": 0.7, "high": 0.9}
+    f1 = {"ours": score, "forest": dict.fromkeys(score)}
+    rows = [{"name": name, "auprc": score, "event_f1": f1[name]} for name in f1]
+    protocols = {comparison.RANDOM: score | {"value": 0.85}, comparison.BY_RECORDING: None, comparison.WEIGHTED: score}
+    audited = {"rows": [{"protocol": name, "f1": value} for name, value in protocols.items()]}
+    left, middle, right = figures.score_comparison({"rows": rows}, audited).axes
+    for axis, values in ((left, (0.8, 0.8)), (middle, (0.8, np.nan)), (right, (0.8, 0.85))):
+        points = [bar[0].get_xydata()[0] for bar in axis.containers]
+        np.testing.assert_array_equal(points, np.column_stack([values, (0, 1)]))
+        np.testing.assert_allclose(axis.containers[0][2][0].get_segments()[0][:, 0], (0.7, 0.9))
+    assert [label.get_text() for label in left.get_yticklabels()] == ["ours", "forest"]
+    assert "leak" in right.get_yticklabels()[1].get_text() and "nan" not in words(left.figure)

@@ -6,22 +6,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
-from sklearn.calibration import calibration_curve
 
 from helpers.acquire.montages import DOUBLE_BANANA
-from helpers.evaluate import calibration, intervals, scores, views
-from helpers.figures import DECISION, SEIZURE, begin, draw_traces
+from helpers.evaluate import calibration, comparison, intervals, scores, views
+from helpers.figures import DECISION, SEIZURE, WIDTH, begin, draw_means, draw_traces, letter
 
 ROWS = 12  # recordings on a page
-COLUMNS = 5  # folds in a row of panels
+COLUMNS = 3  # folds in a row of panels
 LONG_S = 900.0  # from here on, time is given in minutes
 RARE = 0.05  # below this threshold the axis is one of log-odds
 FLOOR = 1e-4  # on an axis of log-odds, what is nearer than this to 0 or 1 is drawn there
 TICKS = {0.001: "0.001", 0.1: "0.1", 0.99: "0.99"}
 AROUND_S = 120.0  # of probabilities, before and after the raw EEG of a mistake
 GREY, PALE, DARK = "#999999", "#777777", "#555555"
-# The edges keep in sight what is narrower than a dot of the picture.
-ANNOTATED = {"fc": (SEIZURE, 0.22), "ec": (SEIZURE, 0.8), "hatch": "////", "lw": 0.6}
+# The edges keep in sight what is narrower than a dot of the picture. Opaque, as an SVG's hatch is as faint as its face.
+ANNOTATED = {"fc": "#f7dcc9", "ec": SEIZURE, "hatch": "////", "lw": 0.6}
 THRESHOLD = {"color": DARK, "linestyle": "--", "linewidth": 0.9}
 KEYS = (
     Patch(**ANNOTATED, label="annotated seizure"),
@@ -52,7 +51,8 @@ def probability(decisions, annotations):
     durations_s = annotations.durations_s
     longest = max(durations_s.values())
     unit, name_of_unit = (60, "min") if longest > LONG_S else (1, "s")
-    figure, axes = begin(9, 1.3 + 0.9 * len(durations_s), len(durations_s), 1, sharex=True, sharey=True, squeeze=False)
+    height = 1.1 + 0.7 * len(durations_s)
+    figure, axes = begin(WIDTH, height, len(durations_s), 1, sharex=True, sharey=True, squeeze=False)
     for axis, (name, duration_s) in zip(axes[:, 0], durations_s.items(), strict=True):
         draw_course(axis, decisions, annotations.spans(name), name, unit)
         axis.axvspan(duration_s / unit, longest / unit, color="#e8e8e8", lw=0)
@@ -89,7 +89,7 @@ def _draw_alarms(axis, part, unit, where):
 def _finish(figure, handles, place="upper"):
     """Return a figure with one legend for all panels and no upper or right spines; `handles` may be an axis's."""
     handles = handles if isinstance(handles, (tuple, list)) else handles.get_legend_handles_labels()[0]
-    figure.legend(handles=handles, loc=f"outside {place} center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc=f"outside {place} center", ncols=2, frameon=False)
     seaborn.despine(figure)
     return figure
 
@@ -99,7 +99,7 @@ def ranking_curves(decisions, found):
 
     `found` has ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of ``p_seizure`` and of ``p_smooth``.
     """
-    (figure, (left, right)), label = begin(9, 5.7, 1, 2), decisions["label"]
+    (figure, (left, right)), label = begin(WIDTH, 4.3, 1, 2), decisions["label"]
     if reason := scores.missing_class(label.sum(), len(label)):
         for axis in (left, right):
             axis.text(0.5, 0.5, f"undefined: {reason}", ha="center", va="center")
@@ -119,10 +119,11 @@ def ranking_curves(decisions, found):
     right.axhline(label.mean(), color=GREY, linestyle=":", label=f"chance: share of seizure, {label.mean():.1%}")
     _draw_operating_points(left, right, decisions)
     left.set(xlabel="false positive rate (1 − specificity)", ylabel="sensitivity", title="ROC")
-    right.set(xlabel="recall (sensitivity)", ylabel="precision", title="Precision–recall")
+    right.set(xlabel="recall (sensitivity)", ylabel="precision", title="Precision and recall")
     for axis in (left, right):
         axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), aspect="equal", anchor="N")
-        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.12), frameon=False, fontsize=9)
+        axis.legend(loc="upper left", bbox_to_anchor=(-0.15, -0.17), frameon=False, fontsize=8)
+    letter((left, right))
     seaborn.despine(figure)
     return figure
 
@@ -143,40 +144,32 @@ def _draw_operating_points(left, right, decisions):
             right.scatter(tp / (tp + fn), tp / (tp + fp), **style)
 
 
-def reliability(decisions, found, choices):
+def reliability(decisions):
     """Show how often samples of about the same probability are seizure, and how many there are of each.
 
-    `found` has ``calibration`` and ``uncalibrated``: `calibration.error_intervals` with and without temperature.
+    Where seizures are rare, axes are logarithmic; a triangle at the foot is a bin without any.
     """
-    label, p = decisions["label"], decisions["p_seizure"]
-    table, lowest = views.reliability(decisions), min(0.5, p.clip(1e-6).min())
+    label, p, table = decisions["label"], decisions["p_seizure"].clip(1e-6), views.reliability(decisions)
+    rare = label.mean() < RARE
+    edges = np.geomspace(min(0.5, p.min()), 1, 21) if rare else np.linspace(0, 1, 21)
     bars = np.abs(table[["low", "high"]].to_numpy().T - table["seizure_share"].to_numpy())
     size = "–".join(str(count) for count in sorted({table["count"].min(), table["count"].max()}))
-    style = {"label": f"bins of {size} samples, 95 % (Wilson)", "color": DECISION, "elinewidth": 1, "capsize": 3}
-    figure, axes = begin(9, 6.1, 2, 2, sharex="col", height_ratios=[3.2, 1])
-    for (top, bottom), edges in zip(axes.T, (np.linspace(0, 1, 21), np.geomspace(lowest, 1, 21)), strict=True):
-        top.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
-        top.errorbar(table["p_mean"], table["seizure_share"], bars, fmt="o", **style)
-        for value, name, colour, hatch in ((0, "non-seizure", "#cccccc", ""), (1, "seizure", SEIZURE, "////")):
-            shading = {"fc": colour, "ec": "black", "lw": 0.5, "hatch": hatch, "alpha": 0.75}
-            bottom.hist(p[label == value].clip(edges[0]), edges, label=f"{name} samples", **shading)
-        bottom.set_yscale("symlog", linthresh=1)
-        bottom.yaxis.set_major_formatter("{x:.0f}")
-    # Where seizure is rare, bins of equal mass hold nearly all of it in one.
-    share, mean = calibration_curve(label, p, n_bins=10, strategy="uniform")
-    axes[0, 0].plot(mean, share, "s", mfc="none", mec="black", label="bins of a width of 0.1")
-    floor = 0.3 / table["count"].max()
-    axes[0, 1].plot(table["p_mean"], np.where(table["seizure_share"] > 0, np.nan, floor * 1.3), "v", color=DECISION)
-    axes[0, 0].set(ylabel="share of seizure among them", ylim=(-0.03, 1.03), xlim=(-0.03, 1.03), title="linear axes")
-    logarithmic = {"xscale": "log", "yscale": "log", "ylim": (floor, 1.3), "xlim": (lowest * 0.9, 1.1)}
-    axes[0, 1].set(**logarithmic, title="logarithmic axes (▼: none is seizure)")
-    axes[1, 0].set(xlabel="p_seizure", ylabel="samples")
-    axes[1, 1].set(xlabel="p_seizure")
-    kinds, on = ("calibration", "uncalibrated"), sum(choice["calibration"]["reason"] is None for choice in choices)
-    after, before = (f"Brier {found[k]['brier']['value']:.3f}, ECE {found[k]['ece']['value']:.3f}" for k in kinds)
-    without = f"without temperature {before} (it is on in {on} of {len(choices)} folds)" if on else None
-    figure.suptitle(f"{after}; {without or 'temperature off in every fold'}", fontsize=10)
-    return _finish(figure, [handle for axis in axes[:, 0] for handle in axis.get_legend_handles_labels()[0]], "lower")
+    figure, (top, bottom) = begin(WIDTH, 5, 2, 1, sharex=True, height_ratios=[3, 1])
+    style = {"fmt": "o", "color": DECISION, "elinewidth": 1, "capsize": 3}
+    top.errorbar(table["p_mean"], table["seizure_share"], bars, label=f"bins of {size} samples, 95 % (Wilson)", **style)
+    top.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
+    shading = {"color": ["#cccccc", "#e28d52"], "edgecolor": "black", "label": ["non-seizure", "seizure"]}
+    bottom.hist([p[label == value] for value in (0, 1)], edges, **shading)
+    bottom.set(xlabel="p_seizure", ylabel="samples", yscale="symlog")
+    bottom.yaxis.set_major_formatter("{x:.0f}")
+    top.set(ylabel="share of seizure", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    if rare:
+        floor, none = 0.3 / table["count"].max(), table["seizure_share"] == 0
+        top.plot(table["p_mean"][none], np.full(none.sum(), floor * 1.3), "v", color=DECISION)
+        top.set(xscale="log", yscale="log", ylim=(floor, 1.3), xlim=(edges[0] * 0.9, 1.1))
+    letter((top, bottom))
+    keys = top.get_legend_handles_labels()[0] + bottom.get_legend_handles_labels()[0]
+    return _finish(figure, keys, "lower")
 
 
 def threshold_choice(inner, held_out, choices):
@@ -199,15 +192,14 @@ def threshold_choice(inner, held_out, choices):
             axis.set_xticks(list(TICKS), TICKS.values())
             axis.set_xticks([], minor=True)
     axes[0].set_ylabel("sample F1")
-    figure.supxlabel("threshold on p_seizure", fontsize=11)
+    figure.supxlabel("threshold on p_seizure", fontsize=9.6)
     return _finish(figure, axes[0])
 
 
 def _fold_panels(count):
     """Return a figure with a panel for each fold, at most `COLUMNS` in a row, and their axes in order."""
     columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
-    size = max(1.75 * columns + 0.9, 9), 2.2 * rows + 0.5
-    figure, axes = begin(*size, rows, columns, sharex=True, sharey=True, squeeze=False)
+    figure, axes = begin(WIDTH, 1.8 * rows + 0.8, rows, columns, sharex=True, sharey=True, squeeze=False)
     for number, axis in enumerate(axes.flat):
         axis.tick_params(labelbottom=True) if number < count else axis.remove()
     return figure, axes.ravel()[:count]
@@ -239,33 +231,32 @@ def confusion_matrix(panels):
 
     `panels` is a dict of title → `scores.sample_scores`; several get their titles, with prevalence, accuracy and F1.
     """
-    figure, axes = begin(0.8 + 3.8 * len(panels), 3.8 if len(panels) == 1 else 4.2, 1, len(panels), squeeze=False)
+    figure, axes = begin(0.8 + 2.85 * len(panels), 3.6, 1, len(panels), squeeze=False)
     for axis, (title, found) in zip(axes[0], panels.items(), strict=True):
         counts = np.array([[found["tn"], found["fp"]], [found["fn"], found["tp"]]])
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        drawn = metrics.ConfusionMatrixDisplay(share, display_labels=["non-seizure", "seizure"])
+        drawn.plot(ax=axis, cmap="Blues", colorbar=False, im_kw={"clim": (0, 1)}, text_kw={"fontsize": 10})
         for (row, column), label in zip(np.ndindex(2, 2), ("TN", "FP", "FN", "TP"), strict=True):
-            colour = "white" if share[row, column] > 0.5 else "black"
-            text = f"{label}\n{f'{counts[row, column]:.1f}'.removesuffix('.0')}\n({share[row, column]:.1%} of row)"
-            axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=11)
-        axis.set_xticks([0, 1], ["non-seizure", "seizure"])
-        axis.set_yticks([0, 1], ["non-seizure", "seizure"], rotation=90, va="center")
+            count = f"{counts[row, column]:.1f}".removesuffix(".0")
+            drawn.text_[row, column].set_text(f"{label}\n{count}\n({share[row, column]:.1%} of row)")
+        axis.set_yticks([0, 1], drawn.display_labels, rotation=90, va="center")
         axis.set(xlabel="predicted", ylabel="true")
         if len(panels) > 1:
             accuracy, f1 = ("undefined" if (x := found[key]) is None else f"{x:.3f}" for key in ("accuracy", "f1"))
             prevalence = found["seizure"] / max(found["n"], 1)
             axis.set_title(f"{title}: {prevalence:.1%} seizure\naccuracy {accuracy}, F1 {f1}")
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.colorbar(drawn.im_, ax=axes, label="share of the true class", shrink=0.8)
     return figure
 
 
 def mistake(signal, sampling_hz, start_s, decisions, spans, recording, title):
-    """Show raw EEG as a neurologist reads it, and below it the probabilities of the minutes around.
+    """Show EEG as a neurologist reads it, and below it the probabilities of the minutes around.
 
     `signal` is float [channel, sample] in µV, of the double banana, from `start_s` of the recording on; `spans` are its
     seizures, float [seizure, 2], in s.
     """
-    figure, (top, bottom) = begin(9, 8.2, 2, 1, height_ratios=[4.6, 1])
+    figure, (top, bottom) = begin(WIDTH, 6.6, 2, 1, height_ratios=[4.6, 1])
     end_s = draw_traces(top, signal, sampling_hz, DOUBLE_BANANA, start_s)
     for edges in spans:
         if edges[0] < end_s and edges[1] > start_s:
@@ -274,11 +265,40 @@ def mistake(signal, sampling_hz, start_s, decisions, spans, recording, title):
             top.axvline(edge, color=SEIZURE, linestyle="--", linewidth=1.2)
     part = decisions[decisions["recording"] == recording]
     _draw_alarms(top, part, 1, (0.97, 0.02))
-    top.set_title(title, loc="left")
+    top.set_title(title)
     draw_course(bottom, decisions, spans, recording, 1)
     bottom.axvspan(start_s, end_s, fc="none", ec="black", lw=1.4)
     middle = ((start_s + end_s) / 2, 1.02)
-    bottom.annotate("EEG above", middle, xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=9)
+    bottom.annotate("EEG above", middle, xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
     bottom.set_xlim(max(0, start_s - AROUND_S), min(part["end_s"].max(), end_s + AROUND_S))
     bottom.set(xlabel="time in the recording (s)", ylabel="probability")
+    letter((top, bottom))
     return _finish(figure, KEYS, "lower")
+
+
+def score_comparison(compared, audited):
+    """Show scores with 95 % intervals: of all detectors, and of our network beside a random split of the same EEG.
+
+    `compared` is ``comparison.json``, `audited` ``audit.json``.
+    """
+    figure, axes = begin(WIDTH, 1.0 + 0.3 * len(compared["rows"]), 1, 3)
+    found = {row["name"]: row for row in compared["rows"]}
+    protocols = {row["protocol"]: row["f1"] for row in audited["rows"]}
+    panels = {
+        "AUPRC": {name: row["auprc"] for name, row in found.items()},
+        "Event F1": {name: row["event_f1"] for name, row in found.items()},
+        "Sample F1": {
+            "by recording": protocols[comparison.WEIGHTED], "random split\n(leak)": protocols[comparison.RANDOM]
+        },
+    }  # fmt: skip
+    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+        for place, score in enumerate(rows.values()):
+            draw_means(axis, [place], [score], True, color=SEIZURE if "leak" in list(rows)[place] else DECISION)
+            if score["value"] is not None:
+                axis.annotate(f"{score['value']:.2f}", (score["value"], place - 0.15), ha="center", fontsize=8)
+        axis.set(title=title, xlim=(0, 1.05), ylim=(len(rows) - 0.5, -0.6))
+        axis.set_yticks(range(len(rows)), rows if axis is not axes[1] else [""] * len(rows))
+        axis.grid(axis="x", linewidth=0.5)
+    letter(axes)
+    seaborn.despine(figure)
+    return figure

@@ -1,0 +1,231 @@
+"""Figures of single samples: the composed one, and the pictures of the reference study. Readable in grey."""
+
+import itertools
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import MaxNLocator
+
+from helpers.acquire.montages import PAIRS
+from helpers.evaluate.figures import AROUND_S, draw_course
+from helpers.explain.attributions import METHODS
+from helpers.figures import SEIZURE, SPECTROGRAM_MAP, WIDTH, begin, draw, draw_traces, letter
+
+SIGNED_MAP, RELATIVE_MAP = (matplotlib.colormaps[name] for name in ("RdBu_r", "PuOr_r"))
+SIGNED_MAP.colorbar_extend = RELATIVE_MAP.colorbar_extend = "both"  # a few cells are far beyond all others
+# Turbo (blue → red) without its darkest end; the lower, the more transparent, so that the spectrogram below is seen.
+RELEVANCE_MAP = matplotlib.colormaps["turbo"](np.linspace(0.08, 0.98, 256))
+RELEVANCE_MAP[:, 3] = np.linspace(0.2, 0.65, 256)
+RELEVANCE_MAP = ListedColormap(RELEVANCE_MAP, "relevance")
+POWER, SIGNED = "power (dB re 1 µV²/Hz)", "attribution (log-odds)\n− non-seizure, + seizure"
+RELEVANCE = "relevance (1: highest in the triptych)\nacross: power, low to high"
+RELATIVE_DB = -15, 15  # one scale of power relative to the training mean, in all figures
+TINY = np.finfo(np.float32).tiny
+
+
+class Moment(NamedTuple):
+    """What is shown of one sample of T columns a frame, F bins and C channels.
+
+    ``sample``: its row of ``decisions.csv``; ``signal``: its EEG, [C, sample] in µV; ``above``: its power minus the
+    training mean, averaged over channels, [F, 3 · T] in dB; ``maps``: by method, [3, F, T]; ``channels``: Integrated
+    Gradients by channel, [3, C] in log-odds.
+    """
+
+    sample: tuple
+    signal: np.ndarray
+    above: np.ndarray
+    maps: dict
+    channels: np.ndarray
+
+
+def sample_figure(moment, axis, decisions, spans, simulated, failed, method="ig", figure=None):
+    """Show a `Moment`: EEG, probability, the spectrogram as the network reads it, and what a method attributes to it.
+
+    `axis` is from `filterbank.axes`; `decisions` is ``decisions.csv``; `spans` are the recording's seizures, [seizure,
+    2] in s; `failed` lists the tests that each method fails (see `sanity.RULES`). `figure`, an earlier one, is drawn on
+    again, which takes half the time.
+    """
+    figure, panels = _empty_panels(figure)
+    sample, where = moment.sample, (axis["frequencies_hz"], moment.sample.start_s, axis["hop_s"])
+    rate = moment.signal.shape[1] / (sample.end_s - sample.start_s)
+    draw_traces(panels["eeg"], moment.signal, rate, axis["channels"], sample.start_s)
+    draw_course(panels["course"], decisions, spans, sample.recording, 1)
+    panels["course"].axvspan(sample.start_s, sample.end_s, fc="none", ec="black", lw=1.2, zorder=5)
+    panels["course"].set_xlim(max(0, sample.start_s - AROUND_S), sample.end_s + AROUND_S)
+    image = draw(panels["power"], moment.above, *where, False, "grey", cmap=RELATIVE_MAP, clim=RELATIVE_DB)
+    _draw_key_below(panels["power"], image, "power − training mean (dB)")
+    values, options, label = _scaled(moment.maps[method], method)
+    image = draw(panels["heat"], np.concatenate(values, axis=1), *where, True, "grey", **options)
+    _draw_key_below(panels["heat"], image, label.split("\n")[0])
+    titles = {
+        "eeg": "EEG, 1–40 Hz",
+        "course": "p_seizure (grey), smoothed (black), alarm (blue) and its threshold (dashed)",
+        "power": "Power as the network reads it",
+        "heat": METHODS[method],
+    }
+    for name, title in titles.items():
+        panels[name].set(title=title, xlabel="")
+        if name != "course":
+            _mark_edges(panels[name], sample, axis["frame_s"], spans)
+    panels["heat"].tick_params(labelleft=False)
+    _draw_scalps([panels[step] for step in ("t0", "t1", "t2")], moment.channels)
+    letter(panels[name] for name in (*titles, "t0"))
+    title, decided = _title(sample, simulated).split(": ")
+    decided += f", threshold {sample.threshold:.3f}, {'' if sample.alarm else 'no '}alarm"
+    figure.text(0.01, 0.985, title, va="center", fontsize=10, weight="bold")
+    figure.text(0.01, 0.965, decided, va="center")
+    figure.text(0.99, 0.985, _failures(method, failed), va="center", ha="right", color=SEIZURE)
+    return figure
+
+
+def _empty_panels(figure):
+    """Return a figure without contents, and its panels by name; a new one if there is none yet."""
+    if figure is None:
+        rows = [["eeg"] * 6, ["."] * 6, ["course"] * 6, ["."] * 6, ["power"] * 3 + ["heat"] * 3, ["."] * 6]
+        rows.append([step for step in ("t0", "t1", "t2") for _ in range(2)])
+        place = {"left": 0.105, "right": 0.955, "top": 0.93, "bottom": 0.05, "hspace": 0, "wspace": 0.45}
+        options = {"height_ratios": [11, 1.7, 1.8, 1.9, 4.6, 3.4, 5.2], "gridspec_kw": place, "layout": "none"}
+        return begin(WIDTH, 10.2, mosaic=rows, **options)  # constrained layout would take most of the time
+    panels = {panel.get_label(): panel for panel in figure.axes}
+    for panel in panels.values():
+        artists = panel.child_axes, panel.lines, panel.collections, panel.images, panel.patches, panel.texts
+        for artist in list(itertools.chain(*artists)):
+            artist.remove()
+    for text in list(figure.texts):
+        text.remove()
+    return figure, panels
+
+
+def _scaled(values, method):
+    """Return a map, [3, F, T], as it is drawn, with the options of its image and the label of its colours."""
+    if method == "ig":
+        limit = max(float(np.percentile(np.abs(values), 99.5)), TINY)
+        return values, {"cmap": SIGNED_MAP, "clim": (-limit, limit)}, SIGNED
+    return values / max(float(values.max()), TINY), {"cmap": RELEVANCE_MAP, "clim": (0, 1)}, RELEVANCE
+
+
+def _draw_key_below(axis, image, label, place=(0, -0.3, 1, 0.07)):
+    bar = axis.figure.colorbar(image, cax=axis.inset_axes(place), orientation="horizontal")
+    bar.set_label(label, labelpad=1)
+    bar.locator = MaxNLocator(4)
+
+
+def _mark_edges(axis, sample, frame_s, spans):
+    """Draw lines between the frames of a triptych, dotted, and at edges of seizures, dashed."""
+    inside = {"transform": axis.get_xaxis_transform()}
+    axis.vlines(sample.start_s + frame_s * np.arange(1, 3), 0, 1, "black", ":", linewidth=0.9, **inside)
+    axis.set_xlim(sample.start_s, sample.end_s)
+    edges = [edge for edge in np.ravel(spans) if sample.start_s < edge < sample.end_s]
+    axis.vlines(edges, 0, 1, SEIZURE, "--", linewidth=1.4, **inside)
+
+
+def _draw_scalps(axes, values):
+    """Draw Integrated Gradients by channel, [3, C], one head a step: a channel is the line between its electrodes."""
+    places, limit = electrode_places(), max(float(np.abs(values).max()), TINY)
+    segments, around = [(places[one], places[other]) for one, other in PAIRS], np.linspace(0, 2 * np.pi, 90)
+    for step, axis in enumerate(axes):
+        axis.plot(np.sin(around), np.cos(around), [-0.1, 0, 0.1], [0.99, 1.12, 0.99], color="grey", linewidth=0.8)
+        axis.add_collection(LineCollection(segments, colors="#555555", linewidths=6))
+        lines = LineCollection(segments, cmap=SIGNED_MAP, clim=(-limit, limit), array=values[step], linewidths=4.6)
+        axis.add_collection(lines)
+        named = step == 2  # the names once, where the decision is made
+        axis.scatter(*np.transpose(list(places.values())), 130 if named else 20, "white", linewidths=0, zorder=3)
+        for name, (x, y) in places.items() if named else ():
+            axis.text(x, y, name, ha="center", va="center", fontsize=7)
+        axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.15), aspect="equal")
+        axis.set_title(f"t{step}: {signed_text(values[step].sum())} log-odds", loc="center")
+        axis.axis("off")
+    _draw_key_below(axes[1], lines, "Integrated Gradients by channel (log-odds)", (0, -0.04, 1, 0.06))
+
+
+def electrode_places():
+    """Return where the electrodes of the 10–20 system lie on a head of radius 1 seen from above, nose up: (x, y).
+
+    Ten stand on a ring, a tenth of its circumference apart; the others on the midline and half-way to the ring.
+    """
+    ring = ("FP2", "F8", "T8", "P8", "O2", "O1", "P7", "T7", "F7", "FP1")
+    angles = {name: np.deg2rad(18 + 36 * number) for number, name in enumerate(ring)}
+    places = {name: (0.82 * np.sin(angle), 0.82 * np.cos(angle)) for name, angle in angles.items()}
+    places |= {"FZ": (0, 0.41), "CZ": (0, 0), "PZ": (0, -0.41)}
+    halfway = {"F3": "F7", "F4": "F8", "C3": "T7", "C4": "T8", "P3": "P7", "P4": "P8"}
+    return places | {name: np.add(places[name[0] + "Z"], places[far]) / 2 for name, far in halfway.items()}
+
+
+def sample_pictures(sample, power, maps, axis, limits, simulated, failed):
+    """Yield the seven pictures of one sample, (file name, figure), under the reference study's names.
+
+    `power` is the mean over channels in dB, float [3, F, T], drawn within `limits`; `maps`, of the same shape, are
+    "gradcam", "gradcampp" (not negative) and "ig" (toward seizure); the rest as for `sample_figure`.
+    """
+    name, title, place = f"sample{sample.sample}", _title(sample, simulated), (axis, sample.start_s)
+    power = power, {"cmap": SPECTROGRAM_MAP, "clim": limits}
+    yield f"{name}_spec_triptych.png", _steps([power], [], *place, POWER, title)
+    below = power[0], power[1] | {"cmap": "gray"}
+    for method, called in METHODS.items():
+        values, options, label = _scaled(maps[method], method)
+        high, failures = options["clim"][1], _failures(method, failed)
+        layers = [(values, options | {"lines": "grey"})] if method == "ig" else [below, (values, options)]
+        drawn = layers, [-0.4 * high, 0.4 * high] if method == "ig" else [0.5, 0.8], *place, label
+        picture = _steps(*drawn, _title(sample, simulated, called), failures)
+        yield f"{name}_{'ig_triptych' if method == 'ig' else method}.png", picture
+    for step in range(3):
+        title = f"Sample {sample.sample}, {METHODS['ig']} of t{step}"
+        yield f"{name}_ig_t{step}.png", _steps(*drawn, title, failures, [step])
+
+
+def _title(sample, simulated, method=None):
+    true, decided = (("non-seizure", "seizure")[value] for value in (sample.label, sample.decided))
+    where = f"{sample.recording}{' (simulated)' if simulated else ''}{f', {method}' if method else ''}"
+    return f"Sample {sample.sample}, {where}: true {true}, predicted {decided}, p_seizure {sample.p_seizure:.3f}"
+
+
+def _failures(method, failed):
+    return f"{METHODS[method]} fails: {', '.join(failed[method])}" if failed[method] else ""
+
+
+def _steps(layers, levels, axis, start_s, label, title, failures="", steps=(0, 1, 2)):
+    """Show steps of `layers`, a list of ([3, F, T], options), over each other; outline `levels` of the last one.
+
+    Negative levels are dashed, as in grey both ends of the signed colours are dark.
+    """
+    figure, panels = begin(1.5 + 2.5 * len(steps), 3.2, 1, len(steps), sharey=True, squeeze=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    figure.supxlabel(failures, x=0.01, ha="left", color=SEIZURE)
+    for step, panel in zip(steps, panels[0], strict=True):
+        where = axis["frequencies_hz"], start_s + step * axis["frame_columns"] * axis["hop_s"], axis["hop_s"]
+        for number, (values, options) in enumerate(layers):
+            image = draw(panel, values[step], *where, number == 0 and step == steps[-1], **options)
+        if shown := [level for level in levels if values[step].min() < level < values[step].max()]:
+            place = {"extent": image.get_extent(), "origin": "lower"}
+            panel.contour(values[step], levels=shown, colors="black", linewidths=0.8, **place)
+        panel.set_title(f"t{step}")
+    key = figure.colorbar(image, ax=panels, label=label, pad=0.04, aspect=10)
+    if len(layers) > 1:
+        _draw_grey_below(key.ax, 0)
+    return figure
+
+
+def _draw_grey_below(axis, along):
+    """Draw the spectrogram's greys below a key of relevance, across it, as the map lies over the spectrogram."""
+    extent = (*axis.get_xlim(), *axis.get_ylim())
+    axis.imshow(np.expand_dims(np.linspace(0, 1, 64), along), cmap="gray", extent=extent, aspect="auto", zorder=-1)
+
+
+def colour_key(label, limits, cmap, ends):
+    """Show a colour key on its own, with the meaning of its two ends written above them."""
+    figure, axis = begin(5.5, 1.1)
+    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*limits), cmap)
+    figure.colorbar(scale, cax=axis, orientation="horizontal", label=label)
+    if cmap is RELEVANCE_MAP:
+        _draw_grey_below(axis, 1)
+    for x, text, side in ((0, ends[0], "left"), (1, ends[1], "right")):
+        axis.annotate(text, (x, 1.15), xycoords="axes fraction", ha=side, va="bottom", fontsize=9)
+    return figure
+
+
+def signed_text(value):
+    """Return a number with two digits and its sign."""
+    return f"{value:+.2f}".replace("-", "−")
