@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 
@@ -93,7 +92,6 @@ def test_only_what_changed_runs_again(study):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("STUDY_FORCED" not in os.environ, reason="takes five minutes: STUDY_FORCED=1 runs it")
 def test_forced_again_with_all_else_another(made_study, tmp_path):
     """`dvc repro --force` by one worker, in a moved folder, called from elsewhere, in another zone and locale, with
     other hashes, file rights and a user's own settings: `dvc.lock` and every file keep their bytes."""
