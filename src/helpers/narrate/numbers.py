@@ -1,5 +1,7 @@
 """Numbers: the one printed form of each, and the names that go with them."""
 
+from functools import partial
+
 from scipy.special import gammaincinv
 
 METRICS = {
@@ -59,3 +61,12 @@ def rate_interval(count, exposure, level=0.95):
     """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
     low = gammaincinv(count, (1 - level) / 2) if count else 0.0
     return {"low": low / exposure, "high": gammaincinv(count + 1, (1 + level) / 2) / exposure}
+
+
+FORMS = {  # unit → printed form; of others, `str`
+    "fraction": decimals,
+    "probability": partial(decimals, places=2),
+    "percent": lambda share: f"{100 * share:.0f} %",
+    **{unit: partial(plain, unit=f" {unit}") for unit in ("s", "minutes", "hours")},
+    **{unit: partial(decimals, places=1, unit=f" {unit}") for unit in ("per hour", "per 24 h")},
+}
