@@ -130,7 +130,7 @@ class Study:
             means = {band: step[rows].mean() for band, rows in self.bands.items()}
             found += [max(means, key=means.get)] if step.any() else []
         often = max(found, key=found.count, default=None)
-        return f"in {often}" if found.count(often) > 1 else "in no one band" if found else "nowhere"
+        return f"in {often}" if found.count(often) > 1 else "in no single band" if found else "in no band"
 
     def channel(self, number, sign):
         """Return the channel that is strongest in most frames of a sample, else None."""
@@ -169,13 +169,13 @@ def bracket(score, places=4):
 def of(part, total, noun):
     """Return the ways to say how many of a total; None of no total."""
     if total < 2:
-        return {f"the 1 {noun}" if part else f"0 of 1 {noun}"} if total else None
+        return {f"the 1 {noun}" if part else f"none of 1 {noun}"} if total else None
     many = {total: {f"all {total} {noun}s", f"both {noun}s"}, 0: {f"none of the {total} {noun}s"}}
     return many.get(part, {f"{part} of the {total} {noun}s"})
 
 
-def alarms(count):
-    return f"{count or 'no'} false alarm{'s' * (count != 1)}"
+def some(count, noun):
+    return f"{count or 'no'} {noun}{'s' * (count != 1)}"
 
 
 def poisson_ends(count, days):
@@ -191,10 +191,18 @@ def named(text):
 
 
 def places(text):
-    """Return method → place from "in B1 (delta) by Grad-CAM and Grad-CAM++ and in B2 (theta) by IG"."""
-    found, pattern = {}, rf"(in B\d \(\w+\)|in no one band|nowhere) by (all three methods|{ONE}(?: and {ONE})?)"
+    """Return method → place from "in B1 (delta) for Grad-CAM and Grad-CAM++ and in B2 (theta) for IG"."""
+    found, pattern = {}, rf"(in B\d \(\w+\)|in no single band|in no band) for (all three methods|{ONE}(?: and {ONE})?)"
     for place, methods in re.findall(pattern, text):
         found |= dict.fromkeys(named(methods), place)
+    return found
+
+
+def figures(text):
+    """Return method → figure from "0.52 (Grad-CAM and IG) and 6 of 7 (Grad-CAM++)"."""
+    found = {}
+    for figure, methods in re.findall(rf"([\d.]+(?: of \d+)?) \((all three methods|{ONE}(?: and {ONE})?)\)", text):
+        found |= dict.fromkeys(named(methods), figure)
     return found
 
 
@@ -216,28 +224,30 @@ def bullet(s, m):
 
 
 def standing(s, m):
-    key, own = ("auprc", s.rank) if m[1] == "AUPRC" else ("event_f1", None)
+    key, own = ("auprc", s.rank) if "area" in m[1] else ("event_f1", None)
     own = 2 * len(s.found) / (len(s.seizures) + len(s.found) + len(s.false)) if own is None else own
     rows, told = {row["method"]: row for row in s.comparison["rows"]}, set()
     yield m[2], printed(own)
     one = r"(?:logistic regression|random forest) \([\d.]+\)"
-    stands = "(is surely above|is surely below|cannot be told apart from|is above|is below|is equal to)"
-    for how, names, bare in re.findall(rf"{stands} ({one}(?: and {one})?)( \(without an interval\))?", m[3]):
+    stands = (
+        "is (clearly above|clearly below|not clearly different from|(?:above|below|equal to) \\(without an interval\\))"
+    )
+    for how, names in re.findall(rf"{stands} that of ({one}(?: and {one})?)", m[3]):
         for rival, value in re.findall(r"(logistic regression|random forest) \((.+?)\)", names):
             row, ahead = rows[RIVALS[rival]], rows[RIVALS[rival]][f"ahead_{key}"]
             told.add(RIVALS[rival])
             apart = round(own, 4) - round(row[key]["value"], 4)
-            wanted = "is equal to" if not apart else "is above" if apart > 0 else "is below"
+            wanted = f"{'equal to' if not apart else 'above' if apart > 0 else 'below'} (without an interval)"
             if ahead["low"] is not None:
                 sure = round(ahead["low"], 4) > 0, round(ahead["high"], 4) < 0
-                wanted = "is surely above" if sure[0] else "is surely below" if sure[1] else "cannot be told apart from"
-            yield (value, how, bool(bare)), (printed(row[key]["value"]), wanted, ahead["low"] is None)
-    whole = {
+                wanted = "clearly above" if sure[0] else "clearly below" if sure[1] else "not clearly different from"
+            yield (value, how), (printed(row[key]["value"]), wanted)
+    defined = {
         one
-        for one in rows
-        if one != "ours" and None not in (rows[one][key]["value"], rows[one][f"ahead_{key}"]["value"])
+        for one, row in rows.items()
+        if one != "ours" and None not in (row[key]["value"], row[f"ahead_{key}"]["value"])
     }
-    yield told, whole
+    yield told, defined
 
 
 def sample(s, m):
@@ -257,41 +267,36 @@ def sample(s, m):
 
 def alarm(s, m):
     one, peak, limit = s.alarm()
-    yield (bool(m[1]), m[2], m[3]), (len(s.false) > 1, f"{short(one[1])}–{short(one[2])}", one[0])
-    yield all(abs(float(said) - true) <= 0.00501 for said, true in ((m[4], peak), (m[5], limit))), True
-    yield float(m[4]) >= float(m[5]), True
+    yield (m[1], m[2]), (f"{short(one[1])}–{short(one[2])}", one[0])
+    yield all(abs(float(said) - true) <= 0.00501 for said, true in ((m[3], peak), (m[4], limit))), True
+    yield float(m[3]) >= float(m[4]), True
+    here, there = s.tops("alarm"), s.tops("found")
+    if m[5]:
+        yield (here, f"same band{'s' * (len(set(here.values())) > 1)}"), (there, m[5])
+        yield None in here.values(), False
+    if m[6]:
+        yield places(m[6]), known(here)
+        yield here == there and None not in here.values(), False
     if m[7]:
-        here, there = s.tops("alarm"), s.tops("found")
-        alike = sum(here[one] == there[one] for one in METHODS)
-        unknown = None in (*here.values(), *there.values())
-        yield (places(m[7]), m[6]), (known(here), None if unknown else {3: " as", 0: " unlike"}.get(alike))
         inside = np.isin(s.maps["sample"], s.during(*one)["sample"])
-        yield m[8], s.axes["channels"][int(s.maps["ig_channels"][inside].astype(float).mean(axis=(0, 1, 3)).argmax())]
+        yield m[7], s.axes["channels"][int(s.maps["ig_channels"][inside].astype(float).mean(axis=(0, 1, 3)).argmax())]
 
 
 def weights(s, m):
-    found, those = s.sanity["disturbed"][f"weights:{s.sanity['layers'][-1]}"], named(m[1])
-    yield those, s.verdicts("random weights", not m[2])
-    true = [found[key]["value"] for name, key in METHODS.items() if name in those]
-    yield [value < 0.2 for value in true], [not m[2]] * len(true)
-    said = [float(value) for value in re.findall(r"\d\.\d+", m[2] or "")]
-    yield (
-        m[2] is None
-        or [abs(a - b) <= 0.00501 and a >= 0.2 for a, b in zip(said, true, strict=True)] == [True] * len(said),
-        True,
-    )
+    found, those = s.sanity["disturbed"][f"weights:{s.sanity['layers'][-1]}"], named(m[1] or "")
+    yield those, {name for name, key in METHODS.items() if found[key]["value"] >= 0.2}
 
 
 def split(s, m):
     rows = {row["protocol"]: row for row in s.audit["rows"]}
     random, same = rows["random split"], rows["by recording, weighted as the random split"]
-    yield (m[1], m[2]), (printed(random["f1"]["value"]), printed(same["f1"]["value"]))
-    yield m[3], of(random["shared_eeg"], random["n_test"], "test sample")
+    yield m[1], of(random["shared_eeg"], random["n_test"], "test sample")
+    yield (m[2], m[3]), (printed(random["f1"]["value"]), printed(same["f1"]["value"]))
 
 
 def planted(s, m):
     mass = {name: printed(found["mass"]["value"], 2) for name, found in s.sanity["truth"]["time × frequency"].items()}
-    yield re.findall(rf"([\d.]+) \(({ONE})\)", m[1]), [(mass[key], name) for name, key in METHODS.items()]
+    yield figures(m[1]), {name: mass[key] for name, key in METHODS.items()}
     yield (m[2], m[3]), (mass["chance"], mass["power"])
 
 
@@ -299,8 +304,7 @@ def passed(s, m):
     given = {
         name: [one for one in s.sanity["verdicts"][key].values() if one is not None] for name, key in METHODS.items()
     }
-    told = re.findall(rf"(\d+) of (\d+) by ({ONE})", m[0])
-    yield told, [(str(sum(found)), str(len(found)), name) for name, found in given.items() if found]
+    yield figures(m[1]), {name: f"{sum(found)} of {len(found)}" for name, found in given.items() if found}
 
 
 def folds(s, m):
@@ -312,15 +316,15 @@ def folds(s, m):
 def raised(s, m):
     ks = sorted(fold["alarm"]["k"] for fold in s.metrics["folds"])
     yield m[1], str(ks[0]) if ks[0] == ks[-1] else f"{ks[0]} to {ks[-1]}"
-    yield (m[2], m[3]), (str(len(s.events)), printed(len(s.events) / s.hours, 1))
-    yield m[4], None if s.delay["value"] is None else f"{printed(s.delay['value'], 1)} s{bracket(s.delay, 1)}"
+    yield m[2], some(len(s.events), "alarm")
+    yield (m[3], m[4]), (printed(len(s.events) / s.hours, 1), poisson_ends(len(s.events), s.hours))
 
 
 def always(s, m):
     share, own = float((s.true == LABELS[m[1]]).mean()), s.share("accuracy")
     gap = round(share, 4) - round(own, 4)
     yield (m[2], share >= 0.5), (printed(share), True)
-    yield m[3], "as much as" if not gap else "less than" if gap < 0 else "more than"
+    yield m[3], "equal to" if not gap else "below" if gap < 0 else "above"
 
 
 def seconds(s, m):
@@ -331,8 +335,8 @@ def seconds(s, m):
 
 def recognised(s, m):
     yield m[1], of(s.count(1, 1), int(s.true.sum()), "seizure sample")
-    yield m[2], of(s.count(0, 1), int((s.true == 0).sum()), "other")
-    yield m[3], None if 0 < s.true.sum() < len(s.true) else "other" if s.true.any() else "seizure sample"
+    yield m[2], of(s.count(0, 1), int((s.true == 0).sum()), "non-seizure sample")
+    yield bool(m[3]), not 0 < s.true.sum() < len(s.true)
 
 
 def graded(s, m):
@@ -341,10 +345,11 @@ def graded(s, m):
 
 
 def summary(s, m):
-    yield (m[1], bool(m[2]), m[5]), (s.length(), s.simulated, alarms(len(s.false)))
+    yield (m[1], bool(m[2]), m[5]), (s.length(), s.simulated, some(len(s.false), "false alarm"))
     yield m[3], of(len(s.found), len(s.seizures), "seizure")
     median = s.latencies["latency_s"].dropna().median()
-    yield m[4], f"{printed(median, 1)} s" if s.found and s.delay["value"] is not None else None
+    told = f"{printed(median, 1)} s{bracket(s.delay, 1)}" if s.found and s.delay["value"] is not None else None
+    yield m[4], told
 
 
 def unseen(s, m):
@@ -357,64 +362,67 @@ def rate(s, m):
     yield (m[1], m[2]), (printed(len(s.false) * 24 / s.hours, 1), poisson_ends(len(s.false), s.hours / 24))
 
 
-def deletion(s, m):
-    yield named(m[1]), s.verdicts("deletion", m[2] == "lowers")
-
-
 def group(s, m):
-    key, pair = ("found", (1, 1)) if "seizure" in m[2] else ("left", (0, 0))
+    key, pair = ("found", (1, 1)) if m[2] == "seizure" else ("left", (0, 0))
     yield (m[1], places(m[3])), (str(s.count(*pair)), known(s.tops(key)))
 
 
 EEG = "(simulated )?EEG"
-OWN_POWER = "the planted seizure more than the EEG's own power"
+OWN_POWER = "the planted seizure clearly more than the EEG's own power does"
 READ = {
     rf"In (.+) of {EEG}, the model \w+ (.+? seizures?)(?:, with a median delay of (.+?),)? and raised (.+)\.": summary,
     rf"In (.+) of {EEG} without a seizure, the model raised (.+)\.": lambda s, m: [
-        ((m[1], bool(m[2]), m[3], []), (s.length(), s.simulated, alarms(len(s.false)), s.seizures))
+        ((m[1], bool(m[2]), m[3], []), (s.length(), s.simulated, some(len(s.false), "false alarm"), s.seizures))
     ],
-    r"That makes (\S+) false alarms per 24 h, with an exact Poisson 95 % interval of (.+): the rate .+": rate,
-    rf"The maps of (.+) surely lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
-    rf"No map surely lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", False), set(METHODS))],
-    r"The maps show what the model used; no known truth tells .+": lambda s, m: [(s.sanity["truth"], None)],
-    r"This report .+ of patient (\S+) with seizure .+": lambda s, m: [(m[1], s.metrics["patient"])],
-    r"The patient is simulated: a program \w+ the recordings\.": lambda s, m: [(s.simulated, True)],
-    r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ made without it\.": folds,
-    r"A sample is three .+ frames .+, t0, t1 and t2, of (.+) s each, .+": lambda s, m: [(m[1], short(s.frame_s))],
+    r"With its exact Poisson 95 % interval, the rate of false alarms is (\S+) per 24 h \((.+)\)\.": rate,
+    rf"The maps of (.+) lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
+    rf"No map lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", True), set())],
+    r"The maps \w+ what the model used; whether they show where .+ could not be tested\.": lambda s, m: [
+        (s.verdicts("beyond power", None), set(METHODS))
+    ],
+    r"This report \w+ how a model detects seizures in EEG spectrograms of (simulated )?patient (\S+)\.": lambda s, m: [
+        ((bool(m[1]), m[2]), (s.simulated, s.metrics["patient"]))
+    ],
+    r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ fitted without it\.": folds,
+    r"A sample is three consecutive (.+) s frames .+ \(t0, t1 and t2\), labelled by the last\.": lambda s, m: [
+        (m[1], short(s.frame_s))
+    ],
     r"\*\*(.+):\*\* (undefined|[\d.]+)( \(.+?\))?, (the|as) .+\.": bullet,
-    r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? others?) for seizure)?"
-    r"(?:; there is no (other|seizure sample))?\.": recognised,
-    r"Always answering (\S+) would reach accuracy (\S+), (less than|more than|as much as) the model\.": always,
-    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first found in their seizure)?\.": seconds,
-    r"A likely reason: a frame labelled Non-Seizure is still part of (.+)\.": lambda s, m: [
+    r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? non-seizure samples?) for "
+    r"seizure)?(; there is no other)?\.": recognised,
+    r"Always answering (\S+) would reach an accuracy of (\S+), (below|above|equal to) the model's\.": always,
+    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) came before the first found in their seizure)?\.": seconds,
+    r"A likely reason: (.+) still \w+ a frame labelled Non-Seizure\.": lambda s, m: [
         (m[1], of(s.missed()[2], s.missed()[0], "sample"))
     ],
-    r"Alarms average the log-odds over (.+) frames?; (\d+) (?:were|have been) raised, (.+) per hour"
-    r"(?:, with a median delay of (.+?))?\.": raised,
+    r"The log-odds, averaged over (.+) frames?, \w+ (.+ alarms?), (\S+) per hour \((.+)\)\.": raised,
     r"Missed as a whole: (.+)\.": unseen,
-    r"(AUPRC|Event F1), (\S+), (.+)\.": standing,
-    r"A random split would \w+ an F1 of (.+) in place of (.+) at the same .+; (.+) would share EEG with .+": split,
-    r"The maps of (\d+) held-out .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
+    r"(The model's area under the precision–recall curve|Its F1 over events), (\S+), (.+)\.": standing,
+    r"Random splits, in which (.+) share EEG with training, would \w+ an F1 of (.+) in place of (.+) at the same .+": split,
+    r"The maps of (\d+) held-out samples?, .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
-    r"(\S+)\. Relevance (?:peaks|culminates) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
-    r"Over (\d+) (seizure sample|other)s? (?:found|left alone), .+? is highest (.+)\.": group,
-    r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
-    r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's .+ channel is (.+))?\.": alarm,
-    r"There is no false alarm to explain\.": lambda s, m: [(s.false, [])],
-    r"Tests passed: .+\.": passed,
-    r"Of the relevance, (.+) lie on the planted seizure; (\S+) by chance, (\S+) of the EEG's own power\.": planted,
-    r"With random weights, the maps of (.+) (?:change|differ)(?:, as they should| too little \(rank correlation (.+); "
-    r"below 0\.20 passes\) to .+)\.": weights,
-    r"By (.+), deleting what ranks highest (lowers|does not surely lower) the score .+": deletion,
-    r"By the lower .+, the result is graded (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
+    r"(\S+)\. Relevance peaks (.+?)(?:; IG is strongest at (\S+))?\.": sample,
+    r"Over (\d+) (seizure|non-seizure) samples? (?:found|left alone), .+? is highest (.+)\.": group,
+    r"The highest peak of a false alarm, in (\S+) s of (\S+), is a smoothed p_seizure of (\S+) \(threshold (\S+?)\)"
+    r"(?:: relevance is highest (?:in the (same bands?) as over seizure samples found|(.+)), and IG is strongest at "
+    r"(.+))?\.": alarm,
+    r"There are no false alarms to explain\.": lambda s, m: [(s.false, [])],
+    r"The maps pass (.+) of their tests\.": passed,
+    r"The share of relevance on the planted seizure is (.+), against (\S+) by chance and (\S+) for the .+": planted,
+    r"With random weights, (?:the maps of (.+) still correlate with the trained ones \(0\.20 or more\): .+|no map still "
+    r"correlates with the trained one \(0\.20 or more\)\.)": weights,
+    r"For (.+), deleting what ranks highest lowers the log-odds (not )?clearly faster than at random.*": lambda s, m: [
+        (named(m[1]), s.verdicts("deletion", not m[2]))
+    ],
+    r"By the lower .+, the result is (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
     r"(?:These|The) (.+) of EEG of one (simulated )?patient do not show that .+": lambda s, m: [
         ((m[1], bool(m[2])), (s.length(), s.simulated))
     ],
 }
-FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % bootstrap intervals over recordings, .+
+FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % intervals, exact for rates, else by bootstrap .+
 |Grad-CAM and Grad-CAM\+\+ map what counted towards the predicted class, IG \(Integrated Gradients\) what moved the .+
-|Named is the band, of B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\), whose mean relevance per .+
-|A map (?:says|shows) what this model used, not how seizures arise\.|This text is not for diagnosis .+|_Worded by .+"""
+|Bands range from B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\); relevance peaks in the one whose mean per .+
+|This text is not for diagnosis .+|_Worded by .+"""
 
 
 def problems(folder, rows):

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from helpers.narrate.consistency import check
 from helpers.narrate.numbers import (
     BASELINES,
     FORMS,
@@ -41,6 +40,10 @@ SOURCES = {  # the results, and where they come from
     "sanity": ("explain", "sanity.json"),
     "maps": ("explain", "attributions.npz"),
 }
+
+
+class FactError(ValueError):
+    """Results that contradict each other."""
 
 
 def read(patient):
@@ -305,3 +308,31 @@ def _tests(results, add):
         taken = [passed for passed in verdicts.values() if passed is not None]
         said = f"{sum(taken)} of {len(taken)}" if taken else None
         add(f"tests.passed.{method}", f"tests passed, {name}", place, said, "tests")
+
+
+def check(results):
+    """Raise FactError, with both sides, if the results of the stages contradict each other.
+
+    So they do if two patients are mixed, counts do not add up, a recording is tested twice or on its own threshold, or
+    a sample's decision contradicts its probability.
+    """
+    metrics, digest, table = (results[name] for name in ("metrics", "digest", "decisions"))
+    samples, found, folds = metrics["samples"], results["latencies"]["detected"], metrics["folds"]
+    tested = [name for fold in folds for name in fold["held_out"]]
+    pairs = {"tp": (1, 1), "fn": (1, 0), "fp": (0, 1), "tn": (0, 0)}
+    counts = table.groupby(["label", "decided"]).size()
+    sides = {
+        "patient": (metrics["patient"], digest["patient"]),
+        "samples": (len(table), samples["n"]),
+        **{name: (int(counts.get(pair, 0)), samples[name]) for name, pair in pairs.items()},
+        "seizure samples": (samples["tp"] + samples["fn"], samples["seizure"]),
+        "seizures": (len(found), metrics["events"]["seizures"]),
+        "seizures detected": (int(found.sum()), metrics["events"]["detected"]),
+        "recordings tested": (len(tested), len(set(tested))),
+        "held out and inner": ([fold for fold in folds if set(fold["held_out"]) & set(fold["inner"])], []),
+    }
+    for one in digest["samples"] + digest["errors"]:
+        sides[f"decision on sample {one['sample']}"] = one["pred"], int(one["p_seizure"] >= one["threshold"])
+    for what, (one, other) in sides.items():
+        if one != other:
+            raise FactError(f"The results contradict each other: {what} is {one} in one place and {other} in another.")

@@ -1,4 +1,4 @@
-"""Free mode: prose of a language model's own, whose numbers and names come from slots (Hennigen et al., SymGen, 2023)."""
+"""Free mode: a language model's own prose, whose numbers and names come from slots (SymGen, arXiv 2311.09188)."""
 
 import re
 

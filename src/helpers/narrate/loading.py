@@ -125,10 +125,11 @@ def _stage(paths, root, staged, name):
         if real.stat().st_size > limit:
             raise ModelError(f"'{name}': {path.name} has {real.stat().st_size} bytes; at most {limit} are read.")
         (staged / path.name).symlink_to(real)
-    if not any(staged.glob(PACKED)) and not ((staged / "config.json").exists() and any(staged.glob("*.safetensors"))):
+    unpacked = (staged / "config.json").exists() and any(staged.glob("*.safetensors"))
+    if not unpacked and not any(staged.glob(PACKED)):
         raise ModelError(
-            f"'{name}' is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors, or "
-            "one GGUF. Merge an adapter into its base; convert pickle weights, which can run code, with save_pretrained."
+            f"'{name}' is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors, or a "
+            "GGUF. Merge an adapter into its base; convert pickle weights, which can run code, with save_pretrained."
         )
 
 

@@ -4,13 +4,8 @@ from functools import partial
 
 from scipy.special import gammaincinv
 
-METRICS = {
-    "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "f1": "F1",
-    "weighted_f1": "weighted F1",
-}
+METRICS = {name: name for name in ("accuracy", "sensitivity", "specificity")}
+METRICS |= {"f1": "F1", "weighted_f1": "weighted F1"}
 METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "IG"}
 LABELS = {0: "Non-Seizure", 1: "Seizure"}
 BASELINES = {"logistic": "logistic regression", "forest": "random forest"}

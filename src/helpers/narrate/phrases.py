@@ -1,15 +1,9 @@
 """Phrases: slots that compute words and order; each returns its text and the keys of the facts in it."""
 
-from helpers.narrate.numbers import BASELINES, LABELS, METHODS, listed, number
+from helpers.narrate.numbers import BASELINES, METHODS, listed, number
 from helpers.narrate.wording import Undefined, show
 
 SCORES = {"auprc": "ranking.auprc", "event_f1": "events.f1"}  # where ours stands, which is compared with the baselines
-VERDICTS = {  # by whether a sample is, and was called, seizure
-    (True, True): "correctly identified seizure activity",
-    (False, False): "correctly identified no seizure activity",
-    (True, False): "missed the seizure activity",
-    (False, True): "wrongly saw seizure activity",
-}
 
 
 def _of(facts, part, total, noun):
@@ -103,25 +97,25 @@ def _who(facts, rule, verdict):
 
 
 def _all(facts, rule, verdict):
-    """Return nothing, of a sentence that is said only if all methods have a verdict in a test."""
-    names, keys = _who(facts, rule, verdict)
-    if names != "all three methods":
+    """Return nothing, of a sentence that is said only if all methods that took a test have this verdict."""
+    groups, keys = _methods(facts, f"tests.{rule}.*.verdict")
+    if set(groups) != {verdict}:
         raise Undefined(rule)
     return "", keys
 
 
-def _if(facts, key, wanted=None):
-    """Return nothing, of a sentence that is said only if a fact has a value, or any but zero."""
-    value = facts["values"][key]["value"]
-    if value != wanted if wanted else not value:
+def _if(facts, key):
+    """Return nothing, of a sentence that is said only if a fact is not zero."""
+    if not facts["values"][key]["value"]:
         raise Undefined(key)
     return "", [key]
 
 
-def _verdict(facts, about):
-    """Return what the model did with a sample."""
-    keys = [f"{about}.{side}" for side in ("true", "pred")]
-    return VERDICTS[tuple(facts["values"][key]["value"] == LABELS[1] for key in keys)], keys
+def _equal(facts, one, other):
+    """Return nothing, of a sentence that is said only if two facts are the same."""
+    if show(facts, one) != show(facts, other):
+        raise Undefined(one)
+    return "", [one, other]
 
 
 def _same(facts, one, other):
@@ -135,5 +129,5 @@ def _same(facts, one, other):
 
 PHRASES = {
     "of": _of, "count": _count, "name": _name, "kind": _kind, "than": _than, "standing": _standing, "bands": _bands,
-    "each": _each, "who": _who, "all": _all, "if": _if, "verdict": _verdict, "same": _same,
+    "each": _each, "who": _who, "all": _all, "if": _if, "equal": _equal, "same": _same,
 }  # fmt: skip

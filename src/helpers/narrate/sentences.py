@@ -1,8 +1,8 @@
 """Sentences: those of the narrative, which stand in ``sentences.md``, as far as a study's facts allow them.
 
 A line of that file is a sentence: alternatives in brackets, slots in braces (`wording.fill`). It is left out where a
-slot has nothing to say; a line that begins with ``|`` stands in for the one before. Indented lines go on. Lines with
-``@`` are said of each sample that is explained, whose key it stands for.
+slot has nothing to say; a line that begins with ``|`` stands in for the one before. Lines with ``@`` are said of each sample
+that is explained, whose key it stands for.
 """
 
 import re
@@ -44,7 +44,7 @@ def tell(facts):
 
 def _choices(paragraph, samples):
     """Return the sentences of a paragraph, each with those that stand in for it, as lists."""
-    lines = re.sub(r"\n    ", " ", paragraph).split("\n")
+    lines = paragraph.split("\n")
     if "@" in paragraph:
         lines = [line.replace("@", f"sample.{one['sample']}") for one in samples for line in lines]
     choices = []

@@ -49,8 +49,9 @@ def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=No
         markdown += part.before + (texts[0] if len(texts) == 1 else _choose(texts, scores, temperature, draw, bits))
         last = after is None or after.section != part.section
         if mode == "free" and last and part.section not in SILENT:
-            told = [one for one in parts if one.section == part.section]
-            offered = dict.fromkeys(key for one in told for keys in one.allowed.values() for key in keys)
+            told = [one.allowed for one in parts if one.section == part.section]
+            offered = dict.fromkeys(key for allowed in told for keys in allowed.values() for key in keys)
+            offered = [key for key in offered if facts["values"][key]["printed"] is not None]
             said = model.generate(free.prompt(part.section, offered, facts), seed, temperature, shown)
             kept, lost = free.comment(said, offered, facts)
             markdown, refused = markdown + kept, refused + lost
