@@ -63,6 +63,8 @@ def load(model=EMBEDDED):
                     raise ValueError(f"{GGUF} has SHA-256 {revision}, wanted {GGUF_SHA256}: reinstall {PACKAGE}.")
                 folder = _convert(packed[0], files.ROOT / "output" / "models" / f"{name}-{revision[:8]}")
             parts = _load(folder)
+        except files.DiskError:
+            raise
         except Exception as error:  # what the libraries raise of files not theirs has no common kind
             said = f"'{name}' does not load as a causal language model (code that comes with a model is never run)"
             raise ModelError(f"{said}: {first_line(error, temporary)}") from error
@@ -128,8 +130,8 @@ def _stage(paths, root, staged, name):
     unpacked = (staged / "config.json").exists() and any(staged.glob("*.safetensors"))
     if not unpacked and not any(staged.glob(PACKED)):
         raise ModelError(
-            f"'{name}' is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors, or a "
-            "GGUF. Merge an adapter into its base; convert pickle weights, which can run code, with save_pretrained."
+            f"'{name}' is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors, "
+            "or a GGUF. Merge an adapter into its base; convert pickle weights, which can run code, by save_pretrained."
         )
 
 
@@ -150,12 +152,13 @@ def _convert(path, folder):
     if lost.unexpected_keys or set(lost.missing_keys) - {"lm_head.weight"}:
         raise ValueError(f"its tensors and its configuration differ: {lost}")
     try:
-        for part in (model, AutoTokenizer.from_pretrained(path.parent, **source)):
-            part.save_pretrained(partial)
-        for weights in partial.glob("*.safetensors"):  # written for their owner alone; others share the project
-            weights.chmod((partial / "config.json").stat().st_mode)
-        if not folder.exists():  # else another process was first
-            partial.rename(folder)
+        with files.disk_errors(folder, partial):
+            for part in (model, AutoTokenizer.from_pretrained(path.parent, **source)):
+                part.save_pretrained(partial)
+            for weights in partial.glob("*.safetensors"):  # written for their owner alone; others share the project
+                weights.chmod((partial / "config.json").stat().st_mode)
+            if not folder.exists():  # else another process was first
+                partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder

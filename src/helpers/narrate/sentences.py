@@ -1,8 +1,8 @@
-"""Sentences: those of the narrative, which stand in ``sentences.md``, as far as a study's facts allow them.
+"""Sentences: those of ``sentences.md`` that a study's facts allow.
 
-A line of that file is a sentence: alternatives in brackets, slots in braces (`wording.fill`). It is left out where a
-slot has nothing to say; a line that begins with ``|`` stands in for the one before. Lines with ``@`` are said of each sample
-that is explained, whose key it stands for.
+A line there is a sentence, with alternatives in brackets and slots in braces (`wording.wordings`). It is left out where
+a slot has nothing to say; a line that begins with ``|`` then stands in for it. In a paragraph with ``@``, which stands
+for the key of a sample, the lines are said of each sample that is explained.
 """
 
 import re
@@ -33,31 +33,20 @@ def tell(facts):
         title, *paragraphs = section.strip().split("\n\n")
         gap = "\n\n" if title in UNTITLED else f"\n\n**{title}**\n\n"
         for paragraph in paragraphs:
-            for choice in _choices(paragraph, facts["samples"]):
-                bullet = BULLET if choice[0].startswith(BULLET) else ""
-                if allowed := _first_sayable(choice, facts):
+            if "@" in paragraph:
+                keys = (f"sample.{one['sample']}" for one in facts["samples"])
+                paragraph = "\n".join(paragraph.replace("@", key) for key in keys)
+            for choice in re.split(r"\n(?!\|)", paragraph):
+                bullet = BULLET if choice.startswith(BULLET) else ""
+                if allowed := _first_sayable(choice.split("\n"), facts):
                     parts.append(Part(title, (gap or ("\n" if bullet else " ")) + bullet, allowed))
                     gap = ""
             gap = gap or "\n\n"
     return parts
 
 
-def _choices(paragraph, samples):
-    """Return the sentences of a paragraph, each with those that stand in for it, as lists."""
-    lines = paragraph.split("\n")
-    if "@" in paragraph:
-        lines = [line.replace("@", f"sample.{one['sample']}") for one in samples for line in lines]
-    choices = []
-    for line in lines:
-        if line.startswith("|"):
-            choices[-1].append(line)
-        else:
-            choices.append([line])
-    return choices
-
-
 def _first_sayable(choice, facts):
-    """Return the wordings of the first sentence of a choice that can be said, with their facts' keys, or None."""
+    """Return the wordings, with their facts' keys, of the first sentence of a choice that can be said, or None."""
     for sentence in choice:
         try:
             return wordings(re.sub(r"^[*|]   ", "", sentence), facts, PHRASES)

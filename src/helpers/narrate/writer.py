@@ -14,7 +14,7 @@ from helpers.narrate.wording import FalseSentence
 TITLE = "## EEG Spectrogram Classification Report"
 MODES = ("constrained", "free")
 SILENT = ("Summary", "Opening", "What is a Seizure?")  # sections without the model's own words
-SIGNED = "\n\n_Worded by `{name}`, out of {texts} texts; numbers, names and comparisons are code's, from `facts.json`.{own}_\n"
+SIGNED = "\n\n_Worded by `{name}`, out of {texts} texts; numbers, names and comparisons are from `facts.json`.{own}_\n"
 SIGNED_OWN = f" Sentences marked {OWN} are in the model's own words: numbers and names are proven, the wording is not."
 SIGNATURE = re.escape(SIGNED).replace(r"\{name\}", r"[^`\n]+").replace(r"\{texts\}", r"\d+")
 SIGNATURE = re.compile(SIGNATURE.replace(r"\{own\}", f"(?:{re.escape(SIGNED_OWN)})?"))
