@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up import make
 
-from helpers.narrate import facts, numbers
+from helpers.narrate import facts, wording
 from helpers.study import files
 
 
@@ -24,19 +24,19 @@ def printed(results, key):
     ("value", "places", "wanted"), [(0.5, 4, "0.5000"), (-0.25, 2, "−0.25"), (-0.001, 2, "0.00"), (12.3, 1, "12.3")]
 )
 def test_a_number_has_one_printed_form_and_is_read_back(value, places, wanted):
-    assert numbers.decimals(value, places) == wanted
-    assert numbers.number(numbers.decimals(value, places, " s")) == pytest.approx(value, abs=0.5 * 10**-places)
+    assert wording.decimals(value, places) == wanted
+    assert wording.number(wording.decimals(value, places, " s")) == pytest.approx(value, abs=0.5 * 10**-places)
 
 
 def test_close_numbers_get_the_decimals_that_tell_them_apart():
-    assert numbers.distinct(0.4099, 0.41, 3) == "0.4099" and numbers.distinct(0.976, 0.41, 3) == "0.976"
-    assert numbers.distinct(0.41, 0.41, 3) == "0.410"
+    assert wording.distinct(0.4099, 0.41, 3) == "0.4099" and wording.distinct(0.976, 0.41, 3) == "0.976"
+    assert wording.distinct(0.41, 0.41, 3) == "0.410"
 
 
 def test_the_interval_of_a_rate_is_the_exact_one():
     """Tables: none in one day has an upper limit of 3.689 events; one has 0.0253 to 5.572; ten have 4.795 to 18.39."""
     for count, low, high in ((0, 0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.39)):
-        found = numbers.rate_interval(count, 1.0)
+        found = facts.rate_interval(count, 1.0)
         assert (found["low"], found["high"]) == pytest.approx((low, high), rel=1e-3)
 
 
@@ -51,7 +51,7 @@ def test_bands_are_compared_by_their_mean_per_bin(results):
     """Gamma has four bins of 0.3 and delta two of 0.5: the sum is higher in gamma, the mean in delta."""
     frequencies = np.array(results["axes"]["frequencies_hz"])
     level = np.where(frequencies < 4, 0.5, np.where(frequencies >= 30, 0.3, 0.0))
-    for method in numbers.METHODS:
+    for method in wording.METHODS:
         results["maps"][method] = np.broadcast_to(level[:, None], results["maps"][method].shape)
     assert printed(results, "maps.found.ig.band") == "B1 (delta)" == printed(results, "maps.found.gradcam.band")
     assert printed(results, "maps.left.ig.band") is None, "nothing speaks for the decision there"

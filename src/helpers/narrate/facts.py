@@ -5,20 +5,9 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaincinv
 
-from helpers.narrate.numbers import (
-    BASELINES,
-    FORMS,
-    LABELS,
-    METHODS,
-    METRICS,
-    decimals,
-    distinct,
-    listed,
-    number,
-    plain,
-    rate_interval,
-)
+from helpers.narrate.wording import BASELINES, FORMS, LABELS, METHODS, METRICS, decimals, distinct, listed, plain
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
 
@@ -29,15 +18,9 @@ STEPS = ("t0", "t1", "t2")
 SOURCES = {  # the results, and where they come from
     "recordings": ("acquire", "recordings.csv"),
     "axes": ("preprocess", "axes.json"),
-    "metrics": ("evaluate", "metrics.json"),
-    "comparison": ("evaluate", "comparison.json"),
-    "audit": ("evaluate", "audit.json"),
-    "decisions": ("evaluate", "decisions.csv"),
-    "events": ("evaluate", "events.csv"),
-    "errors": ("evaluate", "errors.csv"),
-    "latencies": ("evaluate", "latencies.csv"),
-    "digest": ("explain", "digest.json"),
-    "sanity": ("explain", "sanity.json"),
+    **{name: ("evaluate", f"{name}.json") for name in ("metrics", "comparison", "audit")},
+    **{name: ("evaluate", f"{name}.csv") for name in ("decisions", "events", "errors", "latencies")},
+    **{name: ("explain", f"{name}.json") for name in ("digest", "sanity")},
     "maps": ("explain", "attributions.npz"),
 }
 
@@ -106,7 +89,8 @@ def build(results):
 
 
 def _study(results, add):
-    metrics, folds, hours = results["metrics"], results["metrics"]["folds"], _hours(results)
+    metrics, folds = results["metrics"], results["metrics"]["folds"]
+    hours = results["recordings"]["duration_s"].sum() / 3600
     length, unit = (hours, "hours") if hours >= 2 else (60 * hours, "minutes")
     add("duration", "length of all recordings", "recordings: duration_s", length, unit)
     add("frame_s", "length of a frame", "digest: frame_s", results["digest"]["frame_s"], "s")
@@ -131,10 +115,6 @@ def _study(results, add):
         add(f"band.{end}", f"{end} band", "digest: bands", said, "name")
 
 
-def _hours(results):
-    return float(results["recordings"]["duration_s"].sum()) / 3600
-
-
 def _span(row):
     return f"{plain(row['start_s'])}–{plain(row['end_s'])} s of {row['recording']}"
 
@@ -154,7 +134,7 @@ def _samples(results, add):
     share, place = max(samples["seizure"], other) / samples["n"], "metrics: max(seizure, n - seizure) / n"
     add("baseline", "accuracy of always giving the more frequent class", place, share, "fraction")
     both = [samples[key] for key in ("sensitivity", "specificity")]
-    lower = None if None in both else min(number(decimals(value)) for value in both)
+    lower = None if None in both else round(min(both), 4)  # as printed
     grade = None if lower is None else next((word for word, least in GRADES.items() if lower >= least), "weak")
     add("grade", "grade", "metrics: samples.sensitivity, samples.specificity", grade, "name")
     for word, least in GRADES.items():
@@ -178,8 +158,8 @@ def _missed(results, add):
 
 
 def _events(results, add):
-    metrics, hours, alarms = results["metrics"], _hours(results), len(results["events"])
-    events, intervals = metrics["events"], metrics["intervals"]
+    events, intervals = results["metrics"]["events"], results["metrics"]["intervals"]
+    hours, alarms = results["recordings"]["duration_s"].sum() / 3600, len(results["events"])
     names = {"seizures": "seizures", "detected": "seizures detected", "false_alarms": "false alarms"}
     for key, name in names.items():
         add(f"events.{key}", name, f"metrics: events.{key}", events[key], "events")
@@ -205,6 +185,12 @@ def _alarm(results, add):
     for key, column, other in (("p", "p_peak", "threshold"), ("threshold", "threshold", "p_peak")):
         place, form = f"errors: {column}", partial(distinct, limit=row and row[other], places=2)
         add(f"alarm.{key}", f"false alarm, {column}", place, row and row[column], "probability", form=form)
+
+
+def rate_interval(count, exposure, level=0.95):
+    """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
+    low = gammaincinv(count, (1 - level) / 2) if count else 0.0
+    return {"low": low / exposure, "high": gammaincinv(count + 1, (1 + level) / 2) / exposure}
 
 
 def _false_alarm(results):
