@@ -50,7 +50,6 @@ class Study:
         return int(((self.true == label) & (self.said == said)).sum())
 
     def share(self, name):
-        """Return a score of samples by scikit-learn; None where it is undefined."""
         if name == "accuracy":
             return accuracy_score(self.true, self.said)
         if name == "weighted_f1":
@@ -114,7 +113,6 @@ class Study:
         return {name: place for name, place in found.items() if place}
 
     def steps(self, number, key, sign):
-        """Return the map of a sample as three arrays, what speaks against the decision left out."""
         return np.maximum(self.maps[key][list(self.maps["sample"]).index(number)].astype(float) * sign, 0)
 
     def strongest(self, number, method, sign):
@@ -126,7 +124,6 @@ class Study:
         return f"in {often}" if found.count(often) > 1 else "in no single band" if found else "in no band"
 
     def channel(self, number, sign):
-        """Return the channel that is strongest in most frames of a sample, else None."""
         means = self.steps(number, "ig_channels", sign).mean(axis=2)
         often = [self.axes["channels"][int(step.argmax())] for step in means if step.max() > 0]
         most = max(often, key=often.count, default=None)
@@ -158,7 +155,6 @@ def bracket(score, places=4):
 
 
 def of(part, total, noun):
-    """Return the ways to say how many of a total; None of no total."""
     if total < 2:
         return {f"the 1 {noun}" if part else f"none of 1 {noun}"} if total else None
     many = {total: {f"all {total} {noun}s", f"both {noun}s"}, 0: {f"none of the {total} {noun}s"}}
@@ -248,6 +244,10 @@ def alarm(s, m):
         yield m[7], s.axes["channels"][int(s.maps["ig_channels"][inside].astype(float).mean(axis=(0, 1, 3)).argmax())]
 
 
+def deletion(s, m):
+    yield (named(m[1]), named(m[2] or "")), (s.verdicts("deletion", True), s.verdicts("deletion", False))
+
+
 def weights(s, m):
     found = s.sanity["disturbed"][f"weights:{s.sanity['layers'][-1]}"]
     yield named(m[1] or ""), {name for name, key in METHODS.items() if found[key]["value"] >= 0.2}
@@ -285,10 +285,9 @@ def raised(s, m):
 
 
 def always(s, m):
-    share, own = float((s.true == LABELS[m[1]]).mean()), s.share("accuracy")
-    gap = round(share, 4) - round(own, 4)
-    yield (m[2], m[3]), (printed(share), "equal to" if not gap else "below" if gap < 0 else "above")
-    yield share >= 0.5, True
+    share = float((s.true == LABELS[m[1]]).mean())
+    gap = round(share, 4) - round(s.share("accuracy"), 4)
+    yield (m[2], m[3], share > 0.5), (printed(share), "equal to" if not gap else "below" if gap < 0 else "above", True)
 
 
 def seconds(s, m):
@@ -369,7 +368,8 @@ READ = {
     r"The maps pass (.+) of their tests\.": passed,
     r"The share of relevance on the planted seizure is (.+), against (\S+) by chance and (\S+) for the .+": planted,
     r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+)": weights,
-    r"For (.+), deleting .+? (not )?clearly .+": lambda s, m: [(named(m[1]), s.verdicts("deletion", not m[2]))],
+    r"For (.+), deleting .+ lowers .+ rests on it(?:, which is not clear for (.+))?\.": deletion,
+    r"For()(.+), deleting what ranks highest does not lower .+": deletion,
     r"By the lower .+, the result is (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
     r"The(?:se)? (.+) of EEG of one (simulated )?patient do .+": lambda s, m: [(m[1], s.length()), simulated(s, m[2])],
 }
