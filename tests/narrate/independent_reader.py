@@ -1,7 +1,6 @@
 """An independent reader: recomputes from the raw files what each sentence of a narrative says, by its own code.
 
-It shares nothing with `helpers.narrate`: neither facts nor slots nor templates. It knows what defines each number, and
-reads English by the patterns in `READ`. A sentence that no pattern reads is a problem, too.
+It shares nothing with `helpers.narrate`, and reads English by `READ`. A sentence that no pattern reads is a problem.
 """
 
 import json
@@ -21,6 +20,7 @@ BANDS["B5 (gamma)"] = (30, 55)
 LABELS = {"Non-Seizure": 0, "Seizure": 1}
 RIVALS = {"logistic regression": "logistic", "random forest": "forest"}
 ONE = r"(?:Grad-CAM\+\+|Grad-CAM|IG)"
+PLACE, FIGURE = r"(in B\d \(\w+\)|in no single band|in no band) for WHO", r"([\d.]+(?: of \d+)?) \(WHO\)"
 
 
 class Study:
@@ -38,9 +38,8 @@ class Study:
         self.true = self.table["label"].to_numpy()
         self.said = (self.table["p_seizure"] >= self.table["threshold"]).to_numpy().astype(int)
         self.hours = self.recordings["duration_s"].sum() / 3600
-        self.frame_s, self.rank = self.digest["frame_s"], self.metrics["intervals"]["ranking"]["auprc"]["value"]
+        self.frame_s, self.simulated = self.digest["frame_s"], self.metrics["source"] == "simulate"
         self.delay = self.metrics["intervals"]["seizures"]["median_latency_s"]
-        self.simulated = self.metrics["source"] == "simulate"
         self.bands = {
             band: [at for at, hz in enumerate(self.axes["frequencies_hz"]) if low <= hz < high]
             for band, (low, high) in BANDS.items()
@@ -51,12 +50,11 @@ class Study:
         return int(((self.true == label) & (self.said == said)).sum())
 
     def share(self, name):
-        """Return a score of samples by scikit-learn; None where it is undefined."""
         if name == "accuracy":
             return accuracy_score(self.true, self.said)
-        if name == "weighted F1":
+        if name == "weighted_f1":
             return f1_score(self.true, self.said, average="weighted", zero_division=0)
-        if name == "F1":
+        if name == "f1":
             return f1_score(self.true, self.said) if self.true.any() or self.said.any() else None
         label = int(name == "sensitivity")
         return recall_score(self.true, self.said, pos_label=label) if (self.true == label).any() else None
@@ -76,22 +74,17 @@ class Study:
         """Return seizures, those found, and false alarms, each as (recording, start, end), by timescoring."""
         every, false = [], []
         for name, duration_s in self.recordings[["recording", "duration_s"]].itertuples(index=False):
-            parts = [
-                rows.loc[rows["recording"] == name, ["start_s", "end_s"]].to_numpy().tolist()
-                for rows in (self.latencies, self.events)
-            ]
-            score = EventScoring(*(Annotation(part, 10, round(10 * duration_s)) for part in parts))
+            parts = [rows[rows["recording"] == name][["start_s", "end_s"]] for rows in (self.latencies, self.events)]
+            score = EventScoring(*(Annotation(part.values.tolist(), 10, round(10 * duration_s)) for part in parts))
             every += [(name, *one) for one in score.ref.events]
-            outside = [
-                one for one in score.hyp.events if not score.tpMask[slice(*(round(10 * end) for end in one))].any()
-            ]
-            false += [(name, *one) for one in outside]
+            hits = [score.tpMask[round(10 * start) : round(10 * end)].any() for start, end in score.hyp.events]
+            false += [(name, *one) for one, hit in zip(score.hyp.events, hits, strict=True) if not hit]
         found = self.latencies[self.latencies["detected"] == 1]
         return every, list(found[["recording", "start_s", "end_s"]].itertuples(index=False, name=None)), false
 
     def during(self, name, start, end):
-        inside = (self.table["last_start_s"] < end) & (self.table["end_s"] > start)
-        return self.table[inside & (self.table["recording"] == name)]
+        found = self.table[self.table["recording"] == name]
+        return found[(found["last_start_s"] < end) & (found["end_s"] > start)]
 
     def alarm(self):
         """Return the false alarm with the highest peak, that peak and the threshold of the recording."""
@@ -101,10 +94,9 @@ class Study:
 
     def top(self, group, method):
         """Return the band of the highest mean relevance per frequency bin for the decision, None if there is none."""
-        alike = {"found": (self.true == 1) & (self.said == 1), "left": (self.true == 0) & (self.said == 0)}
-        chosen = set(
-            self.during(*self.alarm()[0])["sample"] if group == "alarm" else self.table["sample"][alike[group]]
-        )
+        label = int(group == "found")
+        alike = self.table[(self.true == label) & (self.said == label)]
+        chosen = set((self.during(*self.alarm()[0]) if group == "alarm" else alike)["sample"])
         sums = {band: [] for band in BANDS}
         for at, sample in enumerate(self.maps["sample"]):
             values = self.maps[method][at].astype(float)
@@ -114,26 +106,24 @@ class Study:
                     sums[band].append(values[:, rows].mean() / whole)
         means = {band: np.mean(found) for band, found in sums.items() if found}
         best = max(means, key=means.get, default=None)
-        return best if best and means[best] > 0 else None
+        return f"in {best}" if best and means[best] > 0 else None
 
     def tops(self, group):
-        return {name: self.top(group, key) for name, key in METHODS.items()}
+        found = {name: self.top(group, key) for name, key in METHODS.items()}
+        return {name: place for name, place in found.items() if place}
 
     def steps(self, number, key, sign):
-        """Return the map of a sample as three arrays, what speaks against the decision left out."""
         return np.maximum(self.maps[key][list(self.maps["sample"]).index(number)].astype(float) * sign, 0)
 
     def strongest(self, number, method, sign):
-        """Return where a map is strongest in most frames of a sample."""
         found = []
         for step in self.steps(number, method, sign if method == "ig" else 1):
             means = {band: step[rows].mean() for band, rows in self.bands.items()}
             found += [max(means, key=means.get)] if step.any() else []
         often = max(found, key=found.count, default=None)
-        return f"in {often}" if found.count(often) > 1 else "in no one band" if found else "nowhere"
+        return f"in {often}" if found.count(often) > 1 else "in no single band" if found else "in no band"
 
     def channel(self, number, sign):
-        """Return the channel that is strongest in most frames of a sample, else None."""
         means = self.steps(number, "ig_channels", sign).mean(axis=2)
         often = [self.axes["channels"][int(step.argmax())] for step in means if step.max() > 0]
         most = max(often, key=often.count, default=None)
@@ -143,8 +133,7 @@ class Study:
         return {name for name, key in METHODS.items() if self.sanity["verdicts"][key][rule] is verdict}
 
     def length(self):
-        value, unit = (self.hours, "hours") if self.hours >= 2 else (60 * self.hours, "minutes")
-        return f"{short(value)} {unit}"
+        return f"{short(self.hours)} hours" if self.hours >= 2 else f"{short(60 * self.hours)} minutes"
 
 
 def printed(value, places=4):
@@ -159,7 +148,6 @@ def short(value):
 
 
 def bracket(score, places=4):
-    """Return an interval as it is printed behind its value, or nothing."""
     if score["value"] is None or score["low"] is None:
         return ""
     low, high = printed(score["low"], places), printed(score["high"], places)
@@ -167,15 +155,14 @@ def bracket(score, places=4):
 
 
 def of(part, total, noun):
-    """Return the ways to say how many of a total; None of no total."""
     if total < 2:
-        return {f"the 1 {noun}" if part else f"0 of 1 {noun}"} if total else None
+        return {f"the 1 {noun}" if part else f"none of 1 {noun}"} if total else None
     many = {total: {f"all {total} {noun}s", f"both {noun}s"}, 0: {f"none of the {total} {noun}s"}}
     return many.get(part, {f"{part} of the {total} {noun}s"})
 
 
-def alarms(count):
-    return f"{count or 'no'} false alarm{'s' * (count != 1)}"
+def some(count, noun):
+    return f"{count or 'no'} {noun}{'s' * (count != 1)}"
 
 
 def poisson_ends(count, days):
@@ -186,141 +173,121 @@ def poisson_ends(count, days):
 
 
 def named(text):
-    """Return the methods that a list names."""
     return set(METHODS) if "all three methods" in text else set(re.findall(ONE, text))
 
 
-def places(text):
-    """Return method → place from "in B1 (delta) by Grad-CAM and Grad-CAM++ and in B2 (theta) by IG"."""
-    found, pattern = {}, rf"(in B\d \(\w+\)|in no one band|nowhere) by (all three methods|{ONE}(?: and {ONE})?)"
-    for place, methods in re.findall(pattern, text):
-        found |= dict.fromkeys(named(methods), place)
+def by_method(text, what):
+    """Return method → what is said of it, as "in B1 (delta) for Grad-CAM and IG" or "0.52 (Grad-CAM and IG)"."""
+    found, who = {}, rf"(all three methods|{ONE}(?: and {ONE})?)"
+    for said, methods in re.findall(what.replace("WHO", who), text):
+        found |= dict.fromkeys(named(methods), said)
     return found
-
-
-def known(tops):
-    return {name: f"in {band}" for name, band in tops.items() if band}
 
 
 # What a sentence says: each function returns pairs of what is said and what is true, or a set of what may be said.
 
 
 def bullet(s, m):
-    name = m[1] if m[1] == "F1" else m[1].lower().replace("f1", "F1")
-    value, ends = s.metrics["samples"]["threshold"], ""
-    if name != "best threshold":
-        value = s.share(name)
-        ends = bracket(s.metrics["intervals"]["samples"][name.lower().replace(" ", "_")] | {"value": value})
-    yield (m[2], m[3] or ""), (printed(value, 2 if name == "best threshold" else 4), ends)
-    yield m[4], "as" if value is None else "the"
+    name, value, ends, places = m[1].lower().replace(" ", "_"), s.metrics["samples"]["threshold"], "", 2
+    if name != "best_threshold":
+        value, places = s.share(name), 4
+        ends = bracket(s.metrics["intervals"]["samples"][name] | {"value": value})
+    yield (m[2], m[3] or "", m[4]), (printed(value, places), ends, "as" if value is None else "the")
 
 
 def standing(s, m):
-    key, own = ("auprc", s.rank) if m[1] == "AUPRC" else ("event_f1", None)
-    own = 2 * len(s.found) / (len(s.seizures) + len(s.found) + len(s.false)) if own is None else own
+    key, own = "auprc", s.metrics["intervals"]["ranking"]["auprc"]["value"]
+    if "events" in m[1]:
+        key, own = "event_f1", 2 * len(s.found) / (len(s.seizures) + len(s.found) + len(s.false))
     rows, told = {row["method"]: row for row in s.comparison["rows"]}, set()
-    yield m[2], printed(own)
     one = r"(?:logistic regression|random forest) \([\d.]+\)"
-    stands = "(is surely above|is surely below|cannot be told apart from|is above|is below|is equal to)"
-    for how, names, bare in re.findall(rf"{stands} ({one}(?: and {one})?)( \(without an interval\))?", m[3]):
+    stands = r"is (not clearly different from|clearly \w+|(?:above|below|equal to) \(without an interval\))"
+    for how, names in re.findall(rf"{stands} that of ({one}(?: and {one})?)", m[3]):
         for rival, value in re.findall(r"(logistic regression|random forest) \((.+?)\)", names):
             row, ahead = rows[RIVALS[rival]], rows[RIVALS[rival]][f"ahead_{key}"]
             told.add(RIVALS[rival])
             apart = round(own, 4) - round(row[key]["value"], 4)
-            wanted = "is equal to" if not apart else "is above" if apart > 0 else "is below"
+            wanted = f"{'equal to' if not apart else 'above' if apart > 0 else 'below'} (without an interval)"
             if ahead["low"] is not None:
                 sure = round(ahead["low"], 4) > 0, round(ahead["high"], 4) < 0
-                wanted = "is surely above" if sure[0] else "is surely below" if sure[1] else "cannot be told apart from"
-            yield (value, how, bool(bare)), (printed(row[key]["value"]), wanted, ahead["low"] is None)
-    whole = {
-        one
-        for one in rows
-        if one != "ours" and None not in (rows[one][key]["value"], rows[one][f"ahead_{key}"]["value"])
-    }
-    yield told, whole
+                wanted = "clearly above" if sure[0] else "clearly below" if sure[1] else "not clearly different from"
+            yield (value, how), (printed(row[key]["value"]), wanted)
+    pairs = {one: (row[key]["value"], row[f"ahead_{key}"]["value"]) for one, row in rows.items() if one != "ours"}
+    yield (m[2], told), (printed(own), {one for one, pair in pairs.items() if None not in pair})
 
 
 def sample(s, m):
     row = s.table[s.table["sample"] == int(m[1])].iloc[0]
     said = int(row["p_seizure"] >= row["threshold"])
     sign, pair = 2 * said - 1, (int(row["label"]), said)
-    yield (
-        (LABELS[m[2]], LABELS[m[3]], m[6], m[7]),
-        (*pair, f"{short(row['start_s'])}–{short(row['end_s'])}", row["recording"]),
-    )
+    yield (LABELS[m[2]], LABELS[m[3]]), pair
+    yield (m[6], m[7]), (f"{short(row['start_s'])}–{short(row['end_s'])}", row["recording"])
     yield abs(float(m[4]) - row["p_seizure"]) <= 0.00051, True
     verbs = {(1, 1): "correctly identified seizure activity", (0, 0): "correctly identified no seizure activity"}
     yield m[5], (verbs | {(1, 0): "missed the seizure activity", (0, 1): "wrongly saw seizure activity"})[pair]
-    yield places(m[8]), {name: s.strongest(int(m[1]), key, sign) for name, key in METHODS.items()}
+    yield by_method(m[8], PLACE), {name: s.strongest(int(m[1]), key, sign) for name, key in METHODS.items()}
     yield m[9], s.channel(int(m[1]), sign)
 
 
 def alarm(s, m):
     one, peak, limit = s.alarm()
-    yield (bool(m[1]), m[2], m[3]), (len(s.false) > 1, f"{short(one[1])}–{short(one[2])}", one[0])
-    yield all(abs(float(said) - true) <= 0.00501 for said, true in ((m[4], peak), (m[5], limit))), True
-    yield float(m[4]) >= float(m[5]), True
+    yield (m[1], m[2]), (f"{short(one[1])}–{short(one[2])}", one[0])
+    close = [abs(float(said) - true) <= 0.00501 for said, true in ((m[3], peak), (m[4], limit))]
+    yield (*close, float(m[3]) >= float(m[4])), (True, True, True)
+    here, there = s.tops("alarm"), s.tops("found")
+    if m[5]:
+        yield (here, len(here), m[5]), (there, 3, f"same band{'s' * (len(set(here.values())) > 1)}")
+    if m[6]:
+        yield (by_method(m[6], PLACE), here == there and len(here) == 3), (here, False)
     if m[7]:
-        here, there = s.tops("alarm"), s.tops("found")
-        alike = sum(here[one] == there[one] for one in METHODS)
-        unknown = None in (*here.values(), *there.values())
-        yield (places(m[7]), m[6]), (known(here), None if unknown else {3: " as", 0: " unlike"}.get(alike))
         inside = np.isin(s.maps["sample"], s.during(*one)["sample"])
-        yield m[8], s.axes["channels"][int(s.maps["ig_channels"][inside].astype(float).mean(axis=(0, 1, 3)).argmax())]
+        yield m[7], s.axes["channels"][int(s.maps["ig_channels"][inside].astype(float).mean(axis=(0, 1, 3)).argmax())]
+
+
+def deletion(s, m):
+    yield (named(m[1]), named(m[2] or "")), (s.verdicts("deletion", True), s.verdicts("deletion", False))
 
 
 def weights(s, m):
-    found, those = s.sanity["disturbed"][f"weights:{s.sanity['layers'][-1]}"], named(m[1])
-    yield those, s.verdicts("random weights", not m[2])
-    true = [found[key]["value"] for name, key in METHODS.items() if name in those]
-    yield [value < 0.2 for value in true], [not m[2]] * len(true)
-    said = [float(value) for value in re.findall(r"\d\.\d+", m[2] or "")]
-    yield (
-        m[2] is None
-        or [abs(a - b) <= 0.00501 and a >= 0.2 for a, b in zip(said, true, strict=True)] == [True] * len(said),
-        True,
-    )
+    found = s.sanity["disturbed"][f"weights:{s.sanity['layers'][-1]}"]
+    yield named(m[1] or ""), {name for name, key in METHODS.items() if found[key]["value"] >= 0.2}
 
 
 def split(s, m):
     rows = {row["protocol"]: row for row in s.audit["rows"]}
     random, same = rows["random split"], rows["by recording, weighted as the random split"]
-    yield (m[1], m[2]), (printed(random["f1"]["value"]), printed(same["f1"]["value"]))
-    yield m[3], of(random["shared_eeg"], random["n_test"], "test sample")
+    yield m[1], of(random["shared_eeg"], random["n_test"], "test sample")
+    yield (m[2], m[3]), (printed(random["f1"]["value"]), printed(same["f1"]["value"]))
 
 
 def planted(s, m):
     mass = {name: printed(found["mass"]["value"], 2) for name, found in s.sanity["truth"]["time × frequency"].items()}
-    yield re.findall(rf"([\d.]+) \(({ONE})\)", m[1]), [(mass[key], name) for name, key in METHODS.items()]
+    yield by_method(m[1], FIGURE), {name: mass[key] for name, key in METHODS.items()}
     yield (m[2], m[3]), (mass["chance"], mass["power"])
 
 
 def passed(s, m):
-    given = {
-        name: [one for one in s.sanity["verdicts"][key].values() if one is not None] for name, key in METHODS.items()
-    }
-    told = re.findall(rf"(\d+) of (\d+) by ({ONE})", m[0])
-    yield told, [(str(sum(found)), str(len(found)), name) for name, found in given.items() if found]
+    verdicts = {name: s.sanity["verdicts"][key].values() for name, key in METHODS.items()}
+    given = {name: [one for one in found if one is not None] for name, found in verdicts.items()}
+    yield by_method(m[1], FIGURE), {name: f"{sum(found)} of {len(found)}" for name, found in given.items() if found}
 
 
 def folds(s, m):
-    held = [name for fold in s.metrics["folds"] for name in fold["held_out"]]
+    held = [name for fold in s.metrics["folds"] for name in fold["held_out"] if name not in fold["inner"]]
     yield (int(m[1]), int(m[2]), len(held)), (len(s.metrics["folds"]), len(set(held)), len(set(held)))
-    yield any(set(fold["held_out"]) & set(fold["inner"]) for fold in s.metrics["folds"]), False
 
 
 def raised(s, m):
     ks = sorted(fold["alarm"]["k"] for fold in s.metrics["folds"])
     yield m[1], str(ks[0]) if ks[0] == ks[-1] else f"{ks[0]} to {ks[-1]}"
-    yield (m[2], m[3]), (str(len(s.events)), printed(len(s.events) / s.hours, 1))
-    yield m[4], None if s.delay["value"] is None else f"{printed(s.delay['value'], 1)} s{bracket(s.delay, 1)}"
+    yield m[2], some(len(s.events), "alarm")
+    yield (m[3], m[4]), (printed(len(s.events) / s.hours, 1), poisson_ends(len(s.events), s.hours))
 
 
 def always(s, m):
-    share, own = float((s.true == LABELS[m[1]]).mean()), s.share("accuracy")
-    gap = round(share, 4) - round(own, 4)
-    yield (m[2], share >= 0.5), (printed(share), True)
-    yield m[3], "as much as" if not gap else "less than" if gap < 0 else "more than"
+    share = float((s.true == LABELS[m[1]]).mean())
+    gap = round(share, 4) - round(s.share("accuracy"), 4)
+    yield (m[2], m[3], share > 0.5), (printed(share), "equal to" if not gap else "below" if gap < 0 else "above", True)
 
 
 def seconds(s, m):
@@ -331,8 +298,8 @@ def seconds(s, m):
 
 def recognised(s, m):
     yield m[1], of(s.count(1, 1), int(s.true.sum()), "seizure sample")
-    yield m[2], of(s.count(0, 1), int((s.true == 0).sum()), "other")
-    yield m[3], None if 0 < s.true.sum() < len(s.true) else "other" if s.true.any() else "seizure sample"
+    yield m[2], of(s.count(0, 1), int((s.true == 0).sum()), "non-seizure sample")
+    yield bool(m[3]), not 0 < s.true.sum() < len(s.true)
 
 
 def graded(s, m):
@@ -340,11 +307,17 @@ def graded(s, m):
     yield m[1], "strong" if lower >= 0.9 else "moderate" if lower >= 0.7 else "weak"
 
 
+def simulated(s, said):
+    return bool(said), s.simulated
+
+
 def summary(s, m):
-    yield (m[1], bool(m[2]), m[5]), (s.length(), s.simulated, alarms(len(s.false)))
-    yield m[3], of(len(s.found), len(s.seizures), "seizure")
+    yield simulated(s, m[2])
+    yield (m[1], m[5]), (s.length(), some(len(s.false), "false alarm"))
+    yield (None, m[3])[m[3] != " without"], of(len(s.found), len(s.seizures), "seizure")
     median = s.latencies["latency_s"].dropna().median()
-    yield m[4], f"{printed(median, 1)} s" if s.found and s.delay["value"] is not None else None
+    delay = f"{printed(median, 1)} s{bracket(s.delay, 1)}" if s.found and s.delay["value"] is not None else None
+    yield m[4] or None, delay
 
 
 def unseen(s, m):
@@ -357,85 +330,71 @@ def rate(s, m):
     yield (m[1], m[2]), (printed(len(s.false) * 24 / s.hours, 1), poisson_ends(len(s.false), s.hours / 24))
 
 
-def deletion(s, m):
-    yield named(m[1]), s.verdicts("deletion", m[2] == "lowers")
-
-
 def group(s, m):
-    key, pair = ("found", (1, 1)) if "seizure" in m[2] else ("left", (0, 0))
-    yield (m[1], places(m[3])), (str(s.count(*pair)), known(s.tops(key)))
+    key, pair = ("found", (1, 1)) if m[2] == "seizure" else ("left", (0, 0))
+    yield (m[1], by_method(m[3], PLACE)), (str(s.count(*pair)), s.tops(key))
 
 
 EEG = "(simulated )?EEG"
-OWN_POWER = "the planted seizure more than the EEG's own power"
+OWN_POWER = "the planted seizure clearly more than the EEG's own power does"
 READ = {
     rf"In (.+) of {EEG}, the model \w+ (.+? seizures?)(?:, with a median delay of (.+?),)? and raised (.+)\.": summary,
-    rf"In (.+) of {EEG} without a seizure, the model raised (.+)\.": lambda s, m: [
-        ((m[1], bool(m[2]), m[3], []), (s.length(), s.simulated, alarms(len(s.false)), s.seizures))
-    ],
-    r"That makes (\S+) false alarms per 24 h, with an exact Poisson 95 % interval of (.+): the rate .+": rate,
-    rf"The maps of (.+) surely lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
-    rf"No map surely lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", False), set(METHODS))],
-    r"The maps show what the model used; no known truth tells .+": lambda s, m: [(s.sanity["truth"], None)],
-    r"This report .+ of patient (\S+) with seizure .+": lambda s, m: [(m[1], s.metrics["patient"])],
-    r"The patient is simulated: a program \w+ the recordings\.": lambda s, m: [(s.simulated, True)],
-    r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ made without it\.": folds,
-    r"A sample is three .+ frames .+, t0, t1 and t2, of (.+) s each, .+": lambda s, m: [(m[1], short(s.frame_s))],
+    rf"In (.+) of {EEG}( without) a seizure, the model raised ()(.+)\.": summary,
+    r"With its exact Poisson 95 % interval, the rate of false alarms is (\S+) per 24 h \((.+)\)\.": rate,
+    rf"The maps of (.+) lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
+    rf"No map lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", True), set())],
+    r"The maps \w+ what .+ could not be tested\.": lambda s, m: [(s.verdicts("beyond power", None), set(METHODS))],
+    r"This .+? of (simulated )?patient (.+)\.": lambda s, m: [(m[2], s.metrics["patient"]), simulated(s, m[1])],
+    r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ fitted without it\.": folds,
+    r"A sample is three consecutive (.+) s frames .+": lambda s, m: [(m[1], short(s.frame_s))],
     r"\*\*(.+):\*\* (undefined|[\d.]+)( \(.+?\))?, (the|as) .+\.": bullet,
-    r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? others?) for seizure)?"
-    r"(?:; there is no (other|seizure sample))?\.": recognised,
-    r"Always answering (\S+) would reach accuracy (\S+), (less than|more than|as much as) the model\.": always,
-    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) [a-z]+ before the first found in their seizure)?\.": seconds,
-    r"A likely reason: a frame labelled Non-Seizure is still part of (.+)\.": lambda s, m: [
-        (m[1], of(s.missed()[2], s.missed()[0], "sample"))
-    ],
-    r"Alarms average the log-odds over (.+) frames?; (\d+) (?:were|have been) raised, (.+) per hour"
-    r"(?:, with a median delay of (.+?))?\.": raised,
+    r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? non-seizure samples?) "
+    r"for seizure)?(; there is no other)?\.": recognised,
+    r"Always answering (\S+) would reach an accuracy of (\S+), (below|above|equal to) the model's\.": always,
+    r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) came before the first found in their seizure)?\.": seconds,
+    r"A likely reason: (.+) still .+": lambda s, m: [(m[1], of(s.missed()[2], s.count(1, 0), "sample"))],
+    r"The log-odds, averaged over (.+) frames?, \w+ (.+ alarms?), (\S+) per hour \((.+)\)\.": raised,
     r"Missed as a whole: (.+)\.": unseen,
-    r"(AUPRC|Event F1), (\S+), (.+)\.": standing,
-    r"A random split would \w+ an F1 of (.+) in place of (.+) at the same .+; (.+) would share EEG with .+": split,
-    r"The maps of (\d+) held-out .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
+    r"(The model's area under the precision–recall curve|Its F1 over events), (\S+), (.+)\.": standing,
+    r"Random splits, in which (.+) share .+, would \w+ an F1 of (.+) in place of (.+) at the same .+": split,
+    r"The maps of (\d+) held-out samples?, .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
-    r"(\S+)\. Relevance (?:peaks|culminates) (.+?)(?:; IG's strongest channel is (\S+))?\.": sample,
-    r"Over (\d+) (seizure sample|other)s? (?:found|left alone), .+? is highest (.+)\.": group,
-    r"The false alarm( with the highest peak)?, (\S+) s of (\S+), reache[sd] (\S+) \(threshold (\S+)\)"
-    r"(?:;( as| unlike)?(?: over the seizures found,)? relevance is highest (.+); IG's .+ channel is (.+))?\.": alarm,
-    r"There is no false alarm to explain\.": lambda s, m: [(s.false, [])],
-    r"Tests passed: .+\.": passed,
-    r"Of the relevance, (.+) lie on the planted seizure; (\S+) by chance, (\S+) of the EEG's own power\.": planted,
-    r"With random weights, the maps of (.+) (?:change|differ)(?:, as they should| too little \(rank correlation (.+); "
-    r"below 0\.20 passes\) to .+)\.": weights,
-    r"By (.+), deleting what ranks highest (lowers|does not surely lower) the score .+": deletion,
-    r"By the lower .+, the result is graded (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
-    r"(?:These|The) (.+) of EEG of one (simulated )?patient do not show that .+": lambda s, m: [
-        ((m[1], bool(m[2])), (s.length(), s.simulated))
-    ],
+    r"(\S+)\. Relevance peaks (.+?)(?:; IG is strongest at (\S+))?\.": sample,
+    r"Over (\d+) (seizure|non-seizure) samples? (?:found|left alone), .+? is highest (.+)\.": group,
+    r"The highest peak of a false alarm, in (\S+) s of (\S+), is a smoothed p_seizure of (\S+) \(threshold (\S+?)\)"
+    r"(?:: relevance is highest (?:in the (same bands?) as over seizure samples found|(.+)), and IG is strongest at "
+    r"(.+))?\.": alarm,
+    r"There are no false alarms to explain\.": lambda s, m: [(s.false, [])],
+    r"The maps pass (.+) of their tests\.": passed,
+    r"The share of relevance on the planted seizure is (.+), against (\S+) by chance and (\S+) for the .+": planted,
+    r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+)": weights,
+    r"For (.+), deleting .+ lowers .+ rests on it(?:, which is not clear for (.+))?\.": deletion,
+    r"For()(.+), deleting what ranks highest does not lower .+": deletion,
+    r"By the lower .+, the result is (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
+    r"The(?:se)? (.+) of EEG of one (simulated )?patient do .+": lambda s, m: [(m[1], s.length()), simulated(s, m[2])],
 }
-FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % bootstrap intervals over recordings, .+
+FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % intervals, exact for rates, else by bootstrap .+
 |Grad-CAM and Grad-CAM\+\+ map what counted towards the predicted class, IG \(Integrated Gradients\) what moved the .+
-|Named is the band, of B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\), whose mean relevance per .+
-|A map (?:says|shows) what this model used, not how seizures arise\.|This text is not for diagnosis .+|_Worded by .+"""
+|Bands range from B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\); relevance peaks in the one whose mean per .+
+|This text is not for diagnosis .+|_Worded by .+"""
 
 
-def problems(folder, rows):
-    """Return what is false, or not understood, in the rows of ``claims.csv`` of the patient in `folder`.
+def problems(folder, rows=None):
+    """Return what is false, or not understood, in a narrative.
 
-    Sentences in the model's own words are left out: only their numbers and names are claimed.
+    `folder` is a patient's, of a finished study; `rows` those of ``claims.csv``, by default of that study. Sentences in
+    the model's own words are left out: only their numbers and names are claimed.
     """
     study, found = Study(folder), []
+    rows = pd.read_csv(folder / "narrate/claims.csv").to_dict("records") if rows is None else rows
     said = [row["sentence"] for row in rows if row["wording"] != "model"]
     text = "\n".join(said).replace(".\nRelevance", ". Relevance")  # a sample's second sentence is about the same one
     for sentence in text.split("\n"):
-        match, read = next(
-            ((m, read) for pattern, read in READ.items() if (m := re.fullmatch(pattern, sentence))), (None, None)
-        )
-        if match:
-            told = list(read(study, match))
-            found += [
-                f"{sentence!r} says {a!r}; the files say {b!r}"
-                for a, b in told
-                if a != b and not (isinstance(b, set) and isinstance(a, str) and a in b)
-            ]
-        elif not re.fullmatch(FIXED.replace("\n", ""), sentence):
+        matches = ((read, re.fullmatch(pattern, sentence)) for pattern, read in READ.items())
+        read, match = next((pair for pair in matches if pair[1]), (None, None))
+        if not match and not re.fullmatch(FIXED.replace("\n", ""), sentence):
             found.append(f"not understood: {sentence}")
+        for told, true in read(study, match) if match else ():
+            if told != true and not (isinstance(true, set) and isinstance(told, str) and told in true):
+                found.append(f"{sentence!r} says {told!r}; the files say {true!r}")
     return found

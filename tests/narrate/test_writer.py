@@ -13,6 +13,7 @@ import pytest
 from helpers.narrate import facts, sentences, wording, writer
 from helpers.narrate.wording import FalseSentence
 from helpers.study import files
+from helpers.study.bands import BANDS
 
 
 class Scripted:
@@ -50,39 +51,20 @@ def false(root, patient, known, seed=0):
 # The sentences.
 
 
-def strings(module):
-    """Return all texts of a module but its docstrings."""
-    tree = ast.parse(inspect.getsource(module))
-    documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
-    docs = {
-        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)
-    }
-    return [
-        n.value
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs
-    ]
-
-
 def test_no_digit_label_band_or_method_stands_outside_a_slot():
-    names = {
-        *facts.METHODS.values(),
-        "Integrated Gradients",
-        "Grad",
-        *facts.BANDS,
-        *(name for name, *_ in facts.BANDS.values()),
-    }
-    for text in strings(sentences):
-        bare = re.sub(r"\{[^{}]*\}", "", text)
-        if text in (sentences.SEIZURE, "What is a Seizure?") or re.fullmatch(
-            r"[\w.~: ]+", text
-        ):  # the fixed text, and keys
-            continue
-        assert not re.search(r"\d", bare.replace("0 of", "")), text
-        assert not [
-            name for name in names | {"Non-Seizure", "Seizure"} if re.search(rf"\b{re.escape(name)}\b", bare)
-        ], text
-        assert not re.search(r"\b(higher|lower|greater|better|worse) than\b", bare), text
+    """Nor a comparison; but for what a seizure is, which quotes two papers, and p_seizure's own name."""
+    bands = (name for name, *_ in BANDS.values())
+    names = {*wording.METHODS.values(), *wording.LABELS.values(), "Integrated Gradients", "Grad", *BANDS, *bands}
+    written = [line for line in sentences.TEMPLATE.split("\n") if line and line[0] != "#" and "et al." not in line]
+    tree = ast.parse(inspect.getsource(sentences).split("in it.\n")[1])
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    computed = [text for text in texts if isinstance(text, str) and not re.search(r"^Return|^\w+[._]\w+$|\n", text)]
+    assert len(written) > 40 and "all three methods" in computed
+    for line in written + computed:
+        bare = re.sub(r"\{[^{}]*\}", "", line)
+        assert not re.search(r"\d", bare), line
+        assert not [name for name in names if re.search(rf"\b{re.escape(name)}\b", bare)], line
+        assert line in computed or not re.search(r"\b(higher|greater|better|worse|above|below)\b", bare), line
 
 
 def test_wordings_come_in_order_with_the_facts_in_their_slots():
@@ -107,7 +89,7 @@ def test_the_narrative_of_a_real_study_is_true_and_one_page(made_study, monkeypa
     known = facts.build(facts.read("sim08"))
     markdown, rows, freedom = writer.write(known, Scripted(), 1)
     assert independent_reader.problems(made_study / "output" / "sim08", rows) == []
-    assert len(markdown.split()) <= 910 and freedom["choices"] > 10
+    assert len(markdown.split()) <= 910 and freedom["choices"] > 5
     sentences = [row["sentence"] for row in rows]
     assert len(sentences) == len(set(sentences)), "nothing is said twice"
     assert "simulated" in markdown and "not for diagnosis" in markdown
@@ -135,7 +117,7 @@ def test_a_narrative_of_each_kind_is_true(study, seed):
     ("broken", "told"),
     [
         ("sum for mean", "relevance"),
-        ("> for >=", "graded"),
+        ("> for >=", "the result is"),
         ("found for missed", "were missed"),
         ("a label swapped", "Always answering"),
         ("hours for days", "Poisson"),
@@ -189,7 +171,8 @@ def test_wordings_are_drawn_by_likelihood(study):
     assert cold[0] == cold[1] and cold[0][2]["bits"] == 0
     warm = {writer.write(known, Scripted(), seed, 1.0)[0] for seed in range(5)}
     assert len(warm) > 2
-    best = max(wording.wordings(sentences.OPENING[0].text, known, {}), key=lambda text: Scripted().score([("", text)]))
+    chosen = next(part.allowed for part in sentences.tell(known) if part.section == "Opening")
+    best = max(chosen, key=lambda text: Scripted().score([("", text)]))
     assert best in cold[0][0]
     with pytest.raises(ValueError, match="mode is 'wild'; it must be"):
         writer.write(known, Scripted(), mode="wild")
@@ -226,34 +209,29 @@ def test_the_model_s_own_words_hold_no_number_or_name_but_from_slots(study, sent
     known = study(0)
     allowed = ["sensitivity", "specificity"]
     if ATTACKS[sentence]:
-        said = writer.own_words(sentence, allowed, known)
-        assert writer.proof_of_own(said, known) == re.findall(r"\{\{(\w+)", sentence)
-        for key in writer.proof_of_own(said, known):
+        said = writer.fill_own(sentence, allowed, known)
+        assert writer.proof(said, known) == re.findall(r"\{\{(\w+)", sentence)
+        for key in writer.proof(said, known):
             assert f"{wording.show(known, key)} ({key})" in said
     else:
         with pytest.raises(FalseSentence):
-            writer.own_words(sentence, allowed, known)
+            writer.fill_own(sentence, allowed, known)
 
 
-@pytest.mark.parametrize("seed", range(7))
-def test_a_model_that_lies_adds_no_number_in_free_mode(study, seed):
+@pytest.mark.parametrize("first", range(0, 50, 10))
+def test_a_model_that_lies_adds_no_number_in_free_mode(study, first):
     """Digits, unknown and swapped slots, HTML and diagnoses: what is kept is marked, and proven as far as it says."""
-    known, keys = study(seed), list(facts.METRICS)
-    kept = 0
-    for at in range(7):
-        sentences = [list(ATTACKS)[(seed * 7 + at + 3 * step) % len(ATTACKS)] for step in range(5)]
-        sentences.append(f"It is {{{{{keys[at % len(keys)]}}}}} here.")
-        markdown, rows, freedom = writer.write(known, Scripted(" ".join(sentences)), seed, 1.0, "free")
+    for seed in range(first, first + 10):
+        known = study(seed)
+        lies = [list(ATTACKS)[(seed + 3 * step) % len(ATTACKS)] for step in range(4)]
+        lies.append(f"It is {{{{{list(wording.METRICS)[seed % 5]}}}}} here.")
+        markdown, rows, freedom = writer.write(known, Scripted(" ".join(lies)), seed, 1.0, "free")
         own = [row for row in rows if row["wording"] == "model"]
-        kept += len(own)
-        assert markdown.count(writer.OWN) == len(own) + 1, "all are marked, and the mark is explained"
-        printed = {fact["printed"] for fact in known["values"].values() if fact["printed"]}
+        assert own and markdown.count(writer.OWN) == len(own) + 1, "all are marked, and the mark is explained"
+        printed = " ".join(fact["printed"] for fact in known["values"].values() if fact["printed"])
         for row in own:
             assert row["verdict"] == "numbers proven"
-            assert set(re.findall(r"[\d.]*\d", row["sentence"])) <= {
-                part for one in printed for part in re.findall(r"[\d.]*\d", one)
-            }
+            assert set(re.findall(r"[\d.]*\d", row["sentence"])) <= set(re.findall(r"[\d.]*\d", printed))
             assert not re.search(r"[<>\[\]{}]", row["sentence"])
         assert independent_reader.problems(files.ROOT / "output/made08", rows) == []
-        assert writer.write(known, Scripted(" ".join(sentences)), seed, 1.0, "free")[0] == markdown
-    assert kept
+        assert writer.write(known, Scripted(" ".join(lies)), seed, 1.0, "free")[0] == markdown

