@@ -84,6 +84,12 @@ class Header:
         return tuple(signal.label for signal in self.signals)
 
     @property
+    def doubled(self):
+        """Pairs of a signal in use and a later one of the same label."""
+        pairs = ((index, later) for index in self.used for later in range(index + 1, len(self.signals)))
+        return [pair for pair in pairs if self.labels[pair[0]] == self.labels[pair[1]]]
+
+    @property
     def duration_s(self):
         return self.samples / self.sampling_hz
 
@@ -299,10 +305,14 @@ def read(recording, start=0, stop=None):
         If the recording has no such samples, or they cannot be read any more.
     """
     header = recording.header
-    stop = header.samples if stop is None else stop
-    digital = read_digital(recording, start, stop, header.used)
+    digital = read_digital(recording, start, header.samples if stop is None else stop, header.used)
+    return derive(header, digital)
+
+
+def derive(header, digital):
+    """Return the double banana, float32 [18, sample] in µV, of the digital samples of `header.used`."""
     volts = {index: header.signals[index].volts(row) for index, row in zip(header.used, digital, strict=True)}
-    bipolar = np.empty((len(header.montage), stop - start), np.float32)
+    bipolar = np.empty((len(header.montage), digital.shape[1]), np.float32)
     for row, (plus, minus) in enumerate(header.montage):
         difference = volts[plus] if minus is None else volts.get(plus, 0.0) - volts[minus]
         bipolar[row] = difference * 1e6
