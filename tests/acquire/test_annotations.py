@@ -335,21 +335,6 @@ def test_a_seizures_file(tmp_path):
     assert seizures_of(tmp_path, mit([(600, 1001)], rate=200)) == [(3, 5.005)]
 
 
-def test_names_that_are_no_addresses(tmp_path, monkeypatch):
-    """Plus signs, dots and '::' in names are names; a missing file is an error; nobody is called."""
-
-    def forbid(*arguments, **_):
-        raise AssertionError(f"the network was asked for {arguments}")
-
-    monkeypatch.setattr(socket.socket, "connect", forbid)
-    monkeypatch.setattr(socket, "getaddrinfo", forbid)
-    for name in ("chb02_16+.edf.seizures", "a.b..c.seizures", "http::x.seizures", "simplecache::http::x.y", "s3"):
-        (tmp_path / name).write_bytes(SEIZURES)
-        assert annotation_files.read_seizures(tmp_path / name) == [(2670, 2841), (3125, 3126)]
-    with pytest.raises(RecordingError, match="No such file"):
-        annotation_files.read_seizures("http://example.org/chb99_01.edf.seizures")
-
-
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -563,19 +548,6 @@ def test_fuzzed_summaries(scratch, mutations):
     announced = [re.search(r"number\s+of\s+seizures.*?([0-9]+)\s*$", line, re.IGNORECASE) for line in lines]
     assert len(starts) == sum(int(found[1]) for found in announced if found)
     assert len(recordings) == sum(bool(re.search(r"file\s+name.*\.edf", line, re.IGNORECASE)) for line in lines)
-
-
-@FUZZ
-@given(st.lists(st.tuples(WHERE, BYTES), min_size=1, max_size=4))
-def test_fuzz_beside_the_seizures(scratch, mutations):
-    """Whatever happens to the other lines: the seizures are all there, or an error is."""
-    lines = SUMMARY.encode().split(b"\n")
-    others = [number for number, line in enumerate(lines) if b"Seizure" not in line]
-    for place, mutate in mutations:
-        lines[others[place % len(others)]] = mutate(lines[others[place % len(others)]])
-    recordings = refused(summary_of, scratch, b"\n".join(lines))
-    if recordings is not None:
-        assert [seizure for r in recordings for seizure in r["seizures"]] == [(12, 40), (2996, 3036), (7, 99)]
 
 
 @FUZZ
