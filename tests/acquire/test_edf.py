@@ -149,7 +149,7 @@ def test_a_good_header(opened):
         ("signals", "9999", "announces b'9999' signals"),
         ("signals", "22", "damaged"),
         ("signals", "2_3", "announces b'2_3' signals"),
-        ("n", "0", "damaged"),
+        ("n", "0", "different sampling rates: FP1-F7 0 Hz"),
         ("n", "-128", "damaged"),
         ("n", "99999999", "different sampling rates"),
         ("n", "1_0", "FP1-F7 has '1_0' samples in a data record"),

@@ -295,9 +295,10 @@ def test_the_same_eeg_in_two_recordings_is_refused(folder, copy):
     middle of a second on, as the first of another: both are named, with the places."""
     copy(folder)
     with pytest.raises(
-        RecordingError, match=r"^p_02\.edf at [\d.]+ s holds the same EEG as p_01\.edf at [\d.]+ s\. .*rem"
+        RecordingError, match=r"^p_02\.edf at [\d.]+ s holds the same EEG as p_01\.edf at [\d.]+ s: .*Rem"
     ):
-        recordings.survey(folder, leave_out=True)
+        recordings.survey(folder)
+    assert recordings.survey(folder, leave_out=True)[0]["recording"].tolist() == ["p_01"]
 
 
 def test_what_repeats_is_no_copy(folder):

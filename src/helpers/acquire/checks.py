@@ -5,8 +5,8 @@ A fault is (file, RecordingError); `good` is a list of (entry of `layouts.entrie
 
 import re
 
-from helpers.acquire import annotation_files, edf, quality
-from helpers.study.errors import RecordingError
+from helpers.acquire import annotation_files, edf, montages, quality
+from helpers.study.errors import RecordingError, UnusableRecording
 
 CLOCKS_S = 60  # apart, and two clocks disagree
 DAY_S = 86_400
@@ -74,16 +74,12 @@ def identity(good):
     """Return a fault for each recording that holds EEG which one before it holds too, whatever its name and header."""
     files = {entry["recording"]: entry["file"] for entry, _ in good}
     shared = quality.find_shared({entry["recording"]: found for entry, found in good}) if good else []
-    return [
-        (
-            files[later],
-            RecordingError(
-                f"{files[later]} at {there_s:.1f} s holds the same EEG as {files[earlier]} at {here_s:.1f} s. What is "
-                "trained on must not be tested on: remove one, or cut it where the other begins."
-            ),
-        )
-        for earlier, later, here_s, there_s in shared
-    ]
+    faults = []
+    for earlier, later, earlier_s, later_s in shared:
+        found = f"{files[later]} at {later_s:.1f} s holds the same EEG as {files[earlier]} at {earlier_s:.1f} s"
+        why = "what is trained on must not be tested on"
+        faults.append((files[later], UnusableRecording(f"{found}: {why}. Remove it: {montages.LEAVE_OUT}")))
+    return faults
 
 
 def doubts(usable):

@@ -143,10 +143,9 @@ def _refuse(file, found, do=ANEW):
 
 
 def _refuse_size(header, size):
-    found = (
-        f"its header announces {header.records} data records of {header.record_bytes} bytes, and it has {size} bytes"
-    )
-    _refuse(header.file, f"is damaged or was not copied completely: {found}")
+    promised = f"{header.records} data records of {header.record_bytes} bytes"
+    found = f"is damaged or was not copied completely: its header announces {promised}, and it has {size} bytes"
+    _refuse(header.file, found)
 
 
 def _check_kind(file, main, size):
@@ -169,10 +168,9 @@ def _parse(file, main, table, size):
     signals = _signals(table, len(table) // 256)
     eeg = tuple(signal for signal in signals if signal.label != NOTES)
     notes = tuple(signal for signal in signals if signal.label == NOTES)
-    shortest = min((signal.size for signal in eeg), default=1)
-    if records < 1 or records % 1 or shortest < 1 or not 0 < record_s < np.inf or length != 256 + len(table):
-        found = f"{length:g} bytes of header, {records:g} data records of {record_s:g} s, {shortest} samples a signal"
-        _refuse(file, f"has a damaged header: {found} or more")
+    if records < 1 or records % 1 or not 0 < record_s < np.inf or length != 256 + len(table):
+        found = f"{length:g} bytes of header, {records:g} data records of {record_s:g} s"
+        _refuse(file, f"has a damaged header: {found}")
     labels = tuple(signal.label for signal in eeg)
     montage = tuple(montages.find(labels, file))
     used = tuple(sorted({index for pair in montage for index in pair if index is not None}))
@@ -230,12 +228,15 @@ def _sampling(signals, record_s, file):
     if not rate <= FASTEST_HZ:
         _refuse(file, f"has a damaged header: a sampling rate of {rate:g} Hz is not plausible for EEG")
     exact = float(Fraction(rate).limit_denominator(DENOMINATOR))  # 110 / 0.55 is a little less than 200
-    if exact <= 2 * HIGHEST_HZ or abs(exact / rate - 1) > 1e-5:
-        wanted = f"the bands reach {HIGHEST_HZ:g} Hz, which takes more than {2 * HIGHEST_HZ:g} Hz"
-        if exact > 2 * HIGHEST_HZ:
-            wanted = f"only a whole number, or one with a denominator of {DENOMINATOR} at most, can be resampled"
-        found = f"{file} has a sampling rate of {rate:.10g} Hz; {wanted}"
-        raise UnusableRecording(f"{found}. Export it at its original rate or 256 Hz, {montages.LEAVE_OUT}")
+    unusable = None
+    if exact <= 2 * HIGHEST_HZ:
+        unusable = f"the bands reach {HIGHEST_HZ:g} Hz, which takes more than {2 * HIGHEST_HZ:g} Hz"
+        unusable += ". Export it at its original rate"
+    elif abs(exact / rate - 1) > 1e-5:
+        unusable = f"only a whole number, or one with a denominator of {DENOMINATOR} at most, can be resampled"
+        unusable += ". Export it at a whole number of Hz"
+    if unusable:
+        raise UnusableRecording(f"{file} has a sampling rate of {rate:.10g} Hz; {unusable}, {montages.LEAVE_OUT}")
     return exact
 
 

@@ -11,6 +11,7 @@ from helpers.study.errors import RecordingError
 
 OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
 BIDS_FILE = re.compile(r"(.+)_((?:eeg|events)\..+|channels\.tsv)", re.IGNORECASE)
+EEG_FILE = re.compile("eeg", re.IGNORECASE)
 BIDS_PAIR, CHANNELS = {"eeg.edf", "events.tsv"}, "channels.tsv"
 MARKS = ".seizures"  # after a recording's name
 LAYOUTS = (
@@ -142,7 +143,7 @@ def _bids_files(folder):
     for path in _walk(folder):
         if (parts := BIDS_FILE.fullmatch(path.name)) and parts[2] not in ("eeg.json", "eeg.tsv", "events.json"):
             found[path.parent, parts[1]].add(parts[2])
-    eeg = {place for (place, _), endings in found.items() if any(one.lower().startswith("eeg") for one in endings)}
+    eeg = {place for (place, _), of in found.items() if place.name == "eeg" or any(EEG_FILE.match(one) for one in of)}
     found = {(place, stem): endings for (place, stem), endings in found.items() if place in eeg}  # not of EEG alone
     found = {key: endings for key, endings in found.items() if endings != {CHANNELS}}
     if not found:

@@ -88,11 +88,11 @@ def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
     ------
     RecordingError
         If the folder is missing or no layout; or with one line for each fault of any file, sorted by file: a recording
-        is missing, surplus, damaged, of another length than its annotation, somebody else's, or holds EEG that another
-        holds too; an annotation is damaged, contradictory or goes beyond the recording's end.
+        is missing, surplus, damaged, of another length than its annotation, or somebody else's; an annotation is
+        damaged, contradictory or goes beyond the recording's end.
     UnusableRecording
-        If all faults are such that `leave_out` would do: `quality.examine`'s, too short, or of another sampling rate
-        than most.
+        If all faults are such that `leave_out` would do: `quality.examine`'s, too short, of another sampling rate than
+        most, or with EEG that another recording holds too.
     """
     folder = Path(folder)
     entries, faults = layouts.entries(folder, unlisted)
