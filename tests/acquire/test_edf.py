@@ -15,7 +15,7 @@ from edfio import Edf, EdfAnnotation, EdfSignal, read_edf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.acquire import edf, montages
+from helpers.acquire import edf, montages, quality
 from helpers.study import files
 from helpers.study.errors import RecordingError, UnusableRecording
 
@@ -370,13 +370,15 @@ def test_a_changed_recording_is_not_read(opened, tmp_path):
 
 @pytest.mark.parametrize("value", ["99.99.99", "25.61.75", "\u00ff" * 80, "\0" * 80, "X 31-FEB-1900", "nan"])
 def test_no_field_that_nobody_uses_ends_a_good_recording(opened, value):
-    """Person, dates, clocks, transducers, filters; the limits and unit of a channel that is not in the montage."""
+    """Person, dates, clocks, transducers, filters; limits and unit of a channel that is in no montage, and of the
+    second T8-P8, which is then told to be another."""
     data = seed("chbmit")
     for field in ("patient", "recording", "date", "clock", "transducer", "filter", "rest"):
         data = patched(data, field, value)
     for field in ("pmin", "pmax", "dmin", "dmax", "unit"):
-        data = patched(data, field, value, 20)
+        data = patched(patched(data, field, value, 20), field, value, 22)
     np.testing.assert_array_equal(edf.read(opened(data)), edf.read(opened(seed("chbmit"))))
+    assert quality.examine(opened(data).path).doubled == ["T8-P8"]
 
 
 def with_times(data, onsets, reserved):

@@ -79,9 +79,9 @@ def without_limits(path):
 
 
 def test_unusable_recordings_are_left_out_if_asked(folder):
-    """A renamed channel, a rate of 100 Hz, 200 Hz where most have 256, 25 s where three frames have 26, a flat line,
-    limits from 0 to 0: refused, or left out with the seizures they hold, and why; the seizure of the recording left out
-    is in no table."""
+    """A renamed channel, a rate of 100 Hz, 200 Hz where most have 256, 25 s where three frames have 26, flat lines,
+    one signal 18 times, limits from 0 to 0: refused, or left out with the seizures they hold, and why; the seizure of
+    the recording left out is in no table."""
     add(folder, "p_03")
     for spoil, found in (
         (without_c3_p3, "lacks C3-P3 .*it has: FP1-F7, .*X1"),
@@ -89,6 +89,7 @@ def test_unusable_recordings_are_left_out_if_asked(folder):
         (lambda path: write_edf(path, rate=200), "has 200 Hz, most recordings of the folder 256 Hz"),
         (lambda path: write_edf(path, seconds=25), "lasts 25 s, less than three frames, 26 s"),
         (lambda path: write_changed(path, lambda eeg: 0 * eeg), "holds no EEG: 100% of its seconds are flat or"),
+        (lambda path: write_changed(path, lambda eeg: eeg[[0] * 20]), "holds one and the same signal in all 18"),
         (without_limits, "has physical limits of FP1-F7 from 0 to 0 uV"),
     ):
         spoil(folder / "p_01.edf")

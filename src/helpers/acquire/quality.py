@@ -32,7 +32,7 @@ class Examined:
     header: edf.Header
     shares: np.ndarray  # of seconds that are flat, clipped, mains alone: [3, 18]
     level_uv: np.ndarray  # median over seconds of their standard deviation, [18]
-    mains_db: np.ndarray  # how far each of `MAINS_HZ` stands out of its neighbours; NaN where the rate is too low
+    mains_db: np.ndarray  # how far each of `MAINS_HZ` stands out of its neighbours
     doubled: tuple  # labels in use that the file has twice, with different signals
     equal: tuple  # sets of channels with one and the same signal
     seconds: np.ndarray  # of each second that was chosen: its digest, and when it begins in samples, uint64 [2, …]
@@ -47,43 +47,50 @@ def examine(path):
     recording = edf.open_edf(path)
     edf.check_times(recording)
     header, size = recording.header, round(recording.header.sampling_hz)
-    signals = header.signals
-    twice = [pair for pair in header.doubled if signals[pair[0]].size == signals[pair[1]].size]
-    different = set(header.doubled) - set(twice)
-    indices, used = [*header.used, *(later for _, later in twice)], len(header.used)
+    twice, different = _split_doubled(header)
     digests, blocks, seconds = [blake2b() for _ in DOUBLE_BANANA], [], []
-    last, codes = np.zeros((18, 1), np.float32), np.zeros(0, np.uint32)
+    last, codes = np.zeros((len(DOUBLE_BANANA), 1), np.float32), np.zeros(0, np.uint32)
     for start in range(0, header.samples, BLOCK_S * size):
-        digital = edf.read_digital(recording, start, min(start + BLOCK_S * size, header.samples), indices)
-        eeg = edf.derive(header, digital[:used])
+        stop = min(start + BLOCK_S * size, header.samples)
+        digital = edf.read_digital(recording, start, stop, header.used)
+        eeg = edf.derive(header, digital)
+        for index, later in twice:
+            first, second = edf.read_digital(recording, start, stop, (index, later))
+            different |= set() if np.array_equal(first, second) else {header.labels[index]}
         for digest, channel in zip(digests, eeg, strict=True):
             digest.update(channel)
-        for (index, later), row in zip(twice, digital[used:], strict=True):
-            if not np.array_equal(signals[index].volts(digital[indices.index(index)]), signals[later].volts(row)):
-                different.add((index, later))
         rises, last = np.diff(eeg, axis=1, prepend=last) > 0, eeg[:, -1:]
         carried, codes = start - len(codes), np.concatenate([codes, BITS @ rises])
         seconds.append(_choose_seconds(codes, size, carried))
-        codes = codes[len(codes) - size + 1 :] if len(codes) >= size else codes
+        codes = codes[-(size - 1) :]
         if eeg.shape[1] >= size:
-            blocks.append(_describe(header, digital[:used], eeg, size))
-    if not blocks:
-        raise UnusableRecording(f"{header.file} lasts less than a second. Remove it: {montages.LEAVE_OUT}")
+            blocks.append(_describe(header, digital, eeg, size))
     names = [digest.digest() for digest in digests]
-    equal = {name: [one for one, other in zip(DOUBLE_BANANA, names, strict=True) if other == name] for name in names}
+    equal = [[one for one, other in zip(DOUBLE_BANANA, names, strict=True) if other == name] for name in set(names)]
+    _check_alive(header.file, [states for states, *_ in blocks], equal)
     states, deviations, mains = (np.concatenate(part, axis=-1) for part in zip(*blocks, strict=True))
-    found = Examined(
-        header, states.mean(-1), np.median(deviations, -1), np.median(mains, -1).mean(-1),
-        sorted({header.labels[index] for index, _ in different}),
-        [channels for channels in equal.values() if len(channels) > 1], np.concatenate(seconds, axis=1),
-    )  # fmt: skip
-    dead = states.any(axis=0).all(axis=0).mean()
-    if dead >= DEAD_SHARE or len(equal) == 1:
-        what = "one and the same signal in all 18 channels"
-        if dead >= DEAD_SHARE:
-            what = f"no EEG: {dead:.0%} of its seconds are {' or '.join(WAYS)} in all 18 channels"
-        raise UnusableRecording(f"{header.file} holds {what}. Export it anew, {montages.LEAVE_OUT}")
-    return found
+    mains_db, equal = np.median(mains, -1).mean(-1), sorted(channels for channels in equal if len(channels) > 1)
+    found = np.concatenate(seconds, axis=1)
+    return Examined(header, states.mean(-1), np.median(deviations, -1), mains_db, sorted(different), equal, found)
+
+
+def _split_doubled(header):
+    """Return the pairs of signals of one label that could be the same, and the set of labels whose cannot."""
+    forms = [(signal.unit, signal.limits, signal.size) for signal in header.signals]
+    twice = [pair for pair in header.doubled if forms[pair[0]] == forms[pair[1]]]
+    return twice, {header.labels[index] for index, later in header.doubled if (index, later) not in twice}
+
+
+def _check_alive(file, states, equal):
+    """Raise UnusableRecording if nothing can be learnt from what the channels hold."""
+    dead = np.concatenate(states, axis=-1).any(axis=0).all(axis=0).mean() if states else 0
+    found = "less than a second" if not states else ""
+    if dead >= DEAD_SHARE:
+        found = f"no EEG: {dead:.0%} of its seconds are {' or '.join(WAYS)} in all {len(DOUBLE_BANANA)} channels"
+    elif len(equal) == 1:
+        found = f"one and the same signal in all {len(DOUBLE_BANANA)} channels"
+    if found:
+        raise UnusableRecording(f"{file} holds {found}. Export it anew, {montages.LEAVE_OUT}")
 
 
 def _describe(header, digital, eeg, size):
