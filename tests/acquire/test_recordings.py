@@ -400,10 +400,10 @@ def test_every_fault_in_one_message_each_sorted_by_file(folder):
     os.mkfifo(folder / "p_05.edf.seizures")  # of no recording: never opened
     edit(folder, "Start Time: 10", "Start Time: 31")
     edit(folder, "End Time: 20", "End Time: 40")
-    for leave_out, wanted in ((False, "p_01 p_03 p_04 p_05"), (True, "p_01 p_03 p_05")):
+    for leave_out in (False, True):
         with pytest.raises(RecordingError) as said:
             recordings.survey(folder, leave_out)
-        assert [line[:4] for line in str(said.value).splitlines()] == wanted.split()
+        assert [line[:4] for line in str(said.value).splitlines()] == ["p_01", "p_03", "p_04", "p_05"]
         assert "p_05.edf.seizures is of no recording that p-summary.txt lists" in str(said.value)
     edit(folder, "Number of Seizures in File: 1", "Number of Seizures in File: 2")
     with pytest.raises(RecordingError) as said:

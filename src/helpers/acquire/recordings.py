@@ -112,10 +112,10 @@ def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
             faults.append((entry["file"], UnusableRecording(f"{said} {do} {montages.LEAVE_OUT}")))
     faults += checks.names(entries) + checks.people(good) + checks.identity(good)
     unusable = {file: str(error) for file, error in faults if isinstance(error, UnusableRecording)}
-    fatal = [(file, error) for file, error in faults if not leave_out or not isinstance(error, UnusableRecording)]
-    if fatal:
-        kind = RecordingError if len(unusable) < len(faults) else UnusableRecording
-        raise kind("\n".join(str(error) for _, error in sorted(fatal, key=lambda fault: fault[0])))
+    fatal = [error for _, error in faults if not isinstance(error, UnusableRecording)]
+    if fatal or (faults and not leave_out):
+        kind = RecordingError if fatal else UnusableRecording
+        raise kind("\n".join(str(error) for _, error in sorted(faults, key=lambda fault: fault[0])))
     left_out = [  # without what could be done instead
         (entry["recording"], len(entry["seizures"]), re.split(ADVICE, unusable[entry["file"]])[0])
         for entry in entries
