@@ -171,7 +171,7 @@ def test_no_bids_recording_is_lost(subject, name):
 
 
 def test_events_without_their_recording(subject):
-    """A seizure's events are there, its EDF is gone: refused. A session behind a link counts; one in a folder of other
+    """A seizure's events are there, its EDF is gone: refused, as is CHB-MIT's annotation. A session behind a link counts; one in a folder of other
     versions does not."""
     eeg = subject / "sub-01" / "ses-01" / "eeg"
     for other in ("sourcedata", "code", "derivatives"):
@@ -183,6 +183,12 @@ def test_events_without_their_recording(subject):
     assert len(recordings.survey(subject)[0]) == 2
     (eeg / "sub-01_ses-01_task-szMonitoring_run-03_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
     with pytest.raises(RecordingError, match=r"run-03_events.tsv; wanted are .*run-03_eeg.edf and"):
+        recordings.survey(subject)
+    shutil.rmtree(eeg)
+    eeg.mkdir()
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-00_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
+    (eeg / "x.edf.seizures").write_bytes(mit([(256, 512)]))
+    with pytest.raises(RecordingError, match=r"run-00_events.tsv; wanted are .*\nx.edf.seizures is not read in a BIDS"):
         recordings.survey(subject)
 
 

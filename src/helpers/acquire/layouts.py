@@ -131,6 +131,9 @@ def _bids_entries(folder):
             entries.append(entry)
         except RecordingError as error:
             faults.append((file, error))
+    for path in (path for path in _walk(folder) if path.name.lower().endswith(MARKS)):
+        found = f"{path.name} is not read in a BIDS data set, whose events say all: seizures would be lost"
+        faults.append((path.name, RecordingError(f"{found}. Move it elsewhere.")))
     return entries, faults
 
 
