@@ -171,8 +171,8 @@ def test_no_bids_recording_is_lost(subject, name):
 
 
 def test_events_without_their_recording(subject):
-    """A seizure's events are there, its EDF is gone: refused, as is CHB-MIT's annotation. A session behind a link counts; one in a folder of other
-    versions does not."""
+    """A seizure's events are there, its EDF is gone: refused, as is an annotation of CHB-MIT's. A session behind a link
+    counts; one in a folder of other versions does not."""
     eeg = subject / "sub-01" / "ses-01" / "eeg"
     for other in ("sourcedata", "code", "derivatives"):
         shutil.copytree(eeg, subject / other)
