@@ -4,6 +4,7 @@ A fault is (file, RecordingError); `good` is a list of (entry of `layouts.entrie
 """
 
 import re
+from collections import Counter
 
 from helpers.acquire import annotation_files, edf, montages, quality
 from helpers.study.errors import RecordingError, UnusableRecording
@@ -28,6 +29,22 @@ def times(entry, header):
             do = "Correct the annotation or replace the recording."
             raise RecordingError(f"{found}, beyond the recording's end at {end_s:g} s. {do}")
     entry["seizures"] = [(start, min(end, end_s)) for start, end in entry["seizures"]]
+
+
+def uses(good, shortest_s):
+    """Return the faults of recordings that have another sampling rate than most, or are shorter than `shortest_s`."""
+    faults, rates = [], Counter(found.header.sampling_hz for _, found in good)
+    for file, header in ((entry["file"], found.header) for entry, found in good):
+        (common_hz, _), *_ = rates.most_common(1)
+        found = ""
+        if header.sampling_hz != common_hz:
+            found = f"has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample it"
+        elif header.duration_s < shortest_s:
+            found = f"lasts {header.duration_s:g} s, less than three frames, {shortest_s:g} s"
+            found += ". Set a shorter frame_s in the patient's file"
+        if found:
+            faults.append((file, UnusableRecording(f"{file} {found}, {montages.LEAVE_OUT}")))
+    return faults
 
 
 def names(entries):

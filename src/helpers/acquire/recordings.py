@@ -1,7 +1,6 @@
 """A patient's recordings: brought from their source, checked against their annotations, listed with seizures."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -96,21 +95,19 @@ def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
     """
     folder = Path(folder)
     entries, faults = layouts.entries(folder, unlisted)
-    pieces = [(folder / entry["file"], entry) for entry in entries]
-    results = parallel_map(_examine, pieces, "read", "recording", threads=True)
-    faults += [(entry["file"], found) for entry, found in zip(entries, results, strict=True) if _failed(found)]
-    good = [(entry, found) for entry, found in zip(entries, results, strict=True) if not _failed(found)]
-    common_hz = Counter(found.header.sampling_hz for _, found in good).most_common(1)[0][0] if good else 0
-    for entry, found in good:
-        hertz, duration_s = found.header.sampling_hz, found.header.duration_s
-        if hertz != common_hz:
-            said = f"{entry['file']} has {hertz:g} Hz, most recordings of the folder {common_hz:g} Hz."
-            faults.append((entry["file"], UnusableRecording(f"{said} Resample it, {montages.LEAVE_OUT}")))
-        elif duration_s < shortest_s:
-            said = f"{entry['file']} lasts {duration_s:g} s, less than three frames, {shortest_s:g} s."
-            do = "Set a shorter frame_s in the patient's file,"
-            faults.append((entry["file"], UnusableRecording(f"{said} {do} {montages.LEAVE_OUT}")))
-    faults += checks.names(entries) + checks.people(good) + checks.identity(good)
+    results = parallel_map(
+        _examine, [(folder / entry["file"],) for entry in entries], "read", "recording", threads=True
+    )
+    good = []
+    for entry, found in zip(entries, results, strict=True):
+        try:
+            if isinstance(found, RecordingError):
+                raise found
+            checks.times(entry, found.header)
+            good.append((entry, found))
+        except RecordingError as error:
+            faults.append((entry["file"], error))
+    faults += checks.names(entries) + checks.people(good) + checks.identity(good) + checks.uses(good, shortest_s)
     unusable = {file: str(error) for file, error in faults if isinstance(error, UnusableRecording)}
     fatal = [error for _, error in faults if not isinstance(error, UnusableRecording)]
     if fatal or (faults and not leave_out):
@@ -146,16 +143,10 @@ def find_mains(mains_db):
     return mains_hz if mains_db[mains_hz] > MAINS_DB else None
 
 
-def _failed(found):
-    return isinstance(found, RecordingError)
-
-
-def _examine(path, entry):
+def _examine(path):
     """Return what reading a recording finds, `quality.Examined`, or the RecordingError that ends it."""
     try:
-        found = quality.examine(path)
-        checks.times(entry, found.header)
-        return found
+        return quality.examine(path)
     except RecordingError as error:
         return error
 
