@@ -11,7 +11,6 @@ import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pandas as pd
 import psutil
 import yaml
 
@@ -205,6 +204,8 @@ def read_yaml(path):
 
 def read_table(path):
     """Read a CSV file of the study's own: text (`TEXT`) as it stands, an empty cell elsewhere as NaN."""
+    import pandas as pd  # here, as the engine and the locks start sooner without
+
     table = pd.read_csv(path, converters=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
     return table.fillna({name: "" for name in TEXT if name in table})
 
