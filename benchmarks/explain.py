@@ -10,7 +10,6 @@ import time
 from statistics import median
 
 import numpy as np
-import pandas as pd
 import torch
 from captum.attr import IntegratedGradients
 
@@ -56,7 +55,7 @@ def compare(model, triptychs, steps):
 
 
 def main(patient="sim08"):
-    decisions = pd.read_csv(files.stage_output(patient, "evaluate", "decisions.csv"), dtype={"recording": str})
+    decisions = files.read_table(files.stage_output(patient, "evaluate", "decisions.csv"))
     columns = files.read_json(files.stage_output(patient, "preprocess", "axes.json"))["frame_columns"]
     trained = files.read_json(files.stage_output(patient, "train", "training.json"))["folds"][0]
     part = decisions[decisions["fold"] == trained["fold"]].iloc[:SAMPLES]

@@ -76,8 +76,18 @@ def refuse_network(event, values):
 
 def write_edf(path, channels=CHANNELS, seconds=30, rate=256):
     """Write noise as an EDF file."""
-    generator = np.random.default_rng(0)
-    write_signals(path, channels, generator.normal(0, 40, (len(channels), seconds * rate)), rate)
+    record_s = None if rate % 1 == 0 else 3
+    write_signals(path, channels, noise_uv(path, channels, round(seconds * rate)), rate, record_s)
+
+
+def noise_uv(path, channels, samples):
+    """Return noise of 40 µV [channel, sample], the same for a label that comes twice.
+
+    It is another for each path, as two recordings with the same EEG are refused.
+    """
+    generator = np.random.default_rng(list(str(path).encode()))
+    named = {name: generator.normal(0, 40, samples) for name in channels}
+    return np.array([named[name] for name in channels])
 
 
 def write_signals(path, channels, signals, rate, record_s=None):

@@ -1,12 +1,14 @@
 """Reading recordings: real EEG, real summaries, and every way a folder can be wrong, each with its message."""
 
+import os
 import re
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CHANNELS, write_edf
+from conftest import CHANNELS, noise_uv, write_edf, write_signals
+from edfio import read_edf
 from test_annotations import mit
 
 from helpers.acquire import edf, layouts, recordings
@@ -32,6 +34,14 @@ def folder(tmp_path):
     return tmp_path
 
 
+def add(folder, *names):
+    """Add recordings of 30 s without a seizure to a folder."""
+    for name in names:
+        write_edf(folder / f"{name}.edf")
+        with open(folder / "p-summary.txt", "a") as file:
+            file.write(SUMMARY.format(name=f"{name}.edf", count=0))
+
+
 def edit(folder, old, new):
     """Change the folder's summary."""
     path = folder / "p-summary.txt"
@@ -41,7 +51,8 @@ def edit(folder, old, new):
 
 def test_a_good_folder(folder):
     """Two recordings of 30 s at 256 Hz; one seizure."""
-    table, seizures, left_out = recordings.survey(folder)
+    table, seizures, left_out, warnings, _ = recordings.survey(folder)
+    assert warnings.empty
     assert table[["recording", "duration_s", "sampling_hz", "seizures"]].to_numpy().tolist() == [
         ["p_01", 30, 256, 1], ["p_02", 30, 256, 0],
     ]  # fmt: skip
@@ -50,40 +61,41 @@ def test_a_good_folder(folder):
     assert [path.name for path in layouts.contents(folder)] == ["p-summary.txt", "p_01.edf", "p_02.edf"]
 
 
-def test_a_damaged_recording_is_never_left_out(folder):
-    """Text named .edf, nothing in it, and a file cut short, which a complete copy would repair: refused, whatever the
-    parameters say."""
-    good = (folder / "p_02.edf").read_bytes()
-    for data, said in (
-        (b"not an EDF" * 100, "is no EDF file"),
-        (b"", "is no EDF file"),
-        (good[:-1000], "is damaged or"),
-    ):
-        (folder / "p_02.edf").write_bytes(data)
-        for leave_out in (False, True):
-            with pytest.raises(RecordingError, match=rf"p_02\.edf {said}"):
-                recordings.survey(folder, leave_out)
-
-
 def without_c3_p3(path):
     write_edf(path, ["X1" if name == "C3-P3" else name for name in CHANNELS])
 
 
+def write_changed(path, change):
+    """Write 30 s of noise of 40 µV, changed: `change` gets [channel, sample]."""
+    write_signals(path, CHANNELS, change(noise_uv(path, CHANNELS, 30 * 256)), 256)
+
+
+def without_limits(path):
+    write_edf(path)
+    data, first = bytearray(path.read_bytes()), 256 + len(CHANNELS) * (16 + 80 + 8)
+    for place in (first, first + 8 * len(CHANNELS)):
+        data[place : place + 8] = b"0".ljust(8)
+    path.write_bytes(data)
+
+
 def test_unusable_recordings_are_left_out_if_asked(folder):
-    """A renamed channel, a rate of 100 Hz, or 200 Hz where most have 256: refused, or left out with the seizures they
-    hold, and why; the seizure of the recording left out is in no table."""
-    write_edf(folder / "p_03.edf")
-    with open(folder / "p-summary.txt", "a") as file:
-        file.write(SUMMARY.format(name="p_03.edf", count=0))
+    """A renamed channel, a rate of 100 Hz, 200 Hz where most have 256, 25 s where three frames have 26, flat lines,
+    one signal 18 times, limits from 0 to 0: refused, or left out with the seizures they hold, and why; the seizure of
+    the recording left out is in no table."""
+    add(folder, "p_03")
     for spoil, found in (
         (without_c3_p3, "lacks C3-P3 .*it has: FP1-F7, .*X1"),
         (lambda path: write_edf(path, rate=100), "has a sampling rate of 100 Hz; the bands reach 55 Hz, .*110 Hz"),
         (lambda path: write_edf(path, rate=200), "has 200 Hz, most recordings of the folder 256 Hz"),
+        (lambda path: write_edf(path, seconds=25), "lasts 25 s, less than three frames, 26 s"),
+        (lambda path: write_changed(path, lambda eeg: 0 * eeg), "holds no EEG: 100% of its seconds are flat or"),
+        (lambda path: write_changed(path, lambda eeg: eeg[[0] * 20]), "holds one and the same signal in all 18"),
+        (without_limits, "has physical limits of FP1-F7 from 0 to 0 uV"),
     ):
         spoil(folder / "p_01.edf")
         with pytest.raises(UnusableRecording, match=rf"p_01\.edf {found}.*unusable: leave out"):
-            recordings.survey(folder)
-        table, seizures, left_out = recordings.survey(folder, leave_out=True)
+            recordings.survey(folder, shortest_s=26)
+        table, seizures, left_out, *_ = recordings.survey(folder, leave_out=True, shortest_s=26)
         assert table["recording"].tolist() == ["p_02", "p_03"] and seizures.empty
         ((name, count, reason),) = left_out.to_numpy().tolist()
         assert (name, count) == ("p_01", 1) and re.search(found, reason) and "leave" not in reason
@@ -99,7 +111,7 @@ def test_none_can_be_used(folder):
 
 def test_three_recordings_need_a_seizure(folder):
     """One of two has a seizure: too few, and it is said which it is and what is wanted. Three are enough."""
-    table, seizures, _ = recordings.survey(folder)
+    table, seizures, *_ = recordings.survey(folder)
     durations_s = dict(zip(table["recording"], table["duration_s"], strict=True))
     with pytest.raises(ValueError, match=r"Seizures are in 1 recordings \(p_01\) of 2; .* at least 3: one held"):
         recordings.check_enough_seizures(Annotations(seizures, durations_s))
@@ -141,7 +153,7 @@ def test_a_bids_subject(subject):
     copy.parent.mkdir()
     copy.write_text("no EDF")
     for folder in (subject, subject / "sub-01"):
-        table, seizures, left_out = recordings.survey(folder)
+        table, seizures, left_out, *_ = recordings.survey(folder)
         assert table["recording"].tolist() == ["ses-01_task-szMonitoring_run-00", "ses-02_task-szMonitoring_run-00"]
         assert seizures.to_numpy().tolist() == [["ses-01_task-szMonitoring_run-00", 5.5, 9.0]]
         assert all((folder / file).exists() for file in table["file"]) and left_out.empty
@@ -159,8 +171,8 @@ def test_no_bids_recording_is_lost(subject, name):
 
 
 def test_events_without_their_recording(subject):
-    """A seizure's events are there, its EDF is gone: refused. A session behind a link counts; one in a folder of other
-    versions does not."""
+    """A seizure's events are there, its EDF is gone: refused, as is an annotation of CHB-MIT's. A session behind a link
+    counts; one in a folder of other versions does not."""
     eeg = subject / "sub-01" / "ses-01" / "eeg"
     for other in ("sourcedata", "code", "derivatives"):
         shutil.copytree(eeg, subject / other)
@@ -172,25 +184,20 @@ def test_events_without_their_recording(subject):
     (eeg / "sub-01_ses-01_task-szMonitoring_run-03_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
     with pytest.raises(RecordingError, match=r"run-03_events.tsv; wanted are .*run-03_eeg.edf and"):
         recordings.survey(subject)
+    shutil.rmtree(eeg)
+    eeg.mkdir()
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-00_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
+    (eeg / "x.edf.seizures").write_bytes(mit([(256, 512)]))
+    with pytest.raises(RecordingError, match=r"run-00_events.tsv; wanted are .*\nx.edf.seizures is not read in a BIDS"):
+        recordings.survey(subject)
 
 
 def test_names_that_would_be_confused(folder, subject):
-    """NA.edf, which tables take for a missing value; and the same BIDS name in two folders."""
-    (folder / "p_02.edf").rename(folder / "NA.edf")
-    edit(folder, "p_02.edf", "NA.edf")
-    with pytest.raises(RecordingError, match=r"'NA' .*stands for a missing value"):
-        recordings.survey(folder)
+    """The same BIDS name in two folders."""
     (folder / "p-summary.txt").unlink()
     shutil.copytree(subject / "sub-01" / "ses-01", subject / "sub-01" / "copy")
     with pytest.raises(RecordingError, match="is named 'ses-01_task-szMonitoring_run-00', as copy/"):
         recordings.survey(subject / "sub-01")
-
-
-def test_a_link_to_nothing_is_no_missing_file(folder):
-    """p_01.edf.seizures is a link whose target is not there, as an archive leaves them: refused, not passed over."""
-    (folder / "p_01.edf.seizures").symlink_to(folder / "nowhere")
-    with pytest.raises(RecordingError, match=r"p_01\.edf\.seizures"):
-        recordings.survey(folder)
 
 
 def test_a_bids_name_that_another_begins_with(tmp_path):
@@ -207,10 +214,10 @@ def test_wrong_bids_subjects(subject):
     events = eeg / "sub-01_ses-01_task-szMonitoring_run-00_events.tsv"
     text = events.read_text()
     events.write_text(text.replace("3.5", "33.5").replace("\t30\n", "\tn/a\n"))
-    with pytest.raises(RecordingError, match=rf"{events.name}: ses-01/.* from 5.5 s to 39 s, beyond .* at 30 s"):
+    with pytest.raises(RecordingError, match=rf"ses-01/.* from 5.5 s to 39 s in {events.name}, beyond .* at 30 s"):
         recordings.survey(subject / "sub-01")
     events.write_text(text.replace("\t30\n", "\t40\n"))
-    with pytest.raises(RecordingError, match=rf"{events.name} is of a recording of 40 s, and ses-01/.* lasts 30 s"):
+    with pytest.raises(RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} is of a recording of 40 s"):
         recordings.survey(subject / "sub-01")
     events.unlink()
     with pytest.raises(RecordingError, match=rf"run-00_eeg.edf; wanted are .* and {events.name}"):
@@ -237,27 +244,178 @@ def test_the_summary_lists_what_is_there(folder):
     named in one message; listed, it is read."""
     (folder / "p_02.edf").rename(folder / "P_02.EDF")
     with pytest.raises(
-        RecordingError, match=r"listed, but not there: p_02\.edf; there, but not .* seizure: P_02\.EDF\."
+        RecordingError,
+        match=r"^P_02\.EDF is there, but not listed in p-summary\.txt, .*\np_02\.edf is listed .* not there",
     ):
         recordings.survey(folder)
     edit(folder, "p_02.edf", "P_02.EDF")
     assert recordings.survey(folder)[0]["recording"].tolist() == ["p_01", "P_02"]
     write_edf(folder / "p_03.edf")
-    with pytest.raises(RecordingError, match=r"not there: none; there, but not listed, .* seizure: p_03\.edf\."):
+    with pytest.raises(
+        RecordingError, match=r"^p_03\.edf is there, but not listed in p-summary.txt, .* seizure\. List it"
+    ):
         recordings.survey(folder)
     assert len(recordings.survey(folder, unlisted=["p_03.edf"])[0]) == 2
 
 
 def test_seizure_beyond_the_end(folder):
-    """31 s in a recording of 30 s; what tools round to two decimals may be 0.01 s late, and ends with the recording."""
-    edit(folder, "End Time: 20 seconds", "End Time: 31 seconds")
-    with pytest.raises(RecordingError, match=r"p_01\.edf has a seizure from 10 s to 31 s, beyond .* at 30 s"):
-        recordings.survey(folder)
-    edit(folder, "End Time: 31 seconds", "End Time: 30.01 seconds")
-    assert recordings.survey(folder)[1].to_numpy().tolist() == [["p_01", 10, 30]]
+    """32 s in a recording of 30 s; what is late by the resolution that it was written in, 31 in whole seconds or 30.01
+    in hundredths, ends with the recording."""
+    before = "20"
+    for end, late in (("32", True), ("31", False), ("30.1", False), ("30.01", False), ("30.02", True), ("30.25", True)):
+        edit(folder, f"End Time: {before} seconds", f"End Time: {end} seconds")
+        before = end
+        if late:
+            with pytest.raises(RecordingError, match=rf"p_01\.edf has a seizure from 10 s to {end} s in .* at 30 s"):
+                recordings.survey(folder)
+        else:
+            assert recordings.survey(folder)[1].to_numpy().tolist() == [["p_01", 10, 30]]
     edit(folder, "Start Time: 10 seconds", "Start Time: 30 seconds")
-    with pytest.raises(RecordingError, match=r"p_01\.edf has a seizure from 30 s to 30\.01 s, beyond"):
+    with pytest.raises(RecordingError, match=r"p_01\.edf has a seizure from 30 s to 30\.25 s in .*, beyond"):
         recordings.survey(folder)
+
+
+def overwrite(path, start, text):
+    """Put a text, filled with blanks to 80 characters, over a header's field."""
+    data = path.read_bytes()
+    path.write_bytes(data[:start] + text.encode().ljust(80)[:80] + data[start + 80 :])
+
+
+def copied(folder, change):
+    """Make p_02 a copy of p_01, changed: `change` gets float [channel, sample] in µV of all of p_01."""
+    signals = [signal.data for signal in read_edf(folder / "p_01.edf").signals]
+    write_signals(folder / "p_02.edf", CHANNELS, change(np.array(signals)), 256)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda folder: shutil.copy(folder / "p_01.edf", folder / "p_02.edf"),
+        lambda folder: overwrite(shutil.copy(folder / "p_01.edf", folder / "p_02.edf"), 88, "Startdate 01-JAN-2001"),
+        lambda folder: (folder / "p_02.edf").unlink() or (folder / "p_02.edf").symlink_to("p_01.edf"),
+        lambda folder: copied(folder, lambda eeg: eeg / 4),
+        lambda folder: copied(folder, lambda eeg: np.concatenate([eeg[:, 20 * 256 + 77 :], eeg[::-1, :5197]], axis=1)),
+    ],
+)
+def test_the_same_eeg_in_two_recordings_is_refused(folder, copy):
+    """Under another name, with another header, behind a link, with another scale; and the last 10 s of one, from the
+    middle of a second on, as the first of another: both are named, with the places."""
+    copy(folder)
+    with pytest.raises(
+        RecordingError, match=r"^p_02\.edf at [\d.]+ s holds the same EEG as p_01\.edf at [\d.]+ s: .*Rem"
+    ):
+        recordings.survey(folder)
+    assert recordings.survey(folder, leave_out=True)[0]["recording"].tolist() == ["p_01"]
+
+
+def test_what_repeats_is_no_copy(folder):
+    """Both begin with 10 s of a flat line, 5 s of a square wave for calibration and 5 s of 50 Hz without noise."""
+    time = np.arange(5 * 256) / 256
+    same = np.concatenate([np.zeros(2560), 50 * np.sign(np.sin(2 * np.pi * time)), 50 * np.sin(100 * np.pi * time)])
+    for name in ("p_01", "p_02"):
+        write_changed(
+            folder / f"{name}.edf", lambda eeg: np.concatenate([np.tile(same, (20, 1)), eeg[:, 5120:]], axis=1)
+        )
+    assert len(recordings.survey(folder)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda eeg: np.clip(eeg * np.where(np.arange(30 * 256) < 3840, 8, 1), -400, 400),
+            ["clipped", "50% of seconds"],
+        ),
+        (lambda eeg: eeg * (np.arange(30 * 256) > 2560), ["flat", "33% of seconds"]),
+        (lambda eeg: eeg / 100, ["level", "0.4 µV, 1 to 1000 is usual"]),
+        (lambda eeg: eeg / 20, ["level", "0.05 times the other recordings'"]),
+        (lambda eeg: eeg * np.where(np.arange(20) == 3, 0.01, 1)[:, None], ["P7-O1", "level", "times the median"]),
+        (lambda eeg: eeg[[0, 0, *range(2, 20)]], ["FP1-F7, F7-T7", "one and the same signal"]),
+        (lambda eeg: eeg * (np.arange(20) != 14)[:, None], ["T8-P8", "twice, with different signals", "flat"]),
+    ],
+)
+def test_what_a_reader_must_know_is_said(folder, change, said):
+    """Half of the seconds at the converter's limits, a third flat, µV a hundredth or a twentieth of what they were, one
+    channel so, one signal under two names, of the doubled T8-P8 the first flat: used, and in the table of warnings."""
+    add(folder, "p_03", "p_04")
+    write_changed(folder / "p_02.edf", change)
+    table, _, _, warnings, _ = recordings.survey(folder)
+    assert len(table) == 4 and set(warnings["recording"]) == {"p_02"}
+    for words in said:
+        assert words in warnings.to_csv(), warnings.to_csv()
+
+
+@pytest.mark.parametrize("mains_hz", [50, 60, None])
+def test_mains_are_found(folder, mains_hz):
+    """10 µV of them in noise of 40 µV, or none; alone in a channel, they are told."""
+    mains = 20 * np.sin(2 * np.pi * (mains_hz or 0) * np.arange(30 * 256) / 256)
+    for name in ("p_01", "p_02"):
+        write_changed(folder / f"{name}.edf", lambda eeg: eeg * (np.arange(20) != 5)[:, None] + mains)
+    *_, warnings, mains_db = recordings.survey(folder)
+    assert recordings.find_mains(mains_db) == mains_hz
+    assert ("mains alone" in warnings["what"].tolist()) == bool(mains_hz)
+
+
+def test_clocks_that_disagree_are_told(folder):
+    """The header's by over a minute, the end by as much, a recording that begins before the one ahead of it has ended:
+    told, and nothing else, as no result depends on a clock. Midnight, or no time of day at all, is no clock."""
+    write_edf(folder / "p_01.edf", seconds=200)
+    text = (folder / "p-summary.txt").read_text().replace("10:00:30", "10:03:20", 1)
+    (folder / "p-summary.txt").write_text(text)
+    for clock, ends, told in (("10.00.59", "10:00:30", 1), ("10.02.00", "10:02:30", 3), ("75.61.99", "34:00:30", 1)):
+        (folder / "p-summary.txt").write_text(text[::-1].replace("10:00:30"[::-1], ends[::-1], 1)[::-1])
+        data = (folder / "p_02.edf").read_bytes()
+        (folder / "p_02.edf").write_bytes(data[:176] + clock.encode() + data[184:])
+        warnings = recordings.survey(folder)[3]
+        assert warnings["what"].tolist() == ["clock"] * told and set(warnings["recording"]) == {"p_02"}
+
+
+def test_recordings_of_several_people_are_refused(folder, tmp_path_factory):
+    """By their headers, whose names are not repeated in the message; by names like the database's. One person under a
+    code, and recordings without any, are one patient; so are chb17a and chb17b."""
+    overwrite(folder / "p_01.edf", 8, "MCH-0234567 F 02-MAY-1951 Haagse_Harry")
+    recordings.survey(folder)
+    overwrite(folder / "p_02.edf", 8, "MCH-0234568 M 02-MAY-1952 Anna")
+    with pytest.raises(RecordingError, match=r"p_01\.edf and 1 more are of 2 people by their headers: p_01") as said:
+        recordings.survey(folder, leave_out=True)
+    assert "Harry" not in str(said.value)
+    one, several = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("several")
+    add(one, "chb17a_03", "chb17b_57")
+    assert len(recordings.survey(one)[0]) == 2
+    add(several, "chb01_1", "chb02_1", "chb01_2", "chb03_1")
+    with pytest.raises(RecordingError, match="2 more are of 3 people by their names: chb01_1.edf, chb02"):
+        recordings.survey(several)
+
+
+def test_what_bids_says_of_channels_is_told(subject):
+    """C3-P3 is bad, and in mV by channels.tsv, in µV by the header, which is used; no other channel counts."""
+    eeg = subject / "sub-01" / "ses-01" / "eeg"
+    table = "name\ttype\tunits\tstatus\nC3-P3\tEEG\tmV\tbad\nFP1-F7\tEEG\tµV\tgood\nX\tEEG\tmV\tbad\n"
+    (eeg / "sub-01_ses-01_task-szMonitoring_run-00_channels.tsv").write_text(table, encoding="utf-8")
+    warnings = recordings.survey(subject)[3]
+    assert warnings[["channel", "what"]].to_numpy().tolist() == [["C3-P3", "status"], ["C3-P3", "unit"]]
+    assert len(layouts.contents(subject)) == 5
+
+
+def test_every_fault_in_one_message_each_sorted_by_file(folder):
+    """Six faults of five kinds at once: a broken annotation hides no broken recording."""
+    add(folder, "p_03", "p_04")
+    shutil.copy(folder / "p_01.edf", folder / "p_02.edf")
+    (folder / "p_03.edf").write_bytes((folder / "p_03.edf").read_bytes()[:-1])
+    without_c3_p3(folder / "p_04.edf")
+    os.mkfifo(folder / "p_05.edf.seizures")  # of no recording: never opened
+    edit(folder, "Start Time: 10", "Start Time: 31")
+    edit(folder, "End Time: 20", "End Time: 40")
+    for leave_out in (False, True):
+        with pytest.raises(RecordingError) as said:
+            recordings.survey(folder, leave_out)
+        assert [line[:4] for line in str(said.value).splitlines()] == ["p_01", "p_03", "p_04", "p_05"]
+        assert "p_05.edf.seizures is of no recording that p-summary.txt lists" in str(said.value)
+    edit(folder, "Number of Seizures in File: 1", "Number of Seizures in File: 2")
+    with pytest.raises(RecordingError) as said:
+        recordings.survey(folder)
+    starts = [line.split()[0] for line in str(said.value).splitlines()]
+    assert starts == ["p-summary.txt,", "p_02.edf", "p_03.edf", "p_04.edf", "p_05.edf.seizures"]
 
 
 def test_no_folder_no_summary_two_summaries(folder):
@@ -274,8 +432,9 @@ def test_no_folder_no_summary_two_summaries(folder):
 
 
 def test_real_recordings(excerpts):
-    """Four excerpts of chb01, 37 to 61 s, one seizure each from 10 s on; amplitudes of real EEG."""
-    table, seizures, left_out = recordings.survey(excerpts)
+    """Four excerpts of chb01, 37 to 61 s, one seizure each from 10 s on; amplitudes of real EEG, mains of 60 Hz."""
+    table, seizures, _, warnings, mains_db = recordings.survey(excerpts)
+    assert warnings.empty and recordings.find_mains(mains_db) == 60
     assert table["duration_s"].tolist() == [50, 37, 50, 61] and (seizures["start_s"] == 10).all()
     signal = edf.read(edf.open_edf(excerpts / "chb01_03.edf"))
     assert signal.shape == (18, 50 * 256) and 10 < np.median(signal.std(axis=1)) < 200

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from helpers.acquire.simulated import ictal, simulation
 from helpers.acquire.simulated.simulation import CHANNELS, simulate_patient, simulate_recording
+from helpers.study import parameters
 from helpers.study.files import ROOT, read_json
 
 SMALL = {
@@ -212,6 +213,18 @@ def test_shortest_seizure_at_the_very_end():
     assert eeg.shape == (23, 5 * 256) and np.isfinite(eeg).all() and list(planted) == simulation.PLANTED_COLUMNS
 
 
+@pytest.mark.parametrize("name", ["{}/mine", "../mine", "a/../../mine", "..", "", ".a", "a\nb", "a\0b", "-a", "é"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    """A path in the place of a recording's name: refused before anything is written, and a user's file stays."""
+    (tmp_path / "mine.edf").write_text("mine")
+    plan = {"p_01": {"duration_s": 12, "seizures": []}, name.format(tmp_path): {"duration_s": 12, "seizures": []}}
+    with pytest.raises(ValueError, match="cannot name a recording"):
+        simulate_patient(tmp_path / "p", "p", plan, 3)
+    with pytest.raises(ValueError, match="recordings"):
+        parameters.validate(parameters.Simulate, {"source": "simulate", "seed": 1, "recordings": plan}, "x.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.edf"] and (tmp_path / "mine.edf").read_text() == "mine"
+
+
 def test_a_recording_taken_out_of_the_plan_goes(tmp_path):
     """tiny_01 and tiny_02, then tiny_02 alone: the folder and its summary hold no more than the plan; what a person put
     there stays. A plan with a key missing is told what one looks like."""
@@ -219,6 +232,8 @@ def test_a_recording_taken_out_of_the_plan_goes(tmp_path):
     simulate_patient(tmp_path, "tiny", plan, 3)
     (tmp_path / "mine.edf").write_text("")
     (tmp_path / ".tiny_01.999999999.partial.edf").write_text("of a killed run")
+    (tmp_path / "tiny-summary.txt").write_text("File Name: ../mine.edf\n")  # an older version's
+    simulate_patient(tmp_path, "tiny", plan, 3)
     simulate_patient(tmp_path, "tiny", {"tiny_02": plan["tiny_02"]}, 3)
     assert sorted(path.name for path in tmp_path.glob("*.edf")) == ["mine.edf", "tiny_02.edf"]  # hidden ones too
     with pytest.raises(ValueError, match="tiny_01: the plan is .*it must be like"):

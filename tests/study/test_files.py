@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
@@ -54,6 +55,28 @@ def test_a_stage_out_of_turn_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"acquire/recordings.csv is not there.*dvc repro acquire@sim08"):
         files.stage_output("sim08", "acquire", "recordings.csv")
+
+
+NAMES = ["001", "002b", "1e5", "NA", "<NA>", "#NA", "1.#IND", "nan", "null", "None", "True", "-inf", "", "a,b", 'a"b']
+
+
+def test_text_in_a_table_is_text(tmp_path):
+    """Names that look like numbers or missing values come back as written, alone and together; numbers as numbers, and
+    only an empty cell as missing."""
+    numbers = [float("nan") if number % 2 else number / 7 for number in range(len(NAMES))]
+    written = pd.DataFrame({"recording": NAMES, "fold": range(len(NAMES)), "value_uv": numbers, "start": "10:00"})
+    for table in (written, *(written[written["recording"] == name] for name in NAMES)):
+        files.write_text(tmp_path / "a.csv", table.to_csv(index=False))
+        read = files.read_table(tmp_path / "a.csv")
+        assert read["recording"].tolist() == table["recording"].tolist()
+        pd.testing.assert_frame_equal(read[["fold", "value_uv"]], table[["fold", "value_uv"]].reset_index(drop=True))
+
+
+def test_no_other_reader_of_tables():
+    """Notebooks and helpers read their own tables by that one."""
+    sources = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "src" / "helpers").rglob("*.py")]
+    found = {path.name for path in sources if "pd.read_csv" in path.read_text(encoding="utf-8")}
+    assert found - {"explore.py", "facts.py"} == {"files.py"}
 
 
 @contextmanager

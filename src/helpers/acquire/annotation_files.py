@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.study import files
 from helpers.study.errors import RecordingError
 
 MAX_BYTES, MAX_LINE = 1_000_000, 1_000  # the longest real summary has 7 kB
@@ -37,8 +38,8 @@ def read_summary(path):
     Returns
     -------
     list of dict
-        One a recording, in the file's order: ``file``; ``start``, the clock as written, or ""; ``seizures``, a list of
-        (start_s, end_s), in order and without overlap.
+        One a recording, in the file's order: ``file``; ``start`` and ``end``, clocks as written, or ""; ``seizures``, a
+        list of (start_s, end_s), in order, no two touching.
 
     Raises
     ------
@@ -59,9 +60,10 @@ def read_summary(path):
                 f"{name}, line {entry['line']}: {file} announces {entry.get(ANNOUNCED, 'no number of')} seizures and "
                 f"lists {len(entry['bounds'])} starts and ends. Correct 'Number of Seizures in File' or the list."
             )
-        entry["seizures"] = list(zip(entry["bounds"][::2], entry["bounds"][1::2], strict=True))
+        entry["seizures"] = _unite(zip(entry["bounds"][::2], entry["bounds"][1::2], strict=True))
     return [
-        {"file": file, "start": entry.get("file start time", ""), "seizures": entry["seizures"]}
+        {"file": file, "seizures": entry["seizures"]}
+        | {kind: entry.get(f"file {kind} time", "") for kind in ("start", "end")}
         for file, entry in entries.items()
     ]
 
@@ -119,7 +121,7 @@ def _add_bound(bounds, number, kind, value, line):
 
 
 def read_seizures(path):
-    """Read one of CHB-MIT's ``<recording>.edf.seizures`` files: a list of (start_s, end_s), in order, without overlap.
+    """Read one of CHB-MIT's ``<recording>.edf.seizures`` files: a list of (start_s, end_s), in order, no two touching.
 
     WFDB annotations in MIT format: "[" and "]" at a seizure's first and last sample, after a note of the time
     resolution (https://physionet.org/physiotools/wag/annot-5.htm). The package wfdb is not used: it loops for ever
@@ -154,7 +156,7 @@ def read_seizures(path):
             f"{name} has the marks {quoted(str(marks))} at {quoted(str(bounds))} s; wanted are {START} and {END}, each "
             "seizure's start and end, in order of time, from 0 s on."
         )
-    return pairs
+    return _unite(pairs)
 
 
 def check_agreement(summary, file, listed, path):
@@ -188,7 +190,11 @@ def read_events(path):
         If the file is no such table, or a seizure has no onset or duration; names the file and the line.
     """
     name, seizures, starts, durations = Path(path).name, [], set(), set()
-    for number, row in _read_table(path):
+    needed = {"onset": ("onset",), "duration": ("duration",), "eventType": ("eventtype", "trial_type")}
+    rows = _read_table(path, needed)
+    if not rows:
+        raise RecordingError(f"{name} has no row. A recording without seizures has one of type bckg over all of it.")
+    for number, row in rows:
         try:
             seizures += _seizure_of(row)
             starts |= _known(row, "dateTime", datetime.fromisoformat)
@@ -202,20 +208,25 @@ def read_events(path):
     return {"seizures": _unite(seizures), "start": start, "duration_s": next(iter(durations), None)}
 
 
-def _read_table(path):
-    """Return a TSV file's rows as (line number, {column in lower case: cell}), its columns and shape checked."""
+def read_channels(path):
+    """Read a BIDS ``*_channels.tsv``: {label in capitals: {column in lower case: cell}}."""
+    return {row["name"].upper(): row for _, row in _read_table(path, {"name": ("name",)})}
+
+
+def _read_table(path, needed):
+    """Return a TSV file's rows as (line number, {column in lower case: cell}), its shape and columns checked.
+
+    `needed` are {name: the names that a column may have}.
+    """
     name = Path(path).name
     rows = [(i, [cell.strip() for cell in line.split("\t")]) for i, line in enumerate(read_lines(path), 1) if line]
     header = [cell.casefold() for cell in rows[0][1]] if rows else []
-    complete = {"onset", "duration"} <= set(header) and {"eventtype", "trial_type"} & set(header)
-    if not complete or len(set(header)) != len(header):
+    if not all(set(names) & set(header) for names in needed.values()) or len(set(header)) != len(header):
         found = f"{name} has the columns {quoted(str(header))}"
-        raise RecordingError(f"{found}; it needs onset, duration and eventType, each name once.")
+        raise RecordingError(f"{found}; it needs {', '.join(needed)}, each name once.")
     for number, cells in rows:
         if len(cells) != len(header):
             raise RecordingError(f"{name}, line {number}: {len(cells)} cells, wanted {len(header)} as in the header.")
-    if len(rows) < 2:
-        raise RecordingError(f"{name} has no row. A recording without seizures has one of type bckg over all of it.")
     return [(number, dict(zip(header, cells, strict=True))) for number, cells in rows[1:]]
 
 
@@ -256,6 +267,12 @@ def _unite(seizures):
     return united
 
 
+def resolution_s(time_s):
+    """Return the resolution of a time as it was written: 1 for whole seconds, 0.01 for 60.38."""
+    _, point, decimals = f"{time_s:.6f}".rstrip("0").partition(".")
+    return 10.0 ** -len(decimals) if point else 1.0
+
+
 def seconds(text):
     """Return a plain decimal number, int where whole, else float; None for all else (signs, exponents, NaN, words)."""
     return rounded(float(text)) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", text) else None
@@ -290,14 +307,8 @@ def read_lines(path):
 
 def read_bytes(path):
     """Return the bytes of an annotation file, of a size that one can have."""
-    path = Path(path)
-    if not path.is_file():  # nor a pipe, which would never end
-        raise RecordingError(f"{path} is {'no file' if path.exists() else 'not there'}; name an annotation file.")
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise RecordingError(f"{path.name} cannot be read ({error.strerror}). Check the file's permissions.") from error
+    with files.open_regular(path) as file:
+        data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise RecordingError(f"{path.name} has more than {MAX_BYTES} bytes: that is no annotation file.")
+        raise RecordingError(f"{Path(path).name} has more than {MAX_BYTES} bytes: that is no annotation file.")
     return data

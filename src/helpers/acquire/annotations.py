@@ -34,7 +34,7 @@ class Annotations:
     def read(cls, patient):
         """Read what the stage acquire left for a patient."""
         recordings, seizures = (
-            pd.read_csv(files.stage_output(patient, "acquire", name), dtype={"recording": str})
+            files.read_table(files.stage_output(patient, "acquire", name))
             for name in ("recordings.csv", "seizures.csv")
         )
         return cls(seizures, dict(zip(recordings["recording"], recordings["duration_s"], strict=True)))

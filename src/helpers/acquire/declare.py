@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -55,12 +56,17 @@ def declare(patient, folder):
         folder = Path(folder).expanduser().resolve()
     except RuntimeError as error:  # ~somebody, whom this machine does not know
         raise ValueError(f"{folder}: {error} Write the folder's full path.") from error
-    table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
+    digest, frame_s = None, known.get("frame_s")
+    with suppress(errors.RecordingError):  # of one file: the survey tells all faults
+        digest = fingerprint(folder)
+    if frame_s is None or digest is None or digest != known.get("fingerprint"):
+        table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
+        frame_s = frame_s or (2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0)
     text = DIRECTORY.format(
         patient=patient,
         folder=yaml.safe_dump(str(folder), allow_unicode=True, default_style='"', width=10_000).strip(),
-        fingerprint=fingerprint(folder),
-        frame_s=known.get("frame_s", 2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0),
+        fingerprint=digest or fingerprint(folder),
+        frame_s=frame_s,
     )
     files.write_text(files.ROOT / "params" / "patients" / f"{patient}.yaml", text)
 

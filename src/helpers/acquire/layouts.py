@@ -10,8 +10,10 @@ from helpers.acquire import annotation_files
 from helpers.study.errors import RecordingError
 
 OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
-BIDS_FILE = re.compile(r"(.+)_((?:eeg|events)\..+)", re.IGNORECASE)
-BIDS_PAIR = {"eeg.edf", "events.tsv"}
+BIDS_FILE = re.compile(r"(.+)_((?:eeg|events)\..+|channels\.tsv)", re.IGNORECASE)
+EEG_FILE = re.compile("eeg", re.IGNORECASE)
+BIDS_PAIR, CHANNELS = {"eeg.edf", "events.tsv"}, "channels.tsv"
+MARKS = ".seizures"  # after a recording's name
 LAYOUTS = (
     "It must hold EDF files beside one *-summary.txt that lists each with its seizures (CHB-MIT's layout), or be a "
     "subject of a BIDS data set (sub-01/…/eeg/*_eeg.edf, each with its *_events.tsv)."
@@ -30,27 +32,33 @@ def contents(folder):
     if not folder.is_dir():
         raise RecordingError(f"{folder} is no folder. Name the folder that holds the recordings. {LAYOUTS}")
     if listing := _summaries(folder):
-        found = [path for path in _visible(folder) if path.name.lower().endswith((".edf", ".edf.seizures"))]
+        found = [path for path in _visible(folder) if path.name.lower().endswith((".edf", MARKS))]
         return sorted([*listing, *found])
-    return sorted(path for pair in _bids_pairs(folder) for path in pair)
+    found = _bids_files(folder).items()
+    return sorted(place / f"{stem}_{ending}" for (place, stem), endings in found for ending in endings)
 
 
 def entries(folder, unlisted=()):
-    """Return what the annotation of a folder lists, checked against the files that are there.
+    """Return what the annotation of a folder lists, and what is wrong with it.
 
     Returns
     -------
-    list of dict
-        One a recording: ``recording``, its name; ``file``, below `folder`; ``annotation``, the name of the file that
-        lists its ``seizures``, (start_s, end_s) each; ``start``, a clock or ""; in BIDS also ``duration_s`` or None.
+    entries : list of dict
+        One a recording that is there: ``recording``, its name; ``file``, below `folder`; ``annotation``, the name of
+        the file that lists its ``seizures``, (start_s, end_s) each; ``start`` and ``end``, clocks or "";
+        ``duration_s`` or None; ``channels``, what BIDS says of them.
+    faults : list of (str, RecordingError)
+        Files that are missing, surplus (but for `unlisted`), damaged or contradictory.
 
     Raises
     ------
     RecordingError
-        As `contents`, or if files are missing, surplus (but for `unlisted`) or contradictory.
+        As `contents`.
     """
     contents(folder)
-    return _summary_entries(folder, unlisted) if _summaries(folder) else _bids_entries(folder)
+    found, faults = _summary_entries(folder, unlisted) if _summaries(folder) else _bids_entries(folder)
+    missing = {"start": "", "end": "", "duration_s": None, "channels": {}}
+    return [missing | entry for entry in found], faults
 
 
 def _visible(folder, pattern="*"):
@@ -63,71 +71,87 @@ def _summaries(folder):
 
 
 def _summary_entries(folder, unlisted):
-    """Return what the folder's summary lists, checked against the files that are there."""
-    paths = _summaries(folder)
+    """Return what the folder's summary lists of what is there, and the faults."""
+    paths, faults = _summaries(folder), []
     if len(paths) != 1:
         names = ", ".join(path.name for path in paths)
         raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
-    summary, entries = paths[0].name, annotation_files.read_summary(paths[0])
-    present = {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
-    listed = {entry["file"] for entry in entries}
-    if (missing := sorted(listed - present)) or (present - listed - set(unlisted)):
-        surplus = ", ".join(sorted(present - listed - set(unlisted)))
-        raise RecordingError(
-            f"{summary} and {folder} differ: listed, but not there: {', '.join(missing) or 'none'}; there, but not "
-            f"listed, so that nobody can say whether there is a seizure: {surplus or 'none'}. Name files as they are "
-            "listed, list all of them ('Number of Seizures in File: 0' if none), or move them elsewhere."
-        )
-    for entry in entries:
-        entry |= {"recording": Path(entry["file"]).stem, "annotation": summary}
-        path = folder / f"{entry['file']}.seizures"
-        if path.exists() or path.is_symlink():  # a link to nothing is for read_seizures to refuse
-            annotation_files.check_agreement(summary, entry["file"], entry["seizures"], path)
-    return entries
+    summary, present = paths[0].name, {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
+    try:
+        listed = {entry["file"]: entry for entry in annotation_files.read_summary(paths[0])}
+    except RecordingError as error:  # the recordings' own faults are told with it
+        faults.append((summary, error))
+        listed = {file: {"file": file, "seizures": []} for file in sorted(present - set(unlisted))}
+    for file in sorted(listed.keys() - present):
+        found = f"{file} is listed in {summary}, but not there"
+        faults.append((file, RecordingError(f"{found}. Name it as it is listed, or take it out of the summary.")))
+    for file in sorted(present - listed.keys() - set(unlisted)):
+        found = f"{file} is there, but not listed in {summary}, so that nobody can say whether there is a seizure"
+        do = "List it ('Number of Seizures in File: 0' if none), or move it elsewhere."
+        faults.append((file, RecordingError(f"{found}. {do}")))
+    for path in (path for path in _visible(folder) if path.name.lower().endswith(MARKS)):
+        file = path.name[: -len(MARKS)]
+        try:
+            if file in listed:
+                annotation_files.check_agreement(summary, file, listed[file]["seizures"], path)
+            elif file not in unlisted:
+                found = f"{path.name} is of no recording that {summary} lists: seizures would be lost"
+                raise RecordingError(f"{found}. Put the recording beside it, or move it elsewhere.")
+        except RecordingError as error:
+            faults.append((path.name, error))
+    entries = [{"recording": Path(file).stem, "annotation": summary} | entry for file, entry in listed.items()]
+    return [entry for entry in entries if entry["file"] in present], faults
 
 
 def _bids_entries(folder):
-    """Return the recordings of a BIDS subject with the seizures of their events files."""
-    pairs = _bids_pairs(folder)
+    """Return the recordings of a BIDS subject with the seizures of their events files, and the faults."""
+    found, faults, entries = _bids_files(folder), [], []
+    subjects = sorted({stem.split("_")[0] for _, stem in found})
+    if len(subjects) > 1:
+        some = ", ".join(subjects[:9]) + ", …" * (len(subjects) > 9)
+        do = "A study is of one patient: name one subject's folder."
+        raise RecordingError(f"{folder} holds the recordings of {len(subjects)} subjects: {some}. {do}")
     # What all names begin with says nothing; without it, run-00 fits beside a figure.
-    names = [path.name.removesuffix("_eeg.edf").split("_") for path, _ in pairs]
+    names = [stem.split("_") for _, stem in sorted(found)]
     shared = min(len(commonprefix(names)), min(map(len, names)) - 1) if len(names) > 1 else 0
-    return [
-        {"recording": "_".join(name[shared:]), "file": path.relative_to(folder).as_posix(), "annotation": events.name}
-        | annotation_files.read_events(events)
-        for (path, events), name in zip(pairs, names, strict=True)
-    ]
+    for (place, stem), name in zip(sorted(found), names, strict=True):
+        file = (place / f"{stem}_eeg.edf").relative_to(folder).as_posix()
+        try:
+            if found[place, stem] - {CHANNELS} != BIDS_PAIR:
+                endings = ", ".join(f"{stem}_{ending}" for ending in sorted(found[place, stem]))
+                raise RecordingError(
+                    f"{place} holds {endings}; wanted are {stem}_eeg.edf and {stem}_events.tsv alone: only EDF is "
+                    "read, and events say whether there was a seizure (a row of type 'bckg' if none). Complete, "
+                    "convert or move it."
+                )
+            entry = {"recording": "_".join(name[shared:]), "file": file, "annotation": f"{stem}_events.tsv"}
+            entry |= annotation_files.read_events(place / f"{stem}_events.tsv")
+            if CHANNELS in found[place, stem]:
+                entry["channels"] = annotation_files.read_channels(place / f"{stem}_{CHANNELS}")
+            entries.append(entry)
+        except RecordingError as error:
+            faults.append((file, error))
+    for path in (path for path in _walk(folder) if path.name.lower().endswith(MARKS)):
+        found = f"{path.name} is not read in a BIDS data set, whose events say all: seizures would be lost"
+        faults.append((path.name, RecordingError(f"{found}. Move it elsewhere.")))
+    return entries, faults
 
 
-def _bids_pairs(folder):
-    """Return the EDF file of each recording of the one BIDS subject in `folder`, and its events file.
+def _bids_files(folder):
+    """Return the endings of the files of each recording in a BIDS folder: {(place, stem): {"eeg.edf", …}}.
 
-    Raises
-    ------
-    RecordingError
-        If there are none, one of a pair is missing or in another format, or they are several subjects'.
+    Raises RecordingError if there is no recording.
     """
     found = defaultdict(set)
     for path in _walk(folder):
         if (parts := BIDS_FILE.fullmatch(path.name)) and parts[2] not in ("eeg.json", "eeg.tsv", "events.json"):
             found[path.parent, parts[1]].add(parts[2])
-    eeg = {place for (place, _), endings in found.items() if any(one.lower().startswith("eeg") for one in endings)}
-    stems = sorted((place, stem) for place, stem in found if place in eeg)  # events are not of EEG alone
-    if not stems:
+    eeg = {place for (place, _), of in found.items() if place.name == "eeg" or any(EEG_FILE.match(one) for one in of)}
+    found = {(place, stem): endings for (place, stem), endings in found.items() if place in eeg}  # not of EEG alone
+    found = {key: endings for key, endings in found.items() if endings != {CHANNELS}}
+    if not found:
         raise RecordingError(f"{folder} holds no *-summary.txt and no *_eeg.edf. {LAYOUTS}")
-    subjects = sorted({stem.split("_")[0] for _, stem in stems})
-    if len(subjects) > 1:
-        some = ", ".join(subjects[:9]) + ", …" * (len(subjects) > 9)
-        do = "A study is of one patient: name one subject's folder."
-        raise RecordingError(f"{folder} holds the recordings of {len(subjects)} subjects: {some}. {do}")
-    for place, stem in stems:
-        if found[place, stem] != BIDS_PAIR:
-            names = ", ".join(f"{stem}_{ending}" for ending in sorted(found[place, stem]))
-            raise RecordingError(
-                f"{place} holds {names}; wanted are {stem}_eeg.edf and {stem}_events.tsv alone: only EDF is read, and "
-                "events say whether there was a seizure (a row of type 'bckg' if none). Complete, convert or move it."
-            )
-    return [tuple(place / f"{stem}_{ending}" for ending in sorted(BIDS_PAIR)) for place, stem in stems]
+    return found
 
 
 def _walk(folder):

@@ -1,19 +1,21 @@
 """A patient's recordings: brought from their source, checked against their annotations, listed with seizures."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from helpers.acquire import annotations, edf, layouts, montages, physionet
+from helpers.acquire import annotations, checks, layouts, montages, physionet, quality
 from helpers.acquire.simulated import simulation
 from helpers.study import patients
 from helpers.study.errors import RecordingError, UnusableRecording
+from helpers.study.parallel import parallel_map
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
-ROUNDING_S = 0.02  # SzCORE's tools write two decimals
-
+WARNINGS = ["recording", "channel", "what", "value"]
+MAINS_DB = 3.0  # above its neighbours: noise alone has 0
+ADVICE = " (?:Rename|Export|Resample|Correct|Remove|Set) "
 
 DESCRIPTIONS = {
     "simulate": "Simulated EEG in CHB-MIT's layout, calibrated to real recordings; no person was recorded.",
@@ -57,8 +59,8 @@ def acquire(patient):
     return folder, source | {"simulated": kind == "simulate", "unlisted": unlisted}
 
 
-def survey(folder, leave_out=False, unlisted=()):
-    """Check a folder of recordings against its annotations, and list both.
+def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
+    """Open and read every recording of a folder, check it against its annotation, and list both.
 
     Parameters
     ----------
@@ -69,58 +71,84 @@ def survey(folder, leave_out=False, unlisted=()):
         Go on without a good recording that the study cannot use, instead of refusing it.
     unlisted : collection of str
         Files that may be there though the summary does not list them: they are not read.
+    shortest_s : float
+        A shorter recording cannot be used.
 
     Returns
     -------
-    recordings, seizures, left_out : pandas.DataFrame
+    recordings, seizures, left_out, warnings : pandas.DataFrame
         One row a recording (`COLUMNS`: ``file`` is below `folder`, ``seizures`` their number, ``montage`` how the 18
-        channels were found); one a seizure (``recording``, ``start_s``, ``end_s``); and one a recording left out
-        (``recording``, ``seizures``, ``reason``).
+        channels were found); one a seizure (``recording``, ``start_s``, ``end_s``); one a recording left out
+        (``recording``, ``seizures``, ``reason``); and one a finding that a reader must know (`WARNINGS`).
+    mains_db : dict of int → float
+        How far 50 and 60 Hz stand out of their neighbours, mean over recordings and channels.
 
     Raises
     ------
     RecordingError
-        If the folder or its annotation is missing or contradictory, a listed file is missing or a present one is not
-        listed, a file is damaged, or a seizure lies beyond a recording's end.
+        If the folder is missing or no layout; or with one line for each fault of any file, sorted by file: a recording
+        is missing, surplus, damaged, of another length than its annotation, or somebody else's; an annotation is
+        damaged, contradictory or goes beyond the recording's end.
     UnusableRecording
-        If a recording cannot be used (`edf.read_header`), or has another sampling rate than most, unless `leave_out`.
+        If all faults are such that `leave_out` would do: `quality.examine`'s, too short, of another sampling rate than
+        most, or with EEG that another recording holds too.
     """
-    folder, usable, errors = Path(folder), [], []
-    entries = layouts.entries(folder, unlisted)
-    _check_names(entries)
-    for entry in entries:
+    folder = Path(folder)
+    entries, faults = layouts.entries(folder, unlisted)
+    results = parallel_map(
+        _examine, [(folder / entry["file"],) for entry in entries], "read", "recording", threads=True
+    )
+    good = []
+    for entry, found in zip(entries, results, strict=True):
         try:
-            header = edf.read_header(folder / entry["file"])
-        except UnusableRecording as error:
-            errors.append((entry, error))
-        else:
-            _check_times(entry, header)
-            usable.append((entry, header))
-    common_hz = Counter(header.sampling_hz for _, header in usable).most_common(1)[0][0] if usable else 0
-    for entry, header in usable:
-        if header.sampling_hz != common_hz:
-            found = f"{entry['file']} has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz:g} Hz."
-            errors.append((entry, UnusableRecording(f"{found} Resample it, {montages.LEAVE_OUT}")))
-    if errors and not leave_out:
-        raise UnusableRecording("\n".join(str(error) for _, error in errors))
+            if isinstance(found, RecordingError):
+                raise found
+            checks.times(entry, found.header)
+            good.append((entry, found))
+        except RecordingError as error:
+            faults.append((entry["file"], error))
+    faults += checks.names(entries) + checks.people(good) + checks.identity(good) + checks.uses(good, shortest_s)
+    unusable = {file: str(error) for file, error in faults if isinstance(error, UnusableRecording)}
+    fatal = [error for _, error in faults if not isinstance(error, UnusableRecording)]
+    if fatal or (faults and not leave_out):
+        kind = RecordingError if fatal else UnusableRecording
+        raise kind("\n".join(str(error) for _, error in sorted(faults, key=lambda fault: fault[0])))
     left_out = [  # without what could be done instead
-        (entry["recording"], len(entry["seizures"]), re.split(r" (?:Rename|Export|Resample) ", str(error))[0])
-        for entry, error in errors
+        (entry["recording"], len(entry["seizures"]), re.split(ADVICE, unusable[entry["file"]])[0])
+        for entry in entries
+        if entry["file"] in unusable
     ]
-    usable = [(entry, header) for entry, header in usable if header.sampling_hz == common_hz]
+    usable = [(entry, found) for entry, found in good if entry["file"] not in unusable]
     if not usable:
         raise RecordingError(f"None of the {len(entries)} recordings in {folder} can be used: {left_out[0][2]}")
     rows = [
-        (entry["recording"], entry["file"], entry["start"], header.duration_s, header.sampling_hz,
-         len(entry["seizures"]), montages.describe(header.montage, header.labels))
-        for entry, header in usable
+        (entry["recording"], entry["file"], entry["start"], found.header.duration_s, found.header.sampling_hz,
+         len(entry["seizures"]), montages.describe(found.header.montage, found.header.labels))
+        for entry, found in usable
     ]  # fmt: skip
     seizures = [(entry["recording"], *seizure) for entry, _ in usable for seizure in entry["seizures"]]
+    warnings = quality.warnings({entry["recording"]: found for entry, found in usable}) + checks.doubts(usable)
     return (
         pd.DataFrame(rows, columns=COLUMNS),
         pd.DataFrame(seizures, columns=annotations.COLUMNS),
         pd.DataFrame(left_out, columns=["recording", "seizures", "reason"]),
+        pd.DataFrame(warnings, columns=WARNINGS),
+        dict(zip(quality.MAINS_HZ, np.mean([found.mains_db for _, found in usable], axis=0).tolist(), strict=True)),
     )
+
+
+def find_mains(mains_db):
+    """Return the mains' frequency by `survey`'s ``mains_db``, or None if neither stands out."""
+    mains_hz = max(mains_db, key=mains_db.get)
+    return mains_hz if mains_db[mains_hz] > MAINS_DB else None
+
+
+def _examine(path):
+    """Return what reading a recording finds, `quality.Examined`, or the RecordingError that ends it."""
+    try:
+        return quality.examine(path)
+    except RecordingError as error:
+        return error
 
 
 def check_enough_seizures(annotated):
@@ -133,36 +161,3 @@ def check_enough_seizures(annotated):
             "to train. Add recordings with seizures, or correct the summary."
         )
     return positive
-
-
-def _check_times(entry, header):
-    """Raise RecordingError if the annotation is of another length, or a seizure lies beyond the recording's end.
-
-    What ends later by rounding alone ends with the recording.
-    """
-    file, annotation, end_s = entry["file"], entry["annotation"], header.duration_s
-    annotated_s = entry.get("duration_s") or end_s
-    if abs(annotated_s - end_s) > 1:
-        found = f"{annotation} is of a recording of {annotated_s:g} s, and {file} lasts {end_s:g} s"
-        raise RecordingError(f"{found}. Find out which belongs to which, and correct it.")
-    for start, end in entry["seizures"]:
-        if end > end_s + ROUNDING_S or start >= end_s:
-            found = f"{annotation}: {file} has a seizure from {start:g} s to {end:g} s"
-            do = "Correct the annotation or replace the recording."
-            raise RecordingError(f"{found}, beyond the recording's end at {end_s:g} s. {do}")
-    entry["seizures"] = [(start, min(end, end_s)) for start, end in entry["seizures"]]
-
-
-def _check_names(entries):
-    """Raise RecordingError if two recordings share a name, or one's is taken for something else where it is shown."""
-    files = {}
-    for entry in entries:
-        name, file = entry["recording"], entry["file"]
-        # a formula to a spreadsheet that opens our tables; mathematics to Matplotlib; a line's end to anything
-        odd = [text for text in (name, file) if re.match(r"[=+@-]|.*\$", text) or not text.isprintable()]
-        if odd or name.lower() in ("na", "n/a", "nan", "null", "none"):
-            found = f"{(odd or [name])[0]!r} begins with one of = + - @, holds $ or a control character, or stands for"
-            raise RecordingError(f"{found} a missing value. Rename it, in its annotation too.")
-        if name in files:
-            raise RecordingError(f"{file} is named '{name}', as {files[name]} is. Rename one, in its annotation too.")
-        files[name] = file

@@ -18,16 +18,17 @@ BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the
 FILTER_PERIODS = 10  # read on each side of a block that is resampled: more than the filter's ten samples
 
 
-def axes(sampling_hz, window_s, hop_s, frame_s):
+def axes(sampling_hz, window_s, hop_s, frame_s, mains_hz=None):
     """Return the spectrogram's sizes in samples and columns, and its frequencies in Hz.
 
     ``sampling_hz`` is the recordings' own rate. If window or hop is no whole number of samples at it,
-    ``resampled_to_hz`` is the one to which `write` resamples them; else it is not there.
+    ``resampled_to_hz`` is the one to which `write` resamples them. If the mains lie in a band, ``interpolated_hz`` are
+    the bins that they reach, in which `write` interpolates. Else neither is there.
 
     Raises ValueError if they fit at neither rate, the frame is no whole number of hops, or a band has no bin.
     """
     fits = _is_whole(window_s * sampling_hz) and _is_whole(hop_s * sampling_hz)
-    rate = sampling_hz if fits or not _is_whole(sampling_hz) else RESAMPLED_HZ
+    rate = sampling_hz if fits else RESAMPLED_HZ
     sizes = {
         "window_s in samples": window_s * rate,
         "hop_s in samples": hop_s * rate,
@@ -35,19 +36,22 @@ def axes(sampling_hz, window_s, hop_s, frame_s):
     }
     for name, value in sizes.items():
         if not _is_whole(value):
-            advice = "Correct params/preprocess.yaml." if _is_whole(sampling_hz) else "Export the EEG at 256 Hz."
-            raise ValueError(f"{name} is {value:g} at {rate:g} Hz; it must be a whole number above 0. {advice}")
+            found = f"{name} is {value:g} at {rate:g} Hz; it must be a whole number above 0"
+            raise ValueError(f"{found}. Correct params/preprocess.yaml: 1.0, 0.125 and 4.0 fit at any rate.")
     low, high = BANDS["B1"][1], BANDS["B5"][2]
-    if high > sampling_hz / 2:
-        raise ValueError(f"The bands reach {high} Hz, more than half the sampling rate of {sampling_hz:g} Hz.")
     frequencies = np.arange(round(window_s * rate) // 2 + 1) / window_s
     frequencies = frequencies[(frequencies >= low) & (frequencies < high)]
     if empty := [band for band, mask in band_masks(frequencies).items() if not mask.any()]:
         raise ValueError(f"window_s is {window_s:g}: no frequency of so short a window lies in {', '.join(empty)}.")
     axis = {"sampling_hz": float(sampling_hz), "window_s": window_s, "hop_s": hop_s, "frame_s": frame_s}
     axis |= {"frame_columns": round(frame_s / hop_s), "frequencies_hz": frequencies.tolist()}
-    resampled = {} if rate == sampling_hz else {"resampled_to_hz": float(rate)}
-    return axis | {"channels": list(DOUBLE_BANANA)} | resampled
+    axis |= {"channels": list(DOUBLE_BANANA)}
+    if rate != sampling_hz:
+        axis["resampled_to_hz"] = float(rate)
+    if mains_hz and low <= mains_hz < high:
+        reached = frequencies[np.abs(frequencies - mains_hz) < 2 / window_s]  # half a Hann window's main lobe
+        axis["interpolated_hz"] = reached.tolist()
+    return axis
 
 
 def _is_whole(value):
@@ -77,6 +81,20 @@ def log_power(windows, sampling_hz, frequencies_hz):
     np.log10(np.maximum(density, 1e-6, out=density), out=density)
     density *= 10
     return density.T
+
+
+def without_mains(density, axis):
+    """Interpolate log power [frequency, column] over the bins that the mains reach, in place, and return it.
+
+    As spectrum interpolation does (Leske and Dalal 2019, doi:10.1016/j.neuroimage.2019.01.026), but of power alone.
+    """
+    if reached := axis.get("interpolated_hz"):
+        first = axis["frequencies_hz"].index(reached[0])
+        last = first + len(reached)
+        below, above = density[first - 1], density[min(last, len(density) - 1)]
+        share = (np.arange(1, len(reached) + 1, dtype=np.float32) / (len(reached) + 1))[:, None]
+        density[first:last] = below + share * (above - below)
+    return density
 
 
 def line_length(signal, hop):
@@ -113,7 +131,7 @@ def write(recording, path, axis, lengths=None):
     if header.sampling_hz != own_hz:
         raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {own_hz:g} Hz.")
     rate = axis.get("resampled_to_hz", own_hz)
-    ratio = Fraction(rate) / Fraction(own_hz)
+    ratio = Fraction(rate) / Fraction(own_hz).limit_denominator(edf.DENOMINATOR)
     window, hop, samples = round(axis["window_s"] * rate), round(axis["hop_s"] * rate), int(header.samples * ratio)
     if samples < window:
         raise RecordingError(f"{header.file} has {samples} samples, less than one window of {window}.")
@@ -125,7 +143,7 @@ def write(recording, path, axis, lengths=None):
             last = min(first + BLOCK_COLUMNS, columns)
             windows, own = _block(recording, ratio, samples, first, last, window, hop)
             for channel in range(channels):  # one at a time: its spectra stay in the processor's cache
-                density = log_power(windows[channel], rate, axis["frequencies_hz"])
+                density = without_mains(log_power(windows[channel], rate, axis["frequencies_hz"]), axis)
                 power[channel, :, first:last] = density.astype(np.float16)
                 if sums is not None:
                     sums[channel, first:last] = line_length(own[channel], hop)

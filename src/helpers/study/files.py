@@ -7,13 +7,20 @@ import os
 import pwd
 import re
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
 
+from helpers.study.errors import RecordingError
+
 ROOT = Path(__file__).resolve().parents[3]
 PATIENT = r"[A-Za-z][A-Za-z0-9_-]*"  # may name a patient: folders, a file and stages are called so, links, and commands
+RECORDING = r"[A-Za-z0-9][A-Za-z0-9_+-]*"  # may name a recording that is simulated: a file is called so
+
+# Columns of any table whose cells are text, whatever they look like: 001 is no number, NA no missing value.
+TEXT = ("recording", "file", "start", "montage", "sha256", "reason", "channel", "what", "value")
 
 FULL = {
     errno.ENOSPC: "the disk is full",
@@ -193,10 +200,32 @@ def read_yaml(path):
     return found or {}
 
 
+def read_table(path):
+    """Read a CSV file of the study's own: text (`TEXT`) as it stands, an empty cell elsewhere as NaN."""
+    import pandas as pd  # here, as the engine and the locks start sooner without
+
+    table = pd.read_csv(path, converters=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
+    return table.fillna({name: "" for name in TEXT if name in table})
+
+
+def open_regular(path):
+    """Open a file of somebody's to read its bytes; a pipe or a device, which may never end, is refused.
+
+    Raises RecordingError, with the file's name, if it is no regular file or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError(0, "it is no regular file")
+        return open(path, "rb")
+    except OSError as error:
+        found = f"{Path(path).name} cannot be read ({error.strerror})"
+        raise RecordingError(f"{found}. See that it is a file, is there and may be read, or move it away.") from error
+
+
 def sha256(path):
     """Return the SHA-256 of a file in hex, read in pieces."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()

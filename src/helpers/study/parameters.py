@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from helpers.study.files import RECORDING
+
 
 def whole(least, most, step=1):
     """Return the type of a whole number from `least` to `most`, a multiple of `step`."""
@@ -29,7 +31,7 @@ def text(most):
 
 SEED = whole(0, 2**32 - 1)
 FRAME_S = number(0.5, 60)
-NAME = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
+NAME = Annotated[str, Field(pattern=f"^{RECORDING}$", max_length=100)]
 
 
 class Parameters(BaseModel):
@@ -43,6 +45,7 @@ class Acquire(Parameters):
 
     trace_s: number(1, 600)
     unusable: choice("refuse", "leave out")
+    mains_hz: Annotated[Literal[50, 60] | None, Field(description="50, 60 or null, which is: found from the data")]
 
 
 class Preprocess(Parameters):

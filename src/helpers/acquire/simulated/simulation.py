@@ -5,7 +5,9 @@ machine, so a pop shows in all channels of its electrode, and T8-P8 is twice the
 component, in `background` and `ictal`; the levels are set by statistics of real EEG of chb01.
 """
 
+import re
 import zlib
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from edfio import Edf, EdfSignal, Recording
 from helpers.acquire.annotation_files import read_summary
 from helpers.acquire.simulated import background, ictal
 from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
-from helpers.study.files import atomic_write, remove_partial, write_text
+from helpers.study.errors import RecordingError
+from helpers.study.files import RECORDING, atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
 
 PLANTED_COLUMNS = ["recording", "channel", "start_s", "end_s", "low_hz", "high_hz", "amplitude"]
@@ -55,9 +58,10 @@ def simulate_patient(folder, patient, recordings, seed):
     folder, start, entries, pieces = Path(folder), FIRST_START, [_summary_head()], []
     remove_partial(folder)
     summary = folder / f"{patient}-summary.txt"
-    for entry in read_summary(summary) if summary.exists() else []:
-        if Path(entry["file"]).stem not in recordings:
-            (folder / entry["file"]).unlink(missing_ok=True)
+    with suppress(RecordingError):  # one that is damaged is overwritten below; what it listed is then told as surplus
+        for entry in read_summary(summary) if summary.exists() else []:
+            if Path(entry["file"]).stem not in recordings:
+                (folder / entry["file"]).unlink(missing_ok=True)
     for name, plan in recordings.items():
         pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed))
         entries.append(_summary_entry(name, start, plan))
@@ -94,6 +98,8 @@ def simulate_recording(patient, name, duration_s, seizures, seed):
 
 def _check(name, duration_s, seizures):
     """Raise ValueError if a recording's plan cannot be simulated, saying what to change."""
+    if not re.fullmatch(RECORDING, name):
+        raise ValueError(f"{name!r} cannot name a recording: use letters, digits, _, + and -, a letter or digit first.")
     if duration_s != int(duration_s) or duration_s <= 0:
         raise ValueError(f"{name}: duration_s is {duration_s}; EDF needs a whole number of seconds greater than 0.")
     free_from = 0
