@@ -88,7 +88,9 @@ def _show_cell(cell, where, path, article, pictures):
             shown.append(markdown.figure(file, said.get("fig-cap", "") if one else "", alt, said.get("label", "")))
         elif "text/markdown" in data:
             text = markdown.break_shortcodes(data["text/markdown"])
-            shown.append(markdown.labelled_table(text, said["tbl-cap"], said["label"]) if "tbl-cap" in said else text)
+            if "tbl-cap" in said:
+                text = markdown.labelled_table(text, said["tbl-cap"], said["label"])
+            shown.append(markdown.scroll(text, "Table") if text.startswith("|") else text)
         elif not article:
             shown.append(markdown.fence(str(output.get("text") or data.get("text/plain", "")).rstrip(), "{.output}"))
     return shown
