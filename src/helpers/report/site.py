@@ -84,9 +84,9 @@ def _render_by_quarto(site, menu, name, overview):
     settings = yaml.safe_load((TEMPLATES / "quarto.yml").read_text(encoding="utf-8"))
     settings["project"]["render"] = [f"{page}.qmd" for page in menu]
     entries = [{"href": f"{page}.qmd", "text": text} for page, text in menu.items()]
-    bar = [entry for entry in entries if "/" not in entry["href"]]
-    if notebooks := [entry for entry in entries if "/" in entry["href"]]:
-        bar.append({"text": "Notebooks", "menu": notebooks})
+    notebooks = [entry for entry in entries if "/" in entry["href"]]
+    bar = [entries[0], {"text": "More", "menu": entries[1 : len(entries) - len(notebooks)]}] if notebooks else entries
+    bar += [{"text": "Notebooks", "menu": notebooks}] if notebooks else []
     bar += [{"href": overview, "text": "All patients"}] if overview else []
     settings["website"] |= {"title": markdown.escape(name), "navbar": {"left": bar}}
     (site / "_quarto.yml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
