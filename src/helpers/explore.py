@@ -16,7 +16,6 @@ from helpers.preprocess import spectrograms
 from helpers.study import files, patients
 from helpers.train import network
 
-TEXT = {"recording": str}
 STORED = (*attributions.METHODS, "ig_channels")
 # The slider lies over the picture of the probability, so that a click in it jumps there.
 STYLE = """<style>
@@ -33,8 +32,8 @@ class Study:
     def __init__(self, patient):
         self.patient, self.annotations = patient, Annotations.read(patient)
         self.path = partial(files.stage_output, patient)
-        self.decisions = pd.read_csv(self.path("evaluate", "decisions.csv"), dtype=TEXT)
-        self.recordings = pd.read_csv(self.path("acquire", "recordings.csv"), dtype=TEXT).set_index("recording")
+        self.decisions = files.read_table(self.path("evaluate", "decisions.csv"))
+        self.recordings = files.read_table(self.path("acquire", "recordings.csv")).set_index("recording")
         self.simulated = files.read_json(self.path("acquire", "source.json"))["simulated"]
         self.axis = files.read_json(self.path("preprocess", "axes.json"))
         self.powers = spectrograms.open_spectrogram(self.path("preprocess", "spectrograms"), self.recordings.index)

@@ -31,7 +31,7 @@ class Study:
             path = next(folder.glob(f"*/{name}.json"))
             setattr(self, name, json.loads(path.read_text(encoding="utf-8")))
         for name in ("decisions", "events", "latencies", "recordings"):
-            setattr(self, name, pd.read_csv(next(folder.glob(f"*/{name}.csv")), dtype={"recording": str}))
+            setattr(self, name, pd.read_csv(next(folder.glob(f"*/{name}.csv")), converters={"recording": str}))
         with np.load(folder / "explain/attributions.npz") as stored:
             self.maps = dict(stored)
         self.table = self.decisions.sort_values(["recording", "last_start_s"], ignore_index=True)

@@ -1,7 +1,7 @@
 """The rendered site in a real browser. Off unless asked for, as it takes minutes: `make test-browser`.
 
 It needs the packages playwright and axe-playwright-python, chromium or google-chrome on the PATH, and a finished study
-of sim08. STUDY_BROWSER_SHOTS names a folder for pictures of the first screens.
+of sim08. STUDY_BROWSER_SHOTS names a folder for pictures of the pages and for the article as it prints.
 """
 
 import functools
@@ -15,15 +15,21 @@ import pytest
 from conftest import ROOT
 
 OUTPUT = Path(os.environ.get("STUDY_BROWSER_OUTPUT", ROOT / "output"))
-SITE = OUTPUT / "sim08" / "report"
+PATIENT = os.environ.get("STUDY_BROWSER_PATIENT", "sim08")
+SITE = OUTPUT / PATIENT / "report"
 SHOTS = os.environ.get("STUDY_BROWSER_SHOTS")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-NAMES = ["index", "report", "notebooks/01_acquire", "notebooks/02_preprocess", "notebooks/03_train"]
-NAMES += ["notebooks/04_evaluate", "notebooks/05_explain", "notebooks/06_narrate", "notebooks/07_report"]
-PAGES = [f"sim08/report/{name}.html" for name in NAMES] + ["overview/index.html"]
+PAGES = [
+    f"{PATIENT}/report/{path.relative_to(SITE)}" for path in sorted(SITE.rglob("*.html")) if "libs" not in str(path)
+]
+ARTICLE = f"{PATIENT}/report/index.html"
 BROKEN = """() => [...document.images].filter(image => image.getAttribute("src"))
     .filter(image => !image.complete || image.naturalWidth === 0).map(image => image.src)"""
 WIDER = "() => document.scrollingElement.scrollWidth - window.innerWidth"
+# What the tabulator key reaches before the text.
+STOPS = """() => [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+    .filter(one => one.compareDocumentPosition(document.querySelector("main")) & Node.DOCUMENT_POSITION_FOLLOWING)
+    .filter(one => one.checkVisibility()).map(one => one.innerText)"""
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("STUDY_BROWSER") != "1", reason="takes minutes: `make test-browser` runs it"),
@@ -69,6 +75,7 @@ def tab(browser):
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on("request", lambda request: page.asked.append(request.url))
         page.goto(address, wait_until="load")
+        page.evaluate("() => document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
         page.wait_for_load_state("networkidle")
         return page
 
@@ -98,44 +105,24 @@ def test_pages_fit_the_screen_and_are_accessible(tab, server, width, scheme, nam
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = tab(server + name, width, scheme)
     if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name.replace('/', '-')[:-5]}-{width}-{scheme}.png")
+        page.screenshot(path=f"{SHOTS}/{name.replace('/', '-')[:-5]}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate(WIDER) <= 0
     violations = [one for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"][:150]) for one in violations] == []
 
 
-def test_a_table_sorts_by_a_click_and_goes_back(tab, server):
-    """By its numbers, up and down, and at the third click as it was."""
-    page = tab(f"{server}sim08/report/index.html")
-    cells = "() => [...document.querySelectorAll('#tbl-folds tbody tr')].map(row => Number(row.cells[4].innerText))"
-    before, button = page.evaluate(cells), page.locator("#tbl-folds thead th").nth(4).locator("button")
-    for expected in (sorted(before), sorted(before, reverse=True), before):
-        button.click()
-        assert page.evaluate(cells) == expected
-
-
-def test_a_fact_is_shown_by_keyboard(tab, server):
-    """A proven sentence that has the focus shows what proves it."""
-    claim = tab(f"{server}sim08/report/index.html").locator(".claim").first
-    claim.focus()
-    assert claim.locator(".claim-facts").is_visible()
-
-
-def test_a_figure_opens_large_and_closes(tab, server):
-    """Its picture opens by itself, and Escape brings back the page."""
-    page = tab(f"{server}sim08/report/index.html")
-    page.locator("#fig-timeline img").click()
-    page.wait_for_timeout(700)
-    large = page.locator("dialog[open] img, .glightbox-container img")
-    assert large.first.is_visible()
-    page.keyboard.press("Escape")
-    page.wait_for_timeout(700)
-    assert large.count() == 0 or not large.first.is_visible()
+def test_the_keyboard_comes_to_the_text_soon(tab, server):
+    """The first stop skips to the text; without it there are at most ten."""
+    page = tab(server + ARTICLE)
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.innerText").startswith("Skip to the text")
+    assert len(page.evaluate(STOPS)) <= 10, page.evaluate(STOPS)
 
 
 def test_the_page_prints(tab, server):
-    """Neither contents nor banner are on paper, nor the facts of the narrative."""
-    page = tab(f"{server}sim08/report/index.html")
+    """No contents and no menu on paper."""
+    page = tab(server + ARTICLE)
     page.emulate_media(media="print")
-    shown = "() => [...document.querySelectorAll('nav, .banner, .claim-facts')].filter(e => e.offsetHeight).length"
-    assert page.evaluate(shown) == 0
+    if SHOTS:
+        page.pdf(path=f"{SHOTS}/article.pdf", format="A4")
+    assert page.evaluate("() => [...document.querySelectorAll('nav')].filter(e => e.offsetHeight).length") == 0

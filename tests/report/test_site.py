@@ -1,24 +1,25 @@
-"""The site: faults of a page are found, notebooks become pages, all patients stand beside each other, tables sort."""
+"""The site: notebooks become pages, faults of a page are found, both renderers say the same, all patients on a page."""
 
-import json
+import re
 import shutil
-import subprocess
+import stat
+from pathlib import Path
 
 import nbformat
 import pytest
-from test_report import METRICS, SURE, UNSURE
 
 from helpers.report import links, overview, pages, site
-from helpers.study import files
+from helpers.study import files, markdown
 
 GOOD = '<h1 id="a b">A</h1><img src="p.png" alt="A line."><a href="b.html#here">b</a> <a href="#a%20b">up</a>'
 OTHER = '<p id="here">B</p><a href="https://example.org">clicked</a><a href="../metrics.json">file</a>'
+NASTY = "x_[y](javascript:z) <b>*1* @fig-none {{< env HOME >}} $x$"
 
 
 def write_site(folder, page=GOOD, style=""):
     """A site of two pages beside a file of results: every link of it leads somewhere."""
-    pages = {"index.html": page, "b.html": OTHER, "p.png": "x", "x.css": style, "../metrics.json": ""}
-    for name, text in pages.items():
+    found = {"index.html": page, "b.html": OTHER, "p.png": "x", "x.css": style, "../metrics.json": ""}
+    for name, text in found.items():
         files.write_text(folder / name, text)
     return folder
 
@@ -37,7 +38,6 @@ def write_site(folder, page=GOOD, style=""):
         ('<script src="https://example.org/x.js"></script>', "https://example.org/x.js is loaded from elsewhere"),
         ('<link rel="stylesheet" href="//example.org/x.css">', "//example.org/x.css is loaded from elsewhere"),
         ('<iframe src="http://example.org"></iframe>', "http://example.org is loaded from elsewhere"),
-        ("<p>see ?@fig-lost</p>", "the cross-reference ?@fig-lost leads nowhere"),
     ],
 )
 def test_each_fault_is_found(tmp_path, page, fault):
@@ -55,107 +55,179 @@ def test_a_style_that_loads_from_elsewhere_is_found(tmp_path, style):
 
 
 def test_what_is_no_fault(tmp_path):
-    """Words in a script, a link that is a button, the libraries' own pages, a file that a later stage makes."""
-    page = GOOD + '<script>"?@fig-x"</script><a href="#">menu</a><a href="../later.html">later</a><a href="./">top</a>'
+    """A link that is a button, the libraries' own pages, a file that a later stage makes, results beside the home."""
+    page = GOOD + '<a href="#">menu</a><a href="../later.html">later</a><a href="./">top</a>'
     folder = write_site(tmp_path / "site", page)
     files.write_text(folder / "site_libs" / "demo.html", '<img src="none.png">')
     links.check(folder, later=("../later.html",))
     with pytest.raises(ValueError, match="later.html leads to no file"):
         links.check(folder)
-
-
-def test_links_out_of_the_site_are_followed_from_its_home(tmp_path):
-    """Rendered apart, it lies later beside the results to which it links."""
-    folder = write_site(tmp_path / "scratch" / "site")
-    (tmp_path / "scratch" / "metrics.json").unlink()
-    with pytest.raises(ValueError, match=r"b.html: \.\./metrics.json leads to no file"):
-        links.check(folder)
+    (tmp_path / "metrics.json").unlink()
     files.write_text(tmp_path / "output" / "metrics.json", "")
-    links.check(folder, home=tmp_path / "output" / "report")
+    links.check(folder, home=tmp_path / "output" / "report", later=("../later.html",))
 
 
 def notebook(*cells):
-    """A notebook with a title; each cell is (source, number of pictures), or (source, outputs)."""
+    """A notebook with a title; each cell is text, (source, outputs) or (source, outputs, tag)."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 9 · Test\n\n**Why?**")])
-    for source, shown in cells:
-        cell = nbformat.v4.new_code_cell(source)
-        many = [picture(n) for n in range(shown)] if isinstance(shown, int) else shown
-        cell.outputs = [nbformat.from_dict(output) for output in many]
-        book.cells.append(cell)
+    for cell in cells:
+        made = nbformat.v4.new_markdown_cell(cell) if isinstance(cell, str) else nbformat.v4.new_code_cell(cell[0])
+        if not isinstance(cell, str):
+            made.outputs = [nbformat.from_dict(output) for output in cell[1]]
+            made.metadata["tags"] = list(cell[2:])
+        book.cells.append(made)
     return book
 
 
-def picture(number):
-    # "AAAA" and so on: the pictures' bytes in base64
-    return nbformat.v4.new_output("display_data", {"image/png": "ABCD"[number] * 4, "text/plain": "<Figure>"})
+def shows(kind, data):
+    return nbformat.v4.new_output("display_data", {kind: data, "text/plain": "<a>"})
 
 
-STREAM = nbformat.v4.new_output("stream", name="stdout", text="x\n")
+PNG, SVG, STREAM = (
+    shows("image/png", "AAAA"),
+    shows("image/svg+xml", "<svg/>"),
+    nbformat.v4.new_output("stream", text="x\n"),
+)
 SAID = '#| label: fig-a\n#| fig-cap: "Cap: a."\n#| fig-alt: "Alt a."\ndraw()'
+TABLE = '#| label: tbl-b\n#| tbl-cap: "Tab."\n#| echo: false\nshow()'
 
 
-def test_options_are_the_first_lines_alone():
-    assert pages.options(SAID) == {"label": "fig-a", "fig-cap": "Cap: a.", "fig-alt": "Alt a."}
-    assert pages.options("x = 1\n#| label: fig-a") == {} == pages.options("")
+def test_a_notebook_as_a_page():
+    """Code, what it prints and its figures, numbered; `echo: false` hides code; a link leads one folder up."""
+    book = notebook(
+        "See @fig-a and [all](report.html).", (SAID, [STREAM, SVG]), (TABLE, [shows("text/markdown", "| x |")])
+    )
+    title, text, pictures = pages.read(book, "09_test")
+    assert title == "9 · Test" and pictures == {"media/09_test-3-1.svg": "<svg/>"}
+    for part in ("**Why?**", "[Figure 1](#figure-a)", "(../report.html)", "``` python\ndraw()", "{.output}\nx\n"):
+        assert part in text
+    assert "(../media/09_test-3-1.svg)" in text and 'alt="Alt a."' in text and "show()" not in text
+    assert "**Table 1.** Tab." in text
 
 
-def test_figures_by_label():
-    """The labelled one with its words; none of a cell that showed nothing, or whose label is no figure's."""
-    others = (SAID.replace("fig-a", "fig-b"), 0), ('#| label: many\n#| fig-alt: "x"', 2)
-    found = pages.figures({"09_test": notebook((SAID, [STREAM, picture(1)]), *others)})
-    words = {"notebook": "09_test", "title": "9 · Test", "caption": "Cap: a.", "alt": "Alt a."}
-    assert found == {"fig-a": words | {"png": b"\x04\x10A"}}
+def test_a_notebook_as_the_article():
+    """The title is the first heading that is left; no code, no printed text, no cell with the tag."""
+    intro, hidden = nbformat.v4.new_markdown_cell("x", metadata={"tags": ["remove_cell"]}), ("1", [PNG], "remove_cell")
+    book = notebook(("t", [STREAM, shows("text/markdown", "# The title\n\nBy us.")]), "# Part", (SAID, [PNG]), hidden)
+    book.cells[0] = intro
+    title, text, pictures = pages.read(book, "09_test", article=True)
+    assert (
+        title == "The title" and "By us." in text and "## Part" in text and list(pictures) == ["media/09_test-4-0.png"]
+    )
+    assert "draw()" not in text and "{.output}" not in text and "(media/09_test-4-0.png)" in text
+
+
+def test_several_pictures_of_a_cell():
+    """Each has the cell's alt text with its number, and none has a caption."""
+    _, text, pictures = pages.read(notebook((SAID, [STREAM, PNG, SVG])), "09_test")
+    assert (
+        len(pictures) == 2
+        and 'alt="Alt a, 1 of 2."' in text
+        and 'alt="Alt a, 2 of 2."' in text
+        and "Cap" not in text.partition("draw")[2]
+    )
 
 
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([(SAID, 1), (SAID, 1)], "both have a figure labelled fig-a"),
-        ([(SAID.replace("fig-cap", "cap"), 1)], "the figure labelled fig-a has no fig-cap"),
-        ([(SAID.replace("fig-alt", "alt"), 1)], "the figure labelled fig-a has no fig-alt"),
-        ([(SAID, 2)], "the cell labelled fig-a shows 2 figures; split it"),
+        ([("draw()", [PNG])], r"09_test: cell 2 shows a picture without alt text"),
+        ([(SAID, [PNG]), (SAID, [PNG])], "two figures or tables labelled fig-a"),
+        (["@fig-lost"], "refers to @fig-lost"),
     ],
 )
-def test_figures_that_cannot_be_embedded(cells, message):
+def test_a_broken_notebook_is_refused(cells, message):
     with pytest.raises(ValueError, match=message):
-        pages.figures({"09_test": notebook(*cells)})
+        pages.read(notebook(*cells), "09_test")
 
 
-def test_each_picture_of_a_page_has_its_alt_text():
-    """One picture: the cell's own words. Two after a line of text: Quarto counts outputs, so three, the first empty."""
-    page = pages.page(notebook((SAID, 1), ('#| fig-alt: "A sample."\nx', [STREAM, picture(0), picture(1)])), "sim99")
-    assert page.cells[1].source == SAID
-    assert pages.options(page.cells[2].source)["fig-alt"] == ["", "A sample, 1 of 2.", "A sample, 2 of 2."]
-    assert page.cells[2].source.endswith("\nx")
-    with pytest.raises(ValueError, match=r"9 · Test: a cell shows a picture without alt text: 'draw\(\)'"):
-        pages.page(notebook(("draw()", 1)), "sim99")
+def test_the_supplement_takes_what_is_labelled():
+    """Figures and tables of a notebook, without those that the article shows."""
+    book = notebook((SAID, [PNG]), ("x", [STREAM]), (TABLE, [shows("text/markdown", "| x |")]))
+    title, shown, pictures = pages.labelled(book, "09_test", ["fig-a"])
+    assert title == "9 · Test" and len(shown) == 1 and "«tbl-b»" in shown[0] and not pictures
 
 
-def test_parameters_are_called_so():
-    """The two cells that papermill knows; the defaults' and the run's."""
-    book = notebook(("x = 1", 0), ("x = 2", 0), ("x", [STREAM]))
-    book.cells[1].metadata["tags"], book.cells[2].metadata["tags"] = ["parameters"], ["injected-parameters"]
-    said = [pages.options(cell.source).get("code-summary") for cell in pages.page(book, "sim99").cells[1:]]
-    assert said == ["Parameters and their defaults", "Parameters of this run", None]
+NAME = markdown.escape(NASTY)
+INDEX = (
+    f"{NAME} [b](notebooks/b.html#here) [@adebayo2018]\n\n"
+    + markdown.figure("a.svg", "Cap.", NASTY)
+    + "\n\n::: {#refs}\n:::"
+)
+INNER = "## Here\n\n<script>alert(1)</script> `<b>`{=html} $x$\n\n" + markdown.fence(NASTY, "{.output}")
+PAGES = {"index": (NAME, INDEX), "notebooks/b": ("4 · Ä", INNER)}
+SOURCES = {"a.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "report.md": "# A"}
+QUARTO = pytest.param("Quarto", marks=pytest.mark.skipif(not shutil.which("quarto"), reason="no quarto on PATH"))
 
 
-def test_a_page_follows_nothing_that_a_cell_printed():
-    """A model's Markdown, and a name in printed text that is a shortcode to Quarto."""
-    shown = nbformat.v4.new_output("display_data", {"text/markdown": "## A\n<script>x</script> [l](javascript:x)"})
-    printed = nbformat.v4.new_output("stream", name="stdout", text="{{< include /etc/passwd >}}")
-    page = pages.page(notebook(("display(Markdown(text))", [shown, printed])), "sim99")
-    text = page.cells[1].outputs[0].data["text/markdown"]
-    assert "\\<script" in text and "\\[l" in text and text.startswith("### A")
-    assert "{{<" not in page.cells[1].outputs[1].text and "include /etc/passwd" in page.cells[1].outputs[1].text
+def make(folder, monkeypatch, renderer="pandoc", texts=PAGES):
+    if renderer == "pandoc":
+        monkeypatch.setenv("PATH", "/nowhere")
+    assert site.render(texts, SOURCES, folder, NASTY).startswith(renderer)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_notebook_without_results_says_so():
-    """As the report's own, which makes the page; one that has run says nothing of the kind. Neither changes itself."""
-    bare, ran = notebook(("x", 0)), notebook(("x", [STREAM]))
-    assert "output/sim99/notebooks/" in pages.page(bare, "sim99").cells[0].source
-    assert pages.page(ran, "sim99").cells[0].source == ran.cells[0].source == bare.cells[0].source
-    with pytest.raises(ValueError, match=r"begins with 'Test'; it must begin with a heading"):
-        pages.title(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("Test")]))
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["pandoc", QUARTO])
+def test_a_site(tmp_path, monkeypatch, renderer):
+    """Names are shown, no markup in them works; twice the same bytes, without a path of this machine."""
+    found = make(tmp_path / "site", monkeypatch, renderer)
+    index, inner = (found[name].decode() for name in ("index.html", "notebooks/b.html"))
+    for text in (index, inner):
+        page = links.Page(text)
+        assert not [link for link in page.links if link.startswith("javascript:z")]
+        assert "<b>*1*" not in re.sub(r'"[^"]*"', "", text)  # in an attribute it is text
+        assert "{{&lt; env HOME &gt;}}" in text.replace("\u200b", "") and str(Path.home()) not in text
+    assert "<script>alert(1)" not in inner and "<math" not in inner and "Adebayo" in index
+    page = links.Page(index)
+    assert [(picture["src"], bool(picture["alt"])) for picture in page.pictures] == [("a.svg", True)]
+    assert "notebooks/b.html#here" in page.links and {"notebooks/b.html"} <= {
+        link.removeprefix("./") for link in page.links
+    }
+    assert (
+        make(tmp_path / "site", monkeypatch, renderer) == found and make(tmp_path / "ü", monkeypatch, renderer) == found
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("was", "becomes", "error", "message"),
+    [
+        ("(a.svg)", "(b.svg)", ValueError, "b.svg leads to no file"),
+        ("b.html#here", "b.html#there", ValueError, "#there leads to no place"),
+        ("@adebayo2018", "@nobody2018", RuntimeError, "nobody2018"),
+    ],
+)
+def test_a_broken_site_leaves_the_old_one(tmp_path, monkeypatch, was, becomes, error, message):
+    before = make(tmp_path, monkeypatch)
+    title, text = PAGES["index"]
+    with pytest.raises(error, match=message):
+        make(tmp_path, monkeypatch, texts=PAGES | {"index": (title, text.replace(was, becomes))})
+    assert {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    } == before
+
+
+def fake_quarto(folder, monkeypatch, script):
+    path = folder / "quarto"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+def test_an_old_quarto_is_not_used(tmp_path, monkeypatch):
+    fake_quarto(tmp_path, monkeypatch, "echo 1.4.557")
+    assert site.render(PAGES, SOURCES, tmp_path / "site", "A site") == "pandoc"
+    assert "Rendered without" in (tmp_path / "site" / "index.html").read_text("utf-8")
+
+
+def test_a_failing_quarto_leaves_nothing(tmp_path, monkeypatch):
+    fake_quarto(
+        tmp_path, monkeypatch, '[ "$1" = --version ] && echo 1.10.2 && exit 0; echo "no such theme" >&2; exit 3'
+    )
+    with pytest.raises(RuntimeError, match="quarto failed with exit code 3:\nno such theme"):
+        site.render(PAGES, SOURCES, tmp_path / "site", "A site")
+    assert not (tmp_path / "site").exists()
 
 
 def test_the_new_site_takes_the_old_one_s_place(tmp_path):
@@ -169,85 +241,27 @@ def test_the_new_site_takes_the_old_one_s_place(tmp_path):
     assert found == {"a.html": "new a.html", "n/b.html": "new n/b.html"} and not (old / "m").exists()
 
 
-def context(patient, simulated=True):
-    """What the overview needs of `article.compose`: three recordings of ten minutes in all."""
-    return {
-        "patient": patient,
-        "source": {"simulated": simulated, "description": "d"},
-        "recordings": [{"duration_s": "240.0"}, {"duration_s": "240.0"}, {"duration_s": "120.0"}],
-        "metrics": METRICS,
-    }
-
-
-@pytest.fixture
-def two_patients(tmp_path, monkeypatch):
-    """Two finished patients, one of whom was recorded, whose studies have a page each."""
-    monkeypatch.setattr(files, "ROOT", tmp_path)
-    monkeypatch.setattr(site, "quarto_version", lambda: None)
-    for name, simulated in (("sim99", True), ("anna_b", False)):
-        files.write_json(tmp_path / "output" / "studies" / f"{name}.json", overview.summary(context(name, simulated)))
-        files.write_text(tmp_path / "output" / name / "report" / "index.html", "<p>a study</p>")
-    return tmp_path / "output" / "overview"
-
-
-def test_all_patients_stand_beside_each_other(two_patients):
-    """In the order of the study, each with its scores and a link; the one that is not finished is named as such."""
-    assert overview.write(["sim99", "chb08", "anna_b"], two_patients) == "pandoc"
-    page = links.Page((two_patients / "index.html").read_text("utf-8"))
-    words = " ".join(" ".join(page.words).split())
-    assert page.links.index("../sim99/report/index.html") < page.links.index("../anna_b/report/index.html")
-    assert "simulated 3 0.2 2 of 2 2 0.8 (0.7 to 0.9) 0.812 (0.700 to 0.900)" in words and "recorded 3" in words
-    assert "but not finished: chb08." in words and "make study PATIENT=chb08" in words
-    assert [one["src"] for one in page.pictures] == ["scores.png"]
-    assert (two_patients / "scores.png").read_bytes().startswith(b"\x89PNG")
-    overview.write(["chb08"], two_patients)
-    page = links.Page((two_patients / "index.html").read_text("utf-8"))
-    assert "No patient's study is finished yet" in " ".join(page.words).replace("’", "'") and not page.pictures
-
-
-def test_the_overview_s_picture_has_each_patient_s_interval():
-    """One row each, from 0.7001 to 0.9002 around 0.8123; a score that is undefined has neither line nor point."""
-    found = [overview.summary(context(name)) for name in ("a", "b")]
-    found[1]["intervals"] = METRICS["intervals"] | {"events": dict.fromkeys(("f1", "fp_per_24h"), UNSURE)}
-    axes = overview.figure(found).axes
-    assert [axis.get_xlabel() for axis in axes] == [label for label, _ in overview.PANELS.values()]
-    assert [text.get_text() for text in axes[0].get_yticklabels()] == ["a", "b"]
-    assert [len(axis.lines) for axis in axes] == [4, 4, 2, 2]
-    for row in (0, 1):
-        assert list(axes[0].lines[2 * row].get_xdata()) == [SURE["low"], SURE["high"]]
-        assert list(axes[0].lines[2 * row + 1].get_data()) == [[SURE["value"]], [row]]
-
-
-NUMBERS = {
-    "94.83%": 0.9483, "0.792 (0.654–0.911)": 0.792, "12 of 40": 12, "−0.03": -0.03, "1,325.5": 1325.5, "10^47": 1e47,
-    "1.5e-3": 0.0015, "< 0.0001 in size": 0.0001, ".5": 0.5, "−": None, "": None, "sim08_01": None, "10:04:07": None,
-}  # fmt: skip
-
-
-def node(script, **values):
-    """Run a piece of JavaScript with `page`, what page.js exports; return what it gives as JSON."""
-    if not shutil.which("node"):
-        pytest.skip("node is not on PATH: the script of the pages is not tested")
-    before = f"const page = require({json.dumps(str(site.TEMPLATES / 'page.js'))});"
-    before += "".join(f"const {key} = {json.dumps(value)};" for key, value in values.items())
-    code = f"{before} console.log(JSON.stringify({script}))"
-    done = subprocess.run(["node", "-e", code], capture_output=True, text=True, encoding="utf-8", check=True)
-    return json.loads(done.stdout)
-
-
-def test_numbers_in_cells():
-    found = node("texts.map(page.number)", texts=list(NUMBERS))
-    assert dict(zip(NUMBERS, found, strict=True)) == pytest.approx(NUMBERS)
-
-
-@pytest.mark.parametrize(
-    ("cells", "way", "wanted"),
-    [
-        (["10", "–", "9", "−1"], -1, ["10", "9", "−1", "–"]),
-        (["0.5", "", "off", "94.83%", "0.9"], -1, ["94.83%", "0.9", "0.5", "off", ""]),
-        (["r10", "r9", "Éa", "eb", "–"], 1, ["Éa", "eb", "r9", "r10", "–"]),
-        (["1", "2", "1.0", "2"], 1, ["1", "1.0", "2", "2"]),
-    ],
+SURE = {"value": 0.8123, "low": 0.7001, "high": 0.9002, "reason": None}
+SUMMARY = {"recordings": 3, "duration_s": 600.0, "events": {"detected": 2, "seizures": 2, "false_alarms": 1}}
+SUMMARY["intervals"] = dict.fromkeys(
+    ("events", "samples", "smoothed"), dict.fromkeys(("fp_per_24h", "f1", "auprc"), SURE)
 )
-def test_columns_sort_numbers_as_numbers_and_dashes_last(cells, way, wanted):
-    assert [cells[place] for place in node("page.order(cells, way, 'en')", cells=cells, way=way)] == wanted
+
+
+@pytest.mark.slow
+def test_all_patients_are_on_one_page(tmp_path, monkeypatch):
+    """In the order of the study, each with its scores and a link; the one that is not finished is named as such."""
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    for name, simulated in (("sim99", True), ("anna_b", False)):
+        one = SUMMARY | {"patient": name, "simulated": simulated}
+        files.write_json(tmp_path / "output" / "studies" / f"{name}.json", one)
+        files.write_text(tmp_path / "output" / name / "report" / "index.html", "<p>a study</p>")
+    text = overview.text(["sim99", "chb08", "anna_b"])
+    assert "| simulated | 3 | 0.2 | 2 of 2 | 1 | 0.8 (0.7 to 0.9) | 0.812 (0.700 to 0.900) |" in text
+    assert "| recorded |" in text and "Not finished: chb08. `make study PATIENT=chb08`" in text
+    site.render({"index": ("All", text)}, {}, tmp_path / "output" / "overview", "All")
+    page = links.Page((tmp_path / "output" / "overview" / "index.html").read_text("utf-8"))
+    assert page.links.index("../sim99/report/index.html") < page.links.index("../anna_b/report/index.html")
+    assert "No patient's study is finished yet" in overview.text(["chb08"])
+    with pytest.raises(ValueError, match="'../x', which cannot name a patient"):
+        overview.text(["../x"])

@@ -76,7 +76,7 @@ def test_no_other_reader_of_tables():
     """Notebooks and helpers read their own tables by that one."""
     sources = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "src" / "helpers").rglob("*.py")]
     found = {path.name for path in sources if "pd.read_csv" in path.read_text(encoding="utf-8")}
-    assert found - {"explore.py", "facts.py"} == {"files.py"}
+    assert found == {"files.py"}
 
 
 @contextmanager

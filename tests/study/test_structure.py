@@ -57,7 +57,9 @@ def test_one_name_in_five_places():
     assert sorted(path.name for path in (ROOT / "notebooks").glob("0*")) == [notebook(stage).name for stage in STAGES]
     for stage in STAGES:
         entry, name = PIPELINE[stage], notebook(stage).name
-        assert entry["cmd"] == (
+        first, *then = entry["cmd"] if isinstance(entry["cmd"], list) else [entry["cmd"]]
+        assert then == (["python -m helpers.report.site ${item.patient}"] if stage == "report" else [])
+        assert first == (
             f"papermill notebooks/{name} {OWN}/notebooks/{name} --engine study --log-level WARNING "
             f"-f params/{stage}.yaml -r patient ${{item.patient}}"
         )

@@ -239,7 +239,7 @@ def test_a_name_written_by_hand_is_refused(tmp_path, monkeypatch, name):
     with pytest.raises(SystemExit, match="cannot name a patient"):
         declare.main("chb01")
     with pytest.raises(ValueError, match="cannot name a patient"):
-        overview.gather(["sim08", name])
+        overview.text(["sim08", name])
     assert yaml.safe_load(path.read_text())["patients"] == ["sim08", name]
     with pytest.raises(ValueError, match="cannot name a patient|There is no patient"):
         patients.load(name)

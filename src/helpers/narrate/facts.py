@@ -4,7 +4,6 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from scipy.special import gammaincinv
 
 from helpers.narrate.wording import BASELINES, FORMS, LABELS, METHODS, METRICS, decimals, distinct, listed, plain
@@ -44,7 +43,7 @@ def _read(path):
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in ("sample", *METHODS, "ig_channels")}
-    return files.read_json(path) if path.suffix == ".json" else pd.read_csv(path, dtype={"recording": str})
+    return files.read_json(path) if path.suffix == ".json" else files.read_table(path)
 
 
 def build(results):

@@ -8,16 +8,7 @@ from rocrate.rocrate import ROCrate
 
 from helpers.study import files
 
-STAGES = {
-    "acquire": "The recordings' names, lengths and annotated seizures.",
-    "preprocess": "Log-power spectrograms of the recordings, and their frames.",
-    "train": "The weights of every network, and predictions on held-out recordings.",
-    "evaluate": "Scores with their intervals, alarms, and comparisons with other detectors.",
-    "explain": "Attributions of the decisions, and tests of the methods that made them.",
-    "narrate": "The narrative, the facts behind it, and which facts prove each sentence.",
-    "report": "The report in the reference study's form, and the site; start with index.html.",
-    "notebooks": "The executed notebooks.",
-}
+FOLDERS = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report", "notebooks")
 PROVENANCE = "Provenance: the hash of each stage's dependencies, parameters and results, as DVC recorded them."
 
 
@@ -40,9 +31,9 @@ def write(patient):
         ContextEntity(crate, f"https://spdx.org/licenses/{citation['license']}", properties=licence)
     )
     crate.creator = [crate.add(_author(crate, number, entry)) for number, entry in enumerate(citation["authors"], 1)]
-    for stage, description in STAGES.items():
+    for stage in FOLDERS:
         top = files.stage_output(patient, stage, "")
-        folder = crate.add_dataset(dest_path=stage, properties={"name": stage, "description": description})
+        folder = crate.add_dataset(dest_path=stage, properties={"name": stage})
         for path in sorted(path for path in top.rglob("*") if path.is_file()):
             name = f"{stage}/{path.relative_to(top).as_posix()}"
             folder.append_to("hasPart", crate.add_file(path, name, record_size=True))
@@ -68,11 +59,9 @@ def code():
     if done.returncode:
         raise ValueError(f"The project's code cannot be listed by git: {done.stderr.strip()} Archive a git clone.")
     paths = [path for path in done.stdout.split("\0") if path and not path.startswith("output/")]
-    return [path for path in paths if (files.ROOT / path).is_file() and not _names_folder(path)]
-
-
-def _names_folder(path):
-    return path.startswith("params/patients/") and "folder" in files.read_yaml(files.ROOT / path)
+    declared = [path for path in paths if path.startswith("params/patients/") and (files.ROOT / path).is_file()]
+    named = {path for path in declared if "folder" in files.read_yaml(files.ROOT / path)}
+    return [path for path in paths if (files.ROOT / path).is_file() and path not in named]
 
 
 if __name__ == "__main__":

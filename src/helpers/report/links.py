@@ -13,57 +13,37 @@ ELSEWHERE = r"(https?:)?//"
 
 
 class Page(HTMLParser):
-    """A page's anchors, the links that a person clicks, what it loads, its pictures, and its words."""
+    """A page's anchors, the links that a person clicks, what it loads, and its pictures' attributes."""
 
     def __init__(self, text):
         super().__init__()
-        self.anchors, self.links, self.loads, self.pictures, self.words = set(), [], [], [], []
-        self.in_script = False
+        self.anchors, self.links, self.loads, self.pictures = set(), [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        attributes, self.in_script = dict(attributes), tag in ("script", "style")
+        attributes = dict(attributes)
         self.anchors |= {attributes["id"]} if attributes.get("id") else set()
-        if tag == "a" and "href" in attributes:
-            self.links.append(attributes["href"] or "")
-        if tag == "img":
-            self.pictures.append(attributes)
+        self.links += [attributes["href"] or ""] if tag == "a" and "href" in attributes else []
+        self.pictures += [attributes] if tag == "img" else []
         if attributes.get(LOADED.get(tag)) and not (tag == "link" and attributes.get("rel") in NOT_LOADED):
             self.loads.append(attributes[LOADED[tag]])
-
-    def handle_endtag(self, tag):
-        self.in_script = False
-
-    def handle_data(self, data):
-        self.words += [] if self.in_script else [data]
 
 
 def check(folder, home=None, later=()):
     """Raise ValueError, with every fault of every page in a folder.
 
-    A fault is a link to no file or to no anchor in it, a picture that is missing or has no alt text, something that is
-    loaded from elsewhere, and a cross-reference left unresolved, which Quarto prints as ``?@label``.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the pages are.
-    home : Path, optional
-        Where they will be, from which links out of the folder are followed; default: where they are.
-    later : tuple of str
-        Links, as they stand in a page at the top of the folder, to files that are made later.
+    A fault is a link to no file or to no anchor in it, a picture that is missing or has no alt text, and something that
+    is loaded from elsewhere. Links out of the folder are followed from `home`, where its pages will lie; `later` are
+    links from its top to files that are made later.
     """
     folder = Path(folder).resolve()
     home = Path(home or folder).resolve()
     paths = [path for path in sorted(folder.rglob("*.html")) if LIBRARIES not in path.relative_to(folder).parts]
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in paths}
-    expected = {(home / link).resolve() for link in later}
-    faults = []
+    expected, faults = {(home / link).resolve() for link in later}, []
     for path, page in pages.items():
-        unresolved = sorted(set(re.findall(r"\?@[\w-]+", " ".join(page.words))))
-        found = [f"the cross-reference {label} leads nowhere" for label in unresolved]
         bare = [image.get("src") or "" for image in page.pictures if not (image.get("alt") or "").strip()]
-        found += [f"the picture {source[:80]} has no alt text" for source in bare]
+        found = [f"the picture {source[:80]} has no alt text" for source in bare]
         found += [f"{link} is loaded from elsewhere" for link in dict.fromkeys(page.loads) if re.match(ELSEWHERE, link)]
         found += _dead_links(path, pages, folder, home, expected)
         faults += [f"{path.relative_to(folder).as_posix()}: {fault}" for fault in found]

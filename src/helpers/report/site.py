@@ -1,145 +1,121 @@
-"""The site: the article, the report in the reference's form and the notebooks as pages, by Quarto or by pandoc."""
+"""The site of a study, by Quarto or by pandoc: ``python -m helpers.report.site <patient>``, once notebook 7 has run."""
 
 import html
-import os
+import json
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pypandoc
 import yaml
 
-from helpers.report import links
-from helpers.study import files
+from helpers.report import form, links, pages, results, supplement
+from helpers.study import files, markdown
 
+NOTEBOOKS = ("01_acquire", "02_preprocess", "03_train", "04_evaluate", "05_explain", "06_narrate", "07_report")
 QUARTO = (1, 7)  # the oldest version that renders the site as intended
 # A page's source is Markdown alone: no HTML and no TeX in it is followed.
-RAW = "-raw_html-raw_tex-raw_attribute-tex_math_dollars"
+READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars"
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = ("plain.css", "claims.css", "widgets.css")
+SHORT = {"index": "Article", "report": "The reference's form"}  # names of pages in the menu, where not their titles
 OVERVIEW = "../../overview/index.html"  # of all patients, from the top of a patient's site; made after it
 
 
-def render(pages, sources, folder, again, overview=None):
+def write(patient):
+    """Write a patient's site; return and raise as `render`, or as what its pages are made by."""
+    found, executed = results.read(patient), {}
+    for name in NOTEBOOKS:
+        path = files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb")
+        executed[name] = nbformat.read(path, as_version=4)
+    written = {"index": pages.read(executed[NOTEBOOKS[-1]], NOTEBOOKS[-1], article=True)}
+    written |= supplement.write(found, executed) | {"report": (*form.page(found), form.pictures(found))}
+    written |= {f"notebooks/{name}": pages.read(notebook, name) for name, notebook in executed.items()}
+    sources = {"report.md": form.text(found)}
+    for *_, pictures in written.values():
+        sources |= pictures
+    name = f"Patient {patient}{', simulated' if found.source['simulated'] else ''}"
+    texts = {page: (title, text) for page, (title, text, _) in written.items()}
+    return render(texts, sources, files.stage_folder(patient, "report"), name, OVERVIEW)
+
+
+def render(texts, sources, folder, name, overview=None):
     """Render a site and write it with its sources to `folder`, in place of what was there.
 
-    Parameters
-    ----------
-    pages : dict
-        The sources that become pages, ``.qmd`` or ``.ipynb``, in order, with their titles.
-    sources : dict
-        Every file of the site by its path in it: a path to copy from, text, or bytes. ``_quarto.yml`` describes the
-        site to Quarto.
-    folder : Path
-        The report's folder. Files in it that are no longer of the site are deleted, after all else went well.
-    again : str
-        The command that makes this site again.
-    overview : str, optional
-        Link, from the top of the site, to the page of all patients.
+    `texts` has (title, Markdown) of each page by its path without ending, in order; ``index`` is the first. `sources`
+    has the other files by path: a path to copy from, text, or bytes. `name` is the site's; `overview` links, from its
+    top, to the page of all patients. Files in `folder` that are no longer of the site go, after all else went well.
 
-    Returns
-    -------
-    str
-        ``"Quarto <version>"``, or ``"pandoc"`` where no Quarto of 1.7 or newer is on PATH.
-
-    Raises
-    ------
-    RuntimeError
-        If the renderer fails, with its message.
-    ValueError
-        If a page has a fault (`links.check`).
+    Returns ``"Quarto <version>"``, or ``"pandoc"`` where no Quarto of 1.7 or newer is on PATH. Raises RuntimeError if
+    the renderer fails or warns, ValueError if a page has a fault (`links.check`).
     """
-    version = quarto_version()
-    with_quarto = version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
+    version = _run(["quarto", "--version"]).strip() if shutil.which("quarto") else ""
+    with_quarto = tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
+    styles = ("study.css", "references.bib", *(("study.scss", "dark.scss") if with_quarto else ("plain.css",)))
+    sources = sources | {file: TEMPLATES / file for file in styles}
+    for page, (title, text) in texts.items():
+        header = json.dumps({"title": title, "lang": "en"}, ensure_ascii=False)
+        sources[f"{page}.qmd"] = f"---\n{header}\n---\n\n{text}\n"
     # Apart from the project, so that no _quarto.yml above it counts and no incomplete page is left behind.
     with tempfile.TemporaryDirectory() as scratch:
         site = Path(scratch, "site")
-        for name, content in sources.items():
-            write_source(content, site / name)
-        if with_quarto:
-            run(["quarto", "render", "--no-execute"], site)
-            shutil.copytree(site / "_site", site, dirs_exist_ok=True)
-            for name in ("_site", ".quarto"):
-                shutil.rmtree(site / name, ignore_errors=True)
-        else:
-            shutil.copyfile(TEMPLATES / STYLES[0], site / STYLES[0])
-            for page in pages:
-                render_plain(site, page, pages, _banner(version, again), overview)
+        for file, content in sources.items():
+            (site / file).parent.mkdir(parents=True, exist_ok=True)
+            content = content.read_bytes() if isinstance(content, Path) else content
+            (site / file).write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        menu = {page: html.escape(SHORT.get(page, title), quote=False) for page, (title, _) in texts.items()}
+        (_render_by_quarto if with_quarto else _render_by_pandoc)(site, menu, name, overview)
         links.check(site, folder, later=filter(None, (overview,)))
         _replace(Path(folder), site)
     return f"Quarto {version}" if with_quarto else "pandoc"
 
 
-def quarto_version():
-    """Return the version of the Quarto on PATH, or None where there is none."""
-    return run(["quarto", "--version"]).strip() if shutil.which("quarto") else None
-
-
-def run(command, folder=None):
-    """Run a renderer and return what it printed; RuntimeError, with what it wrote to standard error, if it fails."""
+def _run(command, folder=None):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name} failed with exit code {done.returncode}:\n{done.stderr.strip()}")
     return done.stdout
 
 
-def render_plain(site, page, pages, banner, overview):
-    """Render one page by pandoc. A warning is an error: pandoc only warns of a missing picture."""
-    source, up = Path(page), "../" * page.count("/")
-    notebook = source.suffix == ".ipynb"
-    variables = {
-        "css": [up + style for style in STYLES],
-        "script": [up + "page.js"],
-        "banner": banner,
-        "overview": overview and up + overview,
-        "page": [
-            {"href": up + str(Path(other).with_suffix(".html")), "text": html.escape(name), "current": other == page}
-            for other, name in pages.items()
-        ],
-    }
-    filters = (["notebook.lua"] if notebook else []) + ["widths.lua", "plain.lua"]
-    options = {
-        "from": ("ipynb+smart" if notebook else "markdown") + RAW,
-        "to": "html5",
-        "input-files": [source.name],
-        "output-file": source.with_suffix(".html").name,
-        "template": _in_utf8(TEMPLATES / "plain.html"),
-        "filters": [*(_in_utf8(TEMPLATES / name) for name in filters), "citeproc"],
-        "html-math-method": {"method": "mathml"},
-        **({"metadata": {"title": pages[page], "lang": "en"}, "extract-media": "media"} if notebook else {}),
-        "variables": variables,
-        **dict.fromkeys(("standalone", "fail-if-warnings", "table-of-contents"), True),
-        **{"toc-depth": 3, "wrap": "none"},
-    }
-    defaults = site / "defaults.yaml"
-    defaults.write_text(yaml.safe_dump(options), encoding="utf-8")
-    run([f"{Path(pypandoc.__file__).parent}/files/pandoc", f"--defaults={defaults}"], site / source.parent)
-    defaults.unlink()
+def _render_by_quarto(site, menu, name, overview):
+    settings = yaml.safe_load((TEMPLATES / "quarto.yml").read_text(encoding="utf-8"))
+    settings["project"]["render"] = [f"{page}.qmd" for page in menu]
+    entries = [{"href": f"{page}.qmd", "text": text} for page, text in menu.items()]
+    notebooks = [entry for entry in entries if "/" in entry["href"]]
+    bar = [entries[0], {"text": "More", "menu": entries[1 : len(entries) - len(notebooks)]}] if notebooks else entries
+    bar += [{"text": "Notebooks", "menu": notebooks}] if notebooks else []
+    bar += [{"href": overview, "text": "All patients"}] if overview else []
+    settings["website"] |= {"title": markdown.escape(name), "navbar": {"left": bar}}
+    (site / "_quarto.yml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    _run(["quarto", "render", "--no-execute"], site)
+    shutil.copytree(site / "_site", site, dirs_exist_ok=True)
+    for folder in ("_site", ".quarto"):
+        shutil.rmtree(site / folder, ignore_errors=True)
 
 
-def _in_utf8(path):
-    """Return a path as pandoc, which reads UTF-8 alone, finds it under another locale too."""
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
-
-
-def _banner(version, again):
-    found = f"Quarto {html.escape(version)} is too old" if version else "Quarto was not found"
-    return (
-        f"Plain rendering: {found}. For search and cross-page navigation, install "
-        f'<a href="https://quarto.org/docs/get-started/">Quarto {".".join(map(str, QUARTO))} or newer</a> and run '
-        f"<code>{html.escape(again)}</code>."
-    )
-
-
-def write_source(content, path):
-    """Write one file of the site: text, bytes, or a copy of another file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, Path):
-        shutil.copyfile(content, path)
-    else:
-        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+def _render_by_pandoc(site, menu, name, overview):
+    """Render each page by pandoc. A warning is an error: pandoc only warns of a missing picture or work."""
+    shutil.copyfile(TEMPLATES / "plain.html", site.parent / "plain.html")
+    for page in menu:
+        up, entries = "../" * page.count("/"), {True: "", False: ""}
+        for other, text in menu.items():
+            here = ' aria-current="page"' if other == page else ""
+            entries["/" in other] += f'<li><a href="{up}{other}.html"{here}>{text}</a></li>\n'
+        variables = {"up": up, "site": html.escape(name), "pages": entries[False], "notebooks": entries[True]}
+        variables |= {"overview": up + overview} if overview else {}
+        command = [f"{Path(pypandoc.__file__).parent}/files/pandoc", f"{Path(page).name}.qmd", f"--from={READER}"]
+        command += [f"--output={Path(page).name}.html", "--to=html5", f"--template={up}../plain.html", "--standalone"]
+        command += ["--toc", "--toc-depth=2", "--citeproc", f"--bibliography={up}references.bib", "--fail-if-warnings"]
+        # A table's columns are as wide as what is in them, however long its lines are.
+        command += ["--metadata=link-citations", "--wrap=none", "--columns=9999"]
+        # In whatever locale: ASCII alone.
+        ascii_only = {
+            key: text.encode("ascii", "xmlcharrefreplace").decode() for key, text in variables.items() if text
+        }
+        _run([*command, *(f"--variable={key}:{text}" for key, text in ascii_only.items())], (site / page).parent)
 
 
 def _replace(folder, site):
@@ -153,3 +129,10 @@ def _replace(folder, site):
             path.rmdir()
         elif path.is_file() and path.relative_to(folder) not in new:
             path.unlink()
+
+
+if __name__ == "__main__":
+    try:
+        print(f"by {write(sys.argv[1])}: output/{sys.argv[1]}/report/index.html")
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"error in report@{sys.argv[1]}: {error}")

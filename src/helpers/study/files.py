@@ -20,7 +20,7 @@ PATIENT = r"[A-Za-z][A-Za-z0-9_-]*"  # may name a patient: folders, a file and s
 RECORDING = r"[A-Za-z0-9][A-Za-z0-9_+-]*"  # may name a recording that is simulated: a file is called so
 
 # Columns of any table whose cells are text, whatever they look like: 001 is no number, NA no missing value.
-TEXT = ("recording", "file", "start", "montage", "sha256", "reason", "channel", "what", "value")
+TEXT = ("recording", "file", "start", "montage", "sha256", "reason", "channel", "what", "value", "facts")
 
 FULL = {
     errno.ENOSPC: "the disk is full",
