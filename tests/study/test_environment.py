@@ -25,7 +25,7 @@ GROUPS = LISTS["dependency-groups"]
 CONDA = {"pytorch": "torch", "quarto": None, "pip": None, "python": None}  # other names there, or not PyPI's
 # not imported by name, but used
 USED = {"codespell", "jupyterlab", "nbstripout", "pre-commit", "pytest-randomly", "pytest-xdist", "ruff", "uv"}
-USED |= {"dvc", "gguf", "ipykernel", "setuptools", "nbconvert"}
+USED |= {"dvc", "gguf", "jinja2", "ipykernel", "setuptools", "nbconvert"}
 
 
 def names(requirements):

@@ -39,15 +39,6 @@ def shared_eeg(train, test):
     return shared
 
 
-def check_apart(train, test):
-    """Raise AssertionError if a recording, and so EEG, is both in `train` and in `test` (tables as in `shared_eeg`)."""
-    both = sorted(set(train["recording"]) & set(test["recording"]))
-    assert not both, (
-        f"{', '.join(both)} both trained and tested the network; {shared_eeg(train, test).sum()} of {len(test)} test "
-        "samples share EEG with training. Each recording must be on one side only."
-    )
-
-
 def draw_samples(samples, seed):
     """Return the samples the reference would take: all seizure ones, and twice as many others, at random.
 
