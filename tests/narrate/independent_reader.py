@@ -15,8 +15,8 @@ from timescoring.annotations import Annotation
 from timescoring.scoring import EventScoring
 
 METHODS = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcampp", "IG": "ig"}
-BANDS = {"B1 (delta)": (0.5, 4), "B2 (theta)": (4, 8), "B3 (alpha)": (8, 13), "B4 (beta)": (13, 30)}
-BANDS["B5 (gamma)"] = (30, 55)
+NAMES, EDGES = ("B1 (delta)", "B2 (theta)", "B3 (alpha)", "B4 (beta)", "B5 (gamma)"), (0.5, 4, 8, 13, 30, 55)
+BANDS = dict(zip(NAMES, zip(EDGES, EDGES[1:], strict=False), strict=True))
 LABELS = {"Non-Seizure": 0, "Seizure": 1}
 RIVALS = {"logistic regression": "logistic", "random forest": "forest"}
 ONE = r"(?:Grad-CAM\+\+|Grad-CAM|IG)"
@@ -331,8 +331,9 @@ def rate(s, m):
 
 
 def group(s, m):
-    key, pair = ("found", (1, 1)) if m[2] == "seizure" else ("left", (0, 0))
-    yield (m[1], by_method(m[3], PLACE)), (str(s.count(*pair)), s.tops(key))
+    key, label = {"seizure": ("found", 1), "non-seizure": ("left", 0)}[m[2]]
+    alike = s.table["sample"][(s.true == label) & (s.said == label)]
+    yield (m[1], by_method(m[3], PLACE)), (str(alike.isin(s.maps["sample"]).sum()), s.tops(key))
 
 
 EEG = "(simulated )?EEG"
@@ -360,7 +361,7 @@ READ = {
     r"The maps of (\d+) held-out samples?, .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
     r"(\S+)\. Relevance peaks (.+?)(?:; IG is strongest at (\S+))?\.": sample,
-    r"Over (\d+) (seizure|non-seizure) samples? (?:found|left alone), .+? is highest (.+)\.": group,
+    r"Over (\d+) explained (seizure|non-seizure) samples? (?:found|left alone), .+? is highest (.+)\.": group,
     r"The highest peak of a false alarm, in (\S+) s of (\S+), is a smoothed p_seizure of (\S+) \(threshold (\S+?)\)"
     r"(?:: relevance is highest (?:in the (same bands?) as over seizure samples found|(.+)), and IG is strongest at "
     r"(.+))?\.": alarm,
