@@ -2,38 +2,72 @@
 
 import numpy as np
 
-from helpers.acquire.simulated.electrodes import ELECTRODES, RATE_HZ, around, drift, footprint, noise, smooth, swell
+from helpers.acquire.simulated.electrodes import (
+    ELECTRODES,
+    RATE_HZ,
+    around,
+    column,
+    drift,
+    field,
+    footprint,
+    mix,
+    noise,
+    swell,
+)
+
+COUNT = len(ELECTRODES)
 
 
-def sleep_depth(rng, duration_s):
+def shift(rng, traits):
+    """Return a patient's `traits` with what shifts between recordings: electrodes, arousal, muscle tone, devices."""
+    hums = {60: 0.3 if traits["notch"] else 3, rng.choice([16, 20, 32, 40, 44]): 0.4}  # most µV at each Hz
+    return traits | {
+        "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
+        "sleepiness": rng.normal(-0.4, 1.2),
+        "aperiodic": 23 * np.exp(0.15 * rng.normal() + 0.2 * field(rng)),
+        "knees_hz": traits["knee_hz"] * np.exp(0.1 * rng.normal() + 0.1 * rng.standard_normal(COUNT)),
+        "slow": np.exp(0.3 * rng.normal() + 0.3 * field(rng)),
+        "alpha": 13 * np.exp(0.3 * rng.normal() + 0.4 * field(rng)),
+        "muscle": np.exp(0.5 * rng.normal() + traits["tension"] + 0.5 * rng.standard_normal(COUNT)),
+        "noise": 0.3 * np.exp(0.5 * rng.standard_normal(COUNT)),
+        "hums": {hertz: most * np.exp(0.8 * rng.standard_normal(COUNT)) for hertz, most in hums.items()},
+    }
+
+
+def sleep_depth(rng, sleepiness, duration_s):
     """Return how deeply the patient sleeps [samples], from 0 (awake) to 1 (slow-wave sleep)."""
-    samples = duration_s * RATE_HZ
-    return 1 / (1 + np.exp(-2 * (rng.normal(-0.4, 0.8) + 0.7 * drift(rng, samples, 90))))
+    return 1 / (1 + np.exp(-2 * (np.float32(sleepiness) + 0.7 * drift(rng, duration_s * RATE_HZ, 90))))
 
 
 def ongoing(rng, traits, asleep):
-    """Return the ongoing potentials [21, samples] in µV: 1/f activity, alpha, slow waves, tonic EMG, mains."""
-    samples = len(asleep)
-    potentials = np.zeros((len(ELECTRODES), samples))
+    """Return the ongoing potentials [21, samples] of the brain in µV: 1/f activity, slow waves, alpha."""
+    samples, posterior = len(asleep), ("O1", "O2", "P3", "P4")
     # Aperiodic activity with a knee, 1 / (k + f^x) (Donoghue et al. 2020), and the slow waves of sleep (Steriade et
     # al. 1993), which reach wider; a source of each under each electrode.
-    aperiodic = 25 * np.exp(0.4 * drift(rng, samples, 25))
-    slow_waves = (12 + 26 * asleep) * np.exp(0.6 * drift(rng, samples, 12))
-    for centre in ELECTRODES:
-        regional = np.exp(0.5 * drift(rng, samples, 15))
-        source = aperiodic * regional * noise(rng, samples, lambda f: 1 / (1 + (f / 4.5) ** 3.4) ** 0.5)
-        potentials += np.outer(footprint(5, centre), source)
-        potentials += np.outer(footprint(8, centre), slow_waves * regional * noise(rng, samples, around(1.2, 0.8)))
+    regional = np.exp(0.4 * drift(rng, (COUNT, samples), 15))
+    waves = np.array([noise(rng, samples, _aperiodic(hertz, traits["exponent"])) for hertz in traits["knees_hz"]])
+    waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
+    potentials = mix(5, ELECTRODES, waves)
+    regional *= (10 + 28 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
+    potentials += mix(8, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)))
     # Posterior alpha, waxing and waning, gone in sleep (Niedermeyer & Lopes da Silva 2005).
-    for place in ("O1", "O2", "P3", "P4"):
-        alpha = noise(rng, samples, around(traits["alpha_hz"], 0.6)) * np.exp(0.4 * drift(rng, samples, 8))
-        potentials += np.outer(footprint(4, place), 16 * (1 - asleep) * alpha)
-    time = np.arange(samples) / RATE_HZ
-    for row, mains_uv in zip(potentials, traits["mains_uv"], strict=True):
-        tonic = 1.2 * np.exp(0.8 * drift(rng, samples, 10)) * (1 - 0.6 * asleep)
-        row += tonic * noise(rng, samples, _muscle_spectrum) + 0.4 * rng.standard_normal(samples)
-        row += mains_uv * np.sqrt(2) * np.sin(2 * np.pi * 60 * time)
-    return potentials
+    alpha = noise(rng, (4, samples), around(traits["alpha_hz"], 0.6)) * np.exp(0.6 * drift(rng, (4, samples), 2))
+    return potentials + mix(4, posterior, (1 - asleep) * alpha) * column(traits["alpha"])
+
+
+def _aperiodic(knee_hz, exponent):
+    """Return the amplitude spectrum of aperiodic activity, for `noise`."""
+    return lambda f: 1 / (1 + (f / knee_hz) ** exponent) ** 0.5
+
+
+def add_recorder(rng, traits, asleep, potentials):
+    """Add what a recorder takes up all the time: tonic EMG, its own noise, mains and other hum."""
+    size, seconds = potentials.shape, np.arange(len(asleep)) / RATE_HZ
+    tonic = np.exp(0.5 * drift(rng, size, 10)) * (1 - 0.6 * asleep) * column(traits["muscle"])
+    potentials += tonic * noise(rng, size, muscle_spectrum(traits))
+    potentials += column(traits["noise"]) * noise(rng, size, lambda f: recorder_gain(f, traits))
+    for hertz, microvolts in traits["hums"].items():
+        potentials += column(microvolts) * np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
 
 
 def _moments(rng, chance, per_minute, shortest_s, longest_s):
@@ -48,10 +82,7 @@ def _moments(rng, chance, per_minute, shortest_s, longest_s):
 
 
 def add_graphoelements(rng, traits, asleep, potentials):
-    """Add single waves: spindles, vertex waves, and interictal spike-and-waves at the focus."""
-    for when in _moments(rng, asleep, 5, 0.6, 1.6):  # sigma bursts (Rechtschaffen & Kales 1968), central
-        spindle = swell(when.stop - when.start, 0.4) * _sine(rng, when, rng.uniform(11.5, 14.5))
-        potentials[:, when] += np.outer(footprint(5, "C3", "C4", "CZ"), rng.uniform(15, 35) * spindle)
+    """Add single waves: vertex waves, and interictal spike-and-waves at the focus."""
     for when in _moments(rng, asleep, 4, 0.5, 0.8):
         wave = -np.diff(swell(when.stop - when.start + 1, 0.2)) * 30
         potentials[:, when] += np.outer(footprint(5, "CZ", "FZ"), rng.uniform(60, 160) * wave)
@@ -81,6 +112,10 @@ def add_rhythmic_bursts(rng, traits, asleep, potentials):
     drowsy = 4 * asleep * (1 - asleep)
     bursts = (
         # chance, per minute, seconds, Hz, µV, footprint in cm, where
+        (asleep, 6, (0.5, 2.5), (12, 14.5), (15, 50), 5, ("C3", "C4", "CZ")),  # spindles (Rechtschaffen & Kales 1968)
+        (asleep, 4, (0.5, 3), (10.5, 12.5), (15, 60), 5, ("F3", "F4", "FZ")),  # slow ones, frontal (De Gennaro 2003)
+        (1 - asleep, 10, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
+        (1 - asleep, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
         (drowsy, 1.2, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
         (drowsy, 0.6, (4, 20), (4.5, 7), (40, 110), 4, left if rng.uniform() < 0.5 else right),  # RMTD
         (asleep, 0.8, (3, 12), (1.8, 3), (60, 200), 6, ("FP1", "FP2", "FZ")),  # frontal rhythmic delta
@@ -92,45 +127,54 @@ def add_rhythmic_bursts(rng, traits, asleep, potentials):
     )
     for chance, per_minute, seconds, hertz, microvolts, width_cm, places in bursts:
         for when in _moments(rng, chance, per_minute, *seconds):
-            wave = rng.uniform(*microvolts) * swell(when.stop - when.start, 1) * _sine(rng, when, rng.uniform(*hertz))
-            potentials[:, when] += np.outer(footprint(width_cm, *places) * rng.normal(1, 0.4, len(ELECTRODES)), wave)
+            envelope = swell(samples := when.stop - when.start, min(1, 0.4 * samples / RATE_HZ))
+            wave = rng.uniform(*microvolts) * envelope * _sine(rng, when, rng.uniform(*hertz))
+            potentials[:, when] += np.outer(footprint(width_cm, *places) * rng.normal(1, 0.4, COUNT), wave)
 
 
-def add_artefacts(rng, asleep, potentials):
+def add_artefacts(rng, traits, asleep, potentials):
     """Add blinks, muscle, chewing, movement and electrode pops (Tatum et al. 2011)."""
     awake = 1 - asleep
     for when in _moments(rng, awake, 9, 0.3, 0.45):  # Bell's phenomenon: positive at FP1, FP2
         blink = np.hanning(when.stop - when.start) ** 1.5
         potentials[:, when] += np.outer(footprint(4, "FP1", "FP2"), rng.uniform(60, 220) * blink)
-    for when in _moments(rng, awake, 2.5, 1, 10):
+    for when in _moments(rng, awake, 4, 0.3, 8):
         places = [("T7", "F7"), ("T8", "F8"), ("T7", "T8", "F7", "F8", "FP1", "FP2")][rng.integers(3)]
-        add_muscle(rng, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start))
+        add_muscle(rng, traits, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start, 0.15))
     for when in _moments(rng, awake, 0.4, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
         jaw = np.sin(_phase(rng, when.stop - when.start, rng.uniform(1.2, 2), 0.1, 1))
-        add_muscle(rng, potentials[:, when], ("T7", "T8", "F7", "F8"), rng.uniform(20, 70), np.maximum(jaw, 0) ** 2)
+        add_muscle(
+            rng, traits, potentials[:, when], ("T7", "T8", "F7", "F8"), rng.uniform(20, 70), np.maximum(jaw, 0) ** 2
+        )
         potentials[:, when] += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
     for when in _moments(rng, 0.3 + 0.7 * awake, 1.3, 2, 10):
-        add_movement(rng, potentials[:, when], rng.uniform(40, 240))
+        add_movement(rng, traits, potentials[:, when], rng.uniform(40, 240))
     for when in _moments(rng, np.ones(len(awake)), 0.7, 1.5, 2.5):  # a step that the high-pass lets decay
         t = np.arange(when.stop - when.start) / RATE_HZ
         pop = rng.choice([-1, 1]) * rng.uniform(80, 300) * np.exp(-t / rng.uniform(0.1, 0.4))
         potentials[rng.integers(len(ELECTRODES)), when] += pop
 
 
-def add_muscle(rng, potentials, places, microvolts, envelope):
-    """Add EMG to `potentials` [21, samples], in place: independent at each electrode, as muscle units are."""
-    for row, reach in zip(potentials, footprint(4.5, *places), strict=True):
-        row += microvolts * reach * envelope * noise(rng, len(envelope), _muscle_spectrum)
+def add_muscle(rng, traits, potentials, places, microvolts, envelope):
+    """Add EMG to `potentials` [21, samples], in place: in bursts, independent at each electrode, as muscle units are."""
+    reach = microvolts * footprint(4.5, *places) * np.exp(0.4 * rng.standard_normal(COUNT))
+    bursts = 0.7 * np.exp(0.8 * drift(rng, len(envelope), 0.2))
+    potentials += column(reach) * bursts * envelope * noise(rng, potentials.shape, muscle_spectrum(traits))
 
 
-def _muscle_spectrum(f):
+def muscle_spectrum(traits):
     """Return EMG's amplitude spectrum, which is broad (Goncharova et al. 2003): from 20 Hz on, up to 100 Hz."""
-    return 1 / (1 + (20 / np.maximum(f, 1)) ** 4) / (1 + (f / 90) ** 4)
+    return lambda f: recorder_gain(f, traits) / (1 + (20 / np.maximum(f, 1)) ** 4) / (1 + (f / 90) ** 4)
 
 
-def add_movement(rng, potentials, microvolts):
+def recorder_gain(f, traits):
+    """Return the recorder's gain: some have a notch at the mains' 60 Hz, and what is left there is no more a line."""
+    return 1 - traits["notch"] * 0.93 * np.exp(-0.5 * ((f - 60) / 7) ** 2)
+
+
+def add_movement(rng, traits, potentials, microvolts):
     """Add swings of electrodes and their leads to `potentials` [21, samples], in place."""
     envelope = swell(potentials.shape[1], 1)
-    swings = np.array([rng.uniform(0, 1) * noise(rng, len(envelope), around(1.2, 0.8)) for _ in ELECTRODES])
-    potentials += microvolts * envelope * smooth(swings)
-    add_muscle(rng, potentials, ("T7", "T8", "FP1", "FP2"), microvolts / 8, envelope)
+    swings = mix(7, ELECTRODES, column(rng.uniform(0, 0.7, COUNT)) * noise(rng, potentials.shape, around(1.2, 0.8)))
+    potentials += microvolts * envelope * swings
+    add_muscle(rng, traits, potentials, ("T7", "T8", "FP1", "FP2"), microvolts / 8, envelope)

@@ -11,6 +11,7 @@ from helpers.acquire.simulated.electrodes import (
     PLUS,
     RATE_HZ,
     around,
+    column,
     drift,
     field,
     footprint,
@@ -31,43 +32,50 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     """
     when = slice(int(round(start_s * RATE_HZ)), int(round(end_s * RATE_HZ)))
     samples = when.stop - when.start
-    strength, rows = rng.uniform(0.4, 1.4), []
-    if rng.uniform() < 0.5:  # electrodecrement and low-voltage fast activity
-        seconds = np.arange(samples) / RATE_HZ
-        potentials[:, when] *= 1 - 0.5 * np.exp(-0.5 * ((seconds - 2) / 0.9) ** 2)
-        progress = np.arange(samples) / samples
-        hertz = 20 - 30 * np.minimum(progress, 0.2)
-        fast = 15 * np.outer(footprint(4, traits["focus"]), np.exp(-0.5 * ((progress - 0.08) / 0.05) ** 2))
-        fast = fast * np.sin(2 * np.pi * np.cumsum(hertz) / RATE_HZ)
-        rows += _plant(fast, hertz, 0.5, start_s, end_s)
-        potentials[:, when] += fast
-    growth, reach = _spread(rng, traits, samples, strength)
-    for wave, hertz, half_width_hz in _ictal_waves(rng, traits, growth, reach):
+    strength, fast = rng.uniform(0.4, 1.4), rng.uniform() < 0.5
+    waves = list(_fast_waves(rng, traits, potentials[:, when])) if fast else []
+    growth, reach = _spread(rng, traits, samples, strength, rng.uniform(2, 5) if fast else 0)
+    rows = []
+    for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
+        wave = wave * column(traits["gains"])
         rows += _plant(wave, hertz, half_width_hz, start_s, end_s)
         potentials[:, when] += wave
-    _add_ictal_artefacts(rng, potentials[:, when], strength)
+    _add_ictal_artefacts(rng, traits, potentials[:, when], strength)
     _add_postictal(rng, traits, potentials[:, when.stop :], strength)
     return rows
 
 
-def _spread(rng, traits, samples, strength):
-    """Return how far the seizure has grown [21, samples] in µV, and which share of it an electrode shows [21].
+def _fast_waves(rng, traits, potentials):
+    """Flatten `potentials` [21, samples] for seconds, in place, and yield low-voltage fast activity, as `_ictal_waves`.
 
-    It arrives at an electrode the later the farther from the focus, and elsewhere shows with either polarity.
+    It slows down as it grows, and gives way to the rhythm (Perucca et al. 2014).
+    """
+    time = np.arange(potentials.shape[1]) / RATE_HZ
+    potentials *= 1 - 0.35 * footprint(9, traits["focus"])[:, None] * np.exp(-0.5 * ((time - 1.5) / 1.2) ** 2)
+    hertz = np.maximum(rng.uniform(18, 26) - rng.uniform(0.5, 1.2) * time, 12) + 0.7 * drift(rng, len(time), 0.5)
+    envelope = rng.uniform(15, 30) * np.minimum(0.4 + time / 4, 1) * np.exp(-0.5 * (np.maximum(time - 4, 0) / 2) ** 2)
+    wave = np.exp(0.3 * drift(rng, len(time), 0.3)) * np.sin(2 * np.pi * np.cumsum(hertz) / RATE_HZ)
+    yield np.outer(footprint(5.5, traits["focus"]), envelope * wave), hertz, 0.5
+
+
+def _spread(rng, traits, samples, strength, begins_s):
+    """Return how far the rhythm has grown [21, samples] in µV, and which share of it an electrode shows [21].
+
+    It begins at the focus, arrives at an electrode the later the farther off, and there shows with either polarity.
     """
     time, seconds = np.arange(samples) / RATE_HZ, samples / RATE_HZ
     distance_cm = DISTANCES_CM[ELECTRODES.index(traits["focus"])]
-    arrival_s = 1 + distance_cm / distance_cm.max() * seconds * rng.uniform(0.15, 0.35)
-    arrived = 1 / (1 + np.exp(-(time - arrival_s[:, None] - 1)))
+    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.1, 0.3)
+    arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
     course = (0.35 + 0.65 * np.minimum(2 * time / seconds, 1)) * np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
     reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1 - elsewhere) * footprint(5, traits["focus"])
     return 205 * strength * arrived * course, reach
 
 
-def _wander(rng, samples):
-    """Return slow random courses [21, samples], similar at neighbours."""
-    return smooth(np.array([drift(rng, samples, 1) for _ in ELECTRODES]))
+def _wander(rng, samples, seconds):
+    """Return slow random courses [21, samples] that turn every `seconds`, similar at neighbours."""
+    return smooth(drift(rng, (len(ELECTRODES), samples), seconds))
 
 
 def _ictal_waves(rng, traits, growth, reach):
@@ -78,16 +86,18 @@ def _ictal_waves(rng, traits, growth, reach):
     samples = growth.shape[1]
     progress = np.arange(samples) / samples
     onset_hz, end_hz = traits["onset_hz"] + rng.uniform(-1, 1), traits["end_hz"] + rng.uniform(-0.3, 0.3)
-    hertz = (end_hz + (onset_hz - end_hz) * np.exp(-4 * progress)) * (1 + 0.1 * drift(rng, samples, 0.5))
+    hertz = (end_hz + (onset_hz - end_hz) * np.exp(-4 * progress)) * np.exp(
+        0.1 * drift(rng, samples, 0.5) + 0.1 * drift(rng, samples, 4)
+    )
     lag_s = DISTANCES_CM[ELECTRODES.index(traits["focus"])] * rng.uniform(0.001, 0.003)
     phase = 2 * np.pi * (np.cumsum(hertz) / RATE_HZ - hertz * lag_s[:, None])
-    phase += 0.7 * _wander(rng, samples)  # synchrony is never perfect
-    envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples))
+    phase += 0.7 * _wander(rng, samples, 1)  # synchrony is never perfect
+    envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples, 1) + 0.3 * _wander(rng, samples, 5))
     sharpness = 0.35 + 0.1 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, HARMONICS + 1):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
-    slow = smooth(np.array([noise(rng, samples, around(2.5, 1.4)) for _ in ELECTRODES]))
+    slow = smooth(noise(rng, growth.shape, around(2.5, 1.4)))
     local = 0.4 + 0.6 * footprint(7, traits["focus"])
     yield 1.1 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
 
@@ -106,12 +116,12 @@ def _plant(wave, hertz, half_width_hz, start_s, end_s):
     return rows
 
 
-def _add_ictal_artefacts(rng, potentials, strength):
+def _add_ictal_artefacts(rng, traits, potentials, strength):
     """Add the muscle and movement of a seizure to `potentials` [21, samples], in place."""
     samples = potentials.shape[1]
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(0.2, 0.7), 0, 1) * swell(samples, 1)
-    add_muscle(rng, potentials, ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(2, 70) * strength, rise)
-    add_movement(rng, potentials[:, samples // 4 :], rng.uniform(20, 100) * strength)
+    add_muscle(rng, traits, potentials, ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(2, 70) * strength, rise)
+    add_movement(rng, traits, potentials[:, samples // 4 :], rng.uniform(20, 100) * strength)
 
 
 def _add_postictal(rng, traits, potentials, strength):

@@ -15,7 +15,7 @@ from edfio import Edf, EdfSignal, Recording
 
 from helpers.acquire.annotation_files import read_summary
 from helpers.acquire.simulated import background, ictal
-from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
+from helpers.acquire.simulated.electrodes import CHANNELS, MINUS, PLUS, RATE_HZ, column, field
 from helpers.study.files import atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
 
@@ -79,13 +79,17 @@ def simulate_recording(patient, name, duration_s, seizures, seed):
         in µV RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
     _check(name, duration_s, seizures)
-    rng, traits = _generator(seed, patient, name), _traits(seed, patient)
-    asleep = background.sleep_depth(rng, int(duration_s))
+    rng = _generator(seed, patient, name)
+    traits = background.shift(rng, _traits(seed, patient))
+    asleep = background.sleep_depth(rng, traits["sleepiness"], int(duration_s))
     potentials = background.ongoing(rng, traits, asleep)
     background.add_graphoelements(rng, traits, asleep, potentials)
     background.add_rhythmic_bursts(rng, traits, asleep, potentials)
-    background.add_artefacts(rng, asleep, potentials)
+    potentials *= column(traits["gains"])
+    background.add_recorder(rng, traits, asleep, potentials)
+    background.add_artefacts(rng, traits, asleep, potentials)
     planted = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
+    potentials = potentials.astype(np.float64)  # so that sums of channels are exact
     eeg = np.clip(potentials[PLUS] - potentials[MINUS], -LIMIT_UV, LIMIT_UV)
     rows = pd.DataFrame(planted, columns=PLANTED_COLUMNS[1:])
     rows.insert(0, "recording", name)
@@ -124,7 +128,11 @@ def _traits(seed, patient):
         "onset_hz": rng.uniform(6, 8),
         "end_hz": rng.uniform(2.2, 2.8),
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
-        "mains_uv": rng.uniform(0.5, 3, len(ELECTRODES)),  # by the electrode's impedance
+        "level": np.exp(0.2 * rng.normal()),
+        "exponent": rng.normal(3.4, 0.25),
+        "knee_hz": 4.5 * np.exp(0.1 * rng.normal()),
+        "tension": 0.3 * field(rng),  # of the muscles under each electrode
+        "notch": rng.uniform() < 0.6,  # of the recorder, against mains
     }
 
 
