@@ -22,6 +22,7 @@ def shift(rng, traits):
     """Return a patient's `traits` with what shifts between recordings: electrodes, arousal, muscle tone, devices."""
     hums = {60: 0.3 if traits["notch"] else 3, rng.choice([16, 20, 32, 40, 44]): 0.4}  # most µV at each Hz
     return traits | {
+        "tilts": traits["tilts"] + 0.25 * rng.standard_normal((3, COUNT, COUNT)),
         "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
         "sleepiness": rng.normal(-0.4, 1.2),
         "aperiodic": 23 * np.exp(0.15 * rng.normal() + 0.2 * field(rng)),
@@ -47,9 +48,9 @@ def ongoing(rng, traits, asleep):
     regional = np.exp(0.4 * drift(rng, (COUNT, samples), 15))
     waves = np.array([noise(rng, samples, _aperiodic(hertz, traits["exponent"])) for hertz in traits["knees_hz"]])
     waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
-    potentials = mix(5, ELECTRODES, waves)
-    regional *= (10 + 28 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
-    potentials += mix(8, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)))
+    potentials = mix(5, ELECTRODES, waves, traits["tilts"][0])
+    regional *= (7 + 23 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
+    potentials += mix(8, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
     # Posterior alpha, waxing and waning, gone in sleep (Niedermeyer & Lopes da Silva 2005).
     alpha = noise(rng, (4, samples), around(traits["alpha_hz"], 0.6)) * np.exp(0.6 * drift(rng, (4, samples), 2))
     return potentials + mix(4, posterior, (1 - asleep) * alpha) * column(traits["alpha"])
@@ -64,7 +65,7 @@ def add_recorder(rng, traits, asleep, potentials):
     """Add what a recorder takes up all the time: tonic EMG, its own noise, mains and other hum."""
     size, seconds = potentials.shape, np.arange(len(asleep)) / RATE_HZ
     tonic = np.exp(0.5 * drift(rng, size, 10)) * (1 - 0.6 * asleep) * column(traits["muscle"])
-    potentials += tonic * noise(rng, size, muscle_spectrum(traits))
+    potentials += mix(4, ELECTRODES, tonic * noise(rng, size, muscle_spectrum(traits)), traits["tilts"][2])
     potentials += column(traits["noise"]) * noise(rng, size, lambda f: recorder_gain(f, traits))
     for hertz, microvolts in traits["hums"].items():
         potentials += column(microvolts) * np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
@@ -73,9 +74,11 @@ def add_recorder(rng, traits, asleep, potentials):
 def _moments(rng, chance, per_minute, shortest_s, longest_s):
     """Yield slices of a recording where an event takes place.
 
-    Events form a Poisson process of `per_minute`, thinned by `chance` [samples], such as the depth of sleep.
+    Events form a Poisson process of about `per_minute`, which differs between recordings, thinned by `chance`
+    [samples], such as the depth of sleep.
     """
-    for start in np.sort(rng.uniform(0, len(chance), rng.poisson(per_minute * len(chance) / RATE_HZ / 60))).astype(int):
+    count = rng.poisson(per_minute * rng.lognormal(-0.2, 0.7) * len(chance) / RATE_HZ / 60)
+    for start in np.sort(rng.uniform(0, len(chance), count)).astype(int):
         length = int(RATE_HZ * rng.uniform(shortest_s, longest_s))
         if rng.uniform() < chance[start] and start + length <= len(chance):
             yield slice(start, start + length)
@@ -156,7 +159,7 @@ def add_artefacts(rng, traits, asleep, potentials):
 
 
 def add_muscle(rng, traits, potentials, places, microvolts, envelope):
-    """Add EMG to `potentials` [21, samples], in place: in bursts, independent at each electrode, as muscle units are."""
+    """Add EMG to `potentials` [21, samples], in place: in bursts; units under each electrode fire on their own."""
     reach = microvolts * footprint(4.5, *places) * np.exp(0.4 * rng.standard_normal(COUNT))
     bursts = 0.7 * np.exp(0.8 * drift(rng, len(envelope), 0.2))
     potentials += column(reach) * bursts * envelope * noise(rng, potentials.shape, muscle_spectrum(traits))

@@ -31,10 +31,13 @@ def column(values):
     return np.float32(values)[:, None]
 
 
-def mix(width_cm, centres, waves):
-    """Return the potentials [21, samples] of sources [source, samples], each under one of the `centres`."""
-    reach = np.array([footprint(width_cm, centre) for centre in centres], np.float32)
-    return np.einsum("se,st->et", reach, waves)  # no BLAS: its sums depend on the number of threads
+def mix(width_cm, centres, waves, tilts=0):
+    """Return the potentials [21, samples] of sources [source, samples], each under one of the `centres`.
+
+    `tilts` [source, 21] makes their fields irregular, as cortex is folded (Nunez & Srinivasan 2006).
+    """
+    reach = np.array([footprint(width_cm, centre) for centre in centres]) * (1 + tilts)
+    return np.einsum("se,st->et", reach.astype(np.float32), waves)  # no BLAS: its sums depend on the number of threads
 
 
 def smooth(independent):

@@ -15,7 +15,7 @@ from edfio import Edf, EdfSignal, Recording
 
 from helpers.acquire.annotation_files import read_summary
 from helpers.acquire.simulated import background, ictal
-from helpers.acquire.simulated.electrodes import CHANNELS, MINUS, PLUS, RATE_HZ, column, field
+from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, column, field
 from helpers.study.files import atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
 
@@ -128,7 +128,8 @@ def _traits(seed, patient):
         "onset_hz": rng.uniform(6, 8),
         "end_hz": rng.uniform(2.2, 2.8),
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
-        "level": np.exp(0.2 * rng.normal()),
+        "level": np.exp(rng.normal(-0.5, 0.6)),  # high in children (Segalowitz et al. 2010)
+        "tilts": 0.35 * rng.standard_normal((3, len(ELECTRODES), len(ELECTRODES))),  # of the sources
         "exponent": rng.normal(3.4, 0.25),
         "knee_hz": 4.5 * np.exp(0.1 * rng.normal()),
         "tension": 0.3 * field(rng),  # of the muscles under each electrode
