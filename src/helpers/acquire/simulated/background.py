@@ -150,7 +150,7 @@ def add_artefacts(rng, traits, asleep, potentials):
             rng, traits, potentials[:, when], ("T7", "T8", "F7", "F8"), rng.uniform(20, 70), np.maximum(jaw, 0) ** 2
         )
         potentials[:, when] += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
-    for when in _moments(rng, 0.3 + 0.7 * awake, 1.3, 2, 10):
+    for when in _moments(rng, 0.3 + 0.7 * awake, 0.9, 2, 10):
         add_movement(rng, traits, potentials[:, when], rng.uniform(40, 240))
     for when in _moments(rng, np.ones(len(awake)), 0.7, 1.5, 2.5):  # a step that the high-pass lets decay
         t = np.arange(when.stop - when.start) / RATE_HZ

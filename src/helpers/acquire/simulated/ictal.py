@@ -34,7 +34,7 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     samples = when.stop - when.start
     strength, fast = rng.uniform(0.4, 1.4), rng.uniform() < 0.5
     waves = list(_fast_waves(rng, traits, potentials[:, when])) if fast else []
-    growth, reach = _spread(rng, traits, samples, strength, rng.uniform(2, 5) if fast else 0)
+    growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 3) if fast else 0)
     rows = []
     for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
         wave = wave * column(traits["gains"])
@@ -65,12 +65,12 @@ def _spread(rng, traits, samples, strength, begins_s):
     """
     time, seconds = np.arange(samples) / RATE_HZ, samples / RATE_HZ
     distance_cm = DISTANCES_CM[ELECTRODES.index(traits["focus"])]
-    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.1, 0.3)
+    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.02, 0.12)
     arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
-    course = (0.35 + 0.65 * np.minimum(2 * time / seconds, 1)) * np.clip((seconds - time) / 0.5, 0, 1)
+    course = (0.6 + 0.4 * np.minimum(2 * time / seconds, 1)) * np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
     reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1 - elsewhere) * footprint(5, traits["focus"])
-    return 205 * strength * arrived * course, reach
+    return 185 * strength * arrived * course, reach
 
 
 def _wander(rng, samples, seconds):
@@ -93,13 +93,13 @@ def _ictal_waves(rng, traits, growth, reach):
     phase = 2 * np.pi * (np.cumsum(hertz) / RATE_HZ - hertz * lag_s[:, None])
     phase += 0.7 * _wander(rng, samples, 1)  # synchrony is never perfect
     envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples, 1) + 0.3 * _wander(rng, samples, 5))
-    sharpness = 0.35 + 0.1 * progress  # of the waveform: the share of each harmonic in the one before
+    sharpness = 0.25 + 0.15 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, HARMONICS + 1):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
     slow = smooth(noise(rng, growth.shape, around(2.5, 1.4)))
     local = 0.4 + 0.6 * footprint(7, traits["focus"])
-    yield 1.1 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
+    yield 1.3 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
 
 
 def _plant(wave, hertz, half_width_hz, start_s, end_s):

@@ -125,10 +125,10 @@ def _traits(seed, patient):
     return {
         "focus": str(rng.choice(["F7", "T7", "F8", "T8", "F3", "F4"])),
         "alpha_hz": rng.uniform(8.5, 10),
-        "onset_hz": rng.uniform(6, 8),
+        "onset_hz": rng.uniform(5.5, 7.5),
         "end_hz": rng.uniform(2.2, 2.8),
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
-        "level": np.exp(rng.normal(-0.5, 0.6)),  # high in children (Segalowitz et al. 2010)
+        "level": np.exp(rng.normal(-0.6, 0.6)),  # high in children (Segalowitz et al. 2010)
         "tilts": 0.35 * rng.standard_normal((3, len(ELECTRODES), len(ELECTRODES))),  # of the sources
         "exponent": rng.normal(3.4, 0.25),
         "knee_hz": 4.5 * np.exp(0.1 * rng.normal()),
