@@ -21,15 +21,16 @@ COUNT = len(ELECTRODES)
 def shift(rng, traits):
     """Return a patient's `traits` with what shifts between recordings: electrodes, arousal, muscle tone, devices."""
     hums = {60: 0.3 if traits["notch"] else 3, rng.choice([16, 20, 32, 40, 44]): 0.4}  # most µV at each Hz
+    tension_at = 1.2 - 0.9 * footprint(6, "CZ")  # there are few muscles at the vertex (Goncharova et al. 2003)
     return traits | {
-        "tilts": traits["tilts"] + 0.25 * rng.standard_normal((3, COUNT, COUNT)),
+        "tilts": traits["tilts"] + 0.2 * rng.standard_normal((3, COUNT, COUNT)),
         "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
         "sleepiness": rng.normal(-0.4, 1.2),
         "aperiodic": 23 * np.exp(0.15 * rng.normal() + 0.2 * field(rng)),
         "knees_hz": traits["knee_hz"] * np.exp(0.1 * rng.normal() + 0.1 * rng.standard_normal(COUNT)),
         "slow": np.exp(0.3 * rng.normal() + 0.3 * field(rng)),
-        "alpha": 13 * np.exp(0.3 * rng.normal() + 0.4 * field(rng)),
-        "muscle": np.exp(0.5 * rng.normal() + traits["tension"] + 0.5 * rng.standard_normal(COUNT)),
+        "alpha": traits["alpha_uv"] * np.exp(0.3 * rng.normal() + 0.5 * field(rng)),
+        "muscle": tension_at * np.exp(0.5 * rng.normal() + traits["tension"] + 0.5 * rng.standard_normal(COUNT)),
         "noise": 0.3 * np.exp(0.5 * rng.standard_normal(COUNT)),
         "hums": {hertz: most * np.exp(0.8 * rng.standard_normal(COUNT)) for hertz, most in hums.items()},
     }
@@ -42,18 +43,21 @@ def sleep_depth(rng, sleepiness, duration_s):
 
 def ongoing(rng, traits, asleep):
     """Return the ongoing potentials [21, samples] of the brain in µV: 1/f activity, slow waves, alpha."""
-    samples, posterior = len(asleep), ("O1", "O2", "P3", "P4")
+    samples = len(asleep)
     # Aperiodic activity with a knee, 1 / (k + f^x) (Donoghue et al. 2020), and the slow waves of sleep (Steriade et
     # al. 1993), which reach wider; a source of each under each electrode.
     regional = np.exp(0.4 * drift(rng, (COUNT, samples), 15))
     waves = np.array([noise(rng, samples, _aperiodic(hertz, traits["exponent"])) for hertz in traits["knees_hz"]])
     waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
-    potentials = mix(5, ELECTRODES, waves, traits["tilts"][0])
+    potentials = mix(5.5, ELECTRODES, waves, traits["tilts"][0])
     regional *= (7 + 23 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
-    potentials += mix(8, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
-    # Posterior alpha, waxing and waning, gone in sleep (Niedermeyer & Lopes da Silva 2005).
-    alpha = noise(rng, (4, samples), around(traits["alpha_hz"], 0.6)) * np.exp(0.6 * drift(rng, (4, samples), 2))
-    return potentials + mix(4, posterior, (1 - asleep) * alpha) * column(traits["alpha"])
+    potentials += mix(9, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
+    # Alpha waxes and wanes: posterior when awake, frontal when drowsy (Niedermeyer & Lopes da Silva 2005).
+    alpha = noise(rng, (6, samples), around(traits["alpha_hz"], 0.8)) * np.exp(0.6 * drift(rng, (6, samples), 2))
+    alpha[:4] *= 1 - asleep
+    alpha[4:] *= asleep
+    alpha = mix(4.5, ("O1", "O2", "P3", "P4", "F3", "F4"), alpha, 1.5 * traits["tilts"][1, :6])
+    return potentials + alpha * column(traits["alpha"])
 
 
 def _aperiodic(knee_hz, exponent):
@@ -116,8 +120,8 @@ def add_rhythmic_bursts(rng, traits, asleep, potentials):
     bursts = (
         # chance, per minute, seconds, Hz, µV, footprint in cm, where
         (asleep, 6, (0.5, 2.5), (12, 14.5), (15, 50), 5, ("C3", "C4", "CZ")),  # spindles (Rechtschaffen & Kales 1968)
-        (asleep, 4, (0.5, 3), (10.5, 12.5), (15, 60), 5, ("F3", "F4", "FZ")),  # slow ones, frontal (De Gennaro 2003)
-        (1 - asleep, 10, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
+        (asleep, 8, (0.5, 3), (10.5, 12.5), (15, 60), 5, ("F3", "F4", "FZ")),  # slow ones, frontal (De Gennaro 2003)
+        (1 - asleep, 7, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
         (1 - asleep, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
         (drowsy, 1.2, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
         (drowsy, 0.6, (4, 20), (4.5, 7), (40, 110), 4, left if rng.uniform() < 0.5 else right),  # RMTD
@@ -130,9 +134,10 @@ def add_rhythmic_bursts(rng, traits, asleep, potentials):
     )
     for chance, per_minute, seconds, hertz, microvolts, width_cm, places in bursts:
         for when in _moments(rng, chance, per_minute, *seconds):
+            reach = footprint(width_cm * rng.uniform(0.7, 1.4), *places)
             envelope = swell(samples := when.stop - when.start, min(1, 0.4 * samples / RATE_HZ))
             wave = rng.uniform(*microvolts) * envelope * _sine(rng, when, rng.uniform(*hertz))
-            potentials[:, when] += np.outer(footprint(width_cm, *places) * rng.normal(1, 0.4, COUNT), wave)
+            potentials[:, when] += np.outer(reach * rng.normal(1, 0.4, COUNT), wave)
 
 
 def add_artefacts(rng, traits, asleep, potentials):
@@ -142,7 +147,9 @@ def add_artefacts(rng, traits, asleep, potentials):
         blink = np.hanning(when.stop - when.start) ** 1.5
         potentials[:, when] += np.outer(footprint(4, "FP1", "FP2"), rng.uniform(60, 220) * blink)
     for when in _moments(rng, awake, 4, 0.3, 8):
-        places = [("T7", "F7"), ("T8", "F8"), ("T7", "T8", "F7", "F8", "FP1", "FP2")][rng.integers(3)]
+        # chewing muscles of a side, all of the face, the neck's
+        everywhere = (("T7", "F7"), ("T8", "F8"), ("T7", "T8", "F7", "F8", "FP1", "FP2"), ("O1", "O2", "P7", "P8"))
+        places = everywhere[rng.integers(4)]
         add_muscle(rng, traits, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start, 0.15))
     for when in _moments(rng, awake, 0.4, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
         jaw = np.sin(_phase(rng, when.stop - when.start, rng.uniform(1.2, 2), 0.1, 1))

@@ -65,12 +65,13 @@ def _spread(rng, traits, samples, strength, begins_s):
     """
     time, seconds = np.arange(samples) / RATE_HZ, samples / RATE_HZ
     distance_cm = DISTANCES_CM[ELECTRODES.index(traits["focus"])]
-    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.02, 0.12)
+    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.02, 0.15)
     arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
-    course = (0.6 + 0.4 * np.minimum(2 * time / seconds, 1)) * np.clip((seconds - time) / 0.5, 0, 1)
+    course = 0.5 + 0.5 * np.clip(3 * (time - arrival_s[:, None]) / seconds, 0, 1)
+    course *= np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
-    reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1 - elsewhere) * footprint(5, traits["focus"])
-    return 185 * strength * arrived * course, reach
+    reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1 - 0.5 * elsewhere) * footprint(5, traits["focus"])
+    return 165 * strength * arrived * course, reach
 
 
 def _wander(rng, samples, seconds):
@@ -92,7 +93,7 @@ def _ictal_waves(rng, traits, growth, reach):
     lag_s = DISTANCES_CM[ELECTRODES.index(traits["focus"])] * rng.uniform(0.001, 0.003)
     phase = 2 * np.pi * (np.cumsum(hertz) / RATE_HZ - hertz * lag_s[:, None])
     phase += 0.7 * _wander(rng, samples, 1)  # synchrony is never perfect
-    envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples, 1) + 0.3 * _wander(rng, samples, 5))
+    envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples, 1) + 0.25 * _wander(rng, samples, 5))
     sharpness = 0.25 + 0.15 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, HARMONICS + 1):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.

@@ -129,11 +129,12 @@ def _traits(seed, patient):
         "end_hz": rng.uniform(2.2, 2.8),
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
         "level": np.exp(rng.normal(-0.6, 0.6)),  # high in children (Segalowitz et al. 2010)
-        "tilts": 0.35 * rng.standard_normal((3, len(ELECTRODES), len(ELECTRODES))),  # of the sources
+        "tilts": 0.25 * rng.standard_normal((3, len(ELECTRODES), len(ELECTRODES))),  # of the sources
         "exponent": rng.normal(3.4, 0.25),
         "knee_hz": 4.5 * np.exp(0.1 * rng.normal()),
         "tension": 0.3 * field(rng),  # of the muscles under each electrode
         "notch": rng.uniform() < 0.6,  # of the recorder, against mains
+        "alpha_uv": 10 * np.exp(0.5 * rng.normal()),
     }
 
 
