@@ -50,7 +50,7 @@ def ongoing(rng, traits, asleep):
     waves = np.array([noise(rng, samples, _aperiodic(hertz, traits["exponent"])) for hertz in traits["knees_hz"]])
     waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
     potentials = mix(5.5, ELECTRODES, waves, traits["tilts"][0])
-    regional *= (7 + 23 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
+    regional *= (6 + 20 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
     potentials += mix(9, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
     # Alpha waxes and wanes: posterior when awake, frontal when drowsy (Niedermeyer & Lopes da Silva 2005).
     alpha = noise(rng, (6, samples), around(traits["alpha_hz"], 0.8)) * np.exp(0.6 * drift(rng, (6, samples), 2))
@@ -123,10 +123,10 @@ def add_rhythmic_bursts(rng, traits, asleep, potentials):
         (asleep, 8, (0.5, 3), (10.5, 12.5), (15, 60), 5, ("F3", "F4", "FZ")),  # slow ones, frontal (De Gennaro 2003)
         (1 - asleep, 7, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
         (1 - asleep, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
-        (drowsy, 1.2, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
-        (drowsy, 0.6, (4, 20), (4.5, 7), (40, 110), 4, left if rng.uniform() < 0.5 else right),  # RMTD
+        (drowsy, 1.6, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
+        (drowsy, 0.8, (4, 20), (4.5, 7), (40, 110), 4, left if rng.uniform() < 0.5 else right),  # RMTD
         (asleep, 0.8, (3, 12), (1.8, 3), (60, 200), 6, ("FP1", "FP2", "FZ")),  # frontal rhythmic delta
-        (0.4 + 0.6 * asleep, 0.7, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
+        (0.4 + 0.6 * asleep, 1.0, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
         (1 - asleep, 0.4, (3, 12), (2.5, 4), (50, 140), 5, ("O1", "O2")),  # posterior slow waves of youth
         (drowsy, 0.4, (3, 12), (8, 11), (25, 60), 6, ("FZ", "C3", "C4")),  # arousal alpha
         # BIRDs, which are faster than 4 Hz (Yoo et al. 2014), and slower ones
@@ -146,18 +146,18 @@ def add_artefacts(rng, traits, asleep, potentials):
     for when in _moments(rng, awake, 9, 0.3, 0.45):  # Bell's phenomenon: positive at FP1, FP2
         blink = np.hanning(when.stop - when.start) ** 1.5
         potentials[:, when] += np.outer(footprint(4, "FP1", "FP2"), rng.uniform(60, 220) * blink)
-    for when in _moments(rng, awake, 4, 0.3, 8):
+    for when in _moments(rng, awake, 3, 0.3, 5):
         # chewing muscles of a side, all of the face, the neck's
         everywhere = (("T7", "F7"), ("T8", "F8"), ("T7", "T8", "F7", "F8", "FP1", "FP2"), ("O1", "O2", "P7", "P8"))
         places = everywhere[rng.integers(4)]
         add_muscle(rng, traits, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start, 0.15))
-    for when in _moments(rng, awake, 0.4, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
+    for when in _moments(rng, awake, 0.3, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
         jaw = np.sin(_phase(rng, when.stop - when.start, rng.uniform(1.2, 2), 0.1, 1))
         add_muscle(
             rng, traits, potentials[:, when], ("T7", "T8", "F7", "F8"), rng.uniform(20, 70), np.maximum(jaw, 0) ** 2
         )
         potentials[:, when] += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
-    for when in _moments(rng, 0.3 + 0.7 * awake, 0.9, 2, 10):
+    for when in _moments(rng, 0.3 + 0.7 * awake, 1.0, 2, 10):
         add_movement(rng, traits, potentials[:, when], rng.uniform(40, 240))
     for when in _moments(rng, np.ones(len(awake)), 0.7, 1.5, 2.5):  # a step that the high-pass lets decay
         t = np.arange(when.stop - when.start) / RATE_HZ

@@ -32,9 +32,9 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     """
     when = slice(int(round(start_s * RATE_HZ)), int(round(end_s * RATE_HZ)))
     samples = when.stop - when.start
-    strength, fast = rng.uniform(0.4, 1.4), rng.uniform() < 0.5
+    strength, fast = rng.uniform(0.25, 1.35), rng.uniform() < 0.5
     waves = list(_fast_waves(rng, traits, potentials[:, when])) if fast else []
-    growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 3) if fast else 0)
+    growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 2.5) if fast else 0)
     rows = []
     for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
         wave = wave * column(traits["gains"])
@@ -53,7 +53,7 @@ def _fast_waves(rng, traits, potentials):
     time = np.arange(potentials.shape[1]) / RATE_HZ
     potentials *= 1 - 0.35 * footprint(9, traits["focus"])[:, None] * np.exp(-0.5 * ((time - 1.5) / 1.2) ** 2)
     hertz = np.maximum(rng.uniform(18, 26) - rng.uniform(0.5, 1.2) * time, 12) + 0.7 * drift(rng, len(time), 0.5)
-    envelope = rng.uniform(15, 30) * np.minimum(0.4 + time / 4, 1) * np.exp(-0.5 * (np.maximum(time - 4, 0) / 2) ** 2)
+    envelope = rng.uniform(15, 30) * np.minimum(0.5 + time / 3, 1) * np.exp(-0.5 * (np.maximum(time - 4, 0) / 2) ** 2)
     wave = np.exp(0.3 * drift(rng, len(time), 0.3)) * np.sin(2 * np.pi * np.cumsum(hertz) / RATE_HZ)
     yield np.outer(footprint(5.5, traits["focus"]), envelope * wave), hertz, 0.5
 
@@ -65,13 +65,13 @@ def _spread(rng, traits, samples, strength, begins_s):
     """
     time, seconds = np.arange(samples) / RATE_HZ, samples / RATE_HZ
     distance_cm = DISTANCES_CM[ELECTRODES.index(traits["focus"])]
-    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.02, 0.15)
+    arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.01, 0.1)
     arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
-    course = 0.5 + 0.5 * np.clip(3 * (time - arrival_s[:, None]) / seconds, 0, 1)
+    course = 0.75 + 0.25 * np.clip(3 * (time - arrival_s[:, None]) / seconds, 0, 1)
     course *= np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
     reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1 - 0.5 * elsewhere) * footprint(5, traits["focus"])
-    return 165 * strength * arrived * course, reach
+    return 135 * strength * arrived * course, reach
 
 
 def _wander(rng, samples, seconds):
@@ -100,7 +100,7 @@ def _ictal_waves(rng, traits, growth, reach):
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
     slow = smooth(noise(rng, growth.shape, around(2.5, 1.4)))
     local = 0.4 + 0.6 * footprint(7, traits["focus"])
-    yield 1.3 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
+    yield 1.4 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
 
 
 def _plant(wave, hertz, half_width_hz, start_s, end_s):
@@ -120,8 +120,8 @@ def _plant(wave, hertz, half_width_hz, start_s, end_s):
 def _add_ictal_artefacts(rng, traits, potentials, strength):
     """Add the muscle and movement of a seizure to `potentials` [21, samples], in place."""
     samples = potentials.shape[1]
-    rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(0.2, 0.7), 0, 1) * swell(samples, 1)
-    add_muscle(rng, traits, potentials, ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(2, 70) * strength, rise)
+    rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
+    add_muscle(rng, traits, potentials, ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(2, 50) * strength, rise)
     add_movement(rng, traits, potentials[:, samples // 4 :], rng.uniform(20, 100) * strength)
 
 
