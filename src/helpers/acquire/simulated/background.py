@@ -49,7 +49,7 @@ def ongoing(rng, traits, asleep):
     regional = np.exp(0.4 * drift(rng, (COUNT, samples), 15))
     waves = np.array([noise(rng, samples, _aperiodic(hertz, traits["exponent"])) for hertz in traits["knees_hz"]])
     waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
-    potentials = mix(5.5, ELECTRODES, waves, traits["tilts"][0])
+    potentials = mix(6, ELECTRODES, waves, traits["tilts"][0])
     regional *= (6 + 20 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
     potentials += mix(9, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
     # Alpha waxes and wanes: posterior when awake, frontal when drowsy (Niedermeyer & Lopes da Silva 2005).

@@ -32,7 +32,7 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     """
     when = slice(int(round(start_s * RATE_HZ)), int(round(end_s * RATE_HZ)))
     samples = when.stop - when.start
-    strength, fast = rng.uniform(0.25, 1.35), rng.uniform() < 0.5
+    strength, fast = rng.uniform(0.2, 1.15), rng.uniform() < 0.5
     waves = list(_fast_waves(rng, traits, potentials[:, when])) if fast else []
     growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 2.5) if fast else 0)
     rows = []
@@ -67,10 +67,10 @@ def _spread(rng, traits, samples, strength, begins_s):
     distance_cm = DISTANCES_CM[ELECTRODES.index(traits["focus"])]
     arrival_s = begins_s + distance_cm / distance_cm.max() * seconds * rng.uniform(0.01, 0.1)
     arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
-    course = 0.75 + 0.25 * np.clip(3 * (time - arrival_s[:, None]) / seconds, 0, 1)
+    course = 0.85 + 0.15 * np.clip(3 * (time - arrival_s[:, None]) / seconds, 0, 1)
     course *= np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
-    reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1 - 0.5 * elsewhere) * footprint(5, traits["focus"])
+    reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
     return 135 * strength * arrived * course, reach
 
 
@@ -87,14 +87,14 @@ def _ictal_waves(rng, traits, growth, reach):
     samples = growth.shape[1]
     progress = np.arange(samples) / samples
     onset_hz, end_hz = traits["onset_hz"] + rng.uniform(-1, 1), traits["end_hz"] + rng.uniform(-0.3, 0.3)
-    hertz = (end_hz + (onset_hz - end_hz) * np.exp(-4 * progress)) * np.exp(
+    hertz = (end_hz + (onset_hz - end_hz) * np.exp(-8 * progress)) * np.exp(
         0.1 * drift(rng, samples, 0.5) + 0.1 * drift(rng, samples, 4)
     )
     lag_s = DISTANCES_CM[ELECTRODES.index(traits["focus"])] * rng.uniform(0.001, 0.003)
     phase = 2 * np.pi * (np.cumsum(hertz) / RATE_HZ - hertz * lag_s[:, None])
     phase += 0.7 * _wander(rng, samples, 1)  # synchrony is never perfect
     envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples, 1) + 0.25 * _wander(rng, samples, 5))
-    sharpness = 0.25 + 0.15 * progress  # of the waveform: the share of each harmonic in the one before
+    sharpness = 0.22 + 0.13 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, HARMONICS + 1):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
@@ -121,8 +121,8 @@ def _add_ictal_artefacts(rng, traits, potentials, strength):
     """Add the muscle and movement of a seizure to `potentials` [21, samples], in place."""
     samples = potentials.shape[1]
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
-    add_muscle(rng, traits, potentials, ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(2, 50) * strength, rise)
-    add_movement(rng, traits, potentials[:, samples // 4 :], rng.uniform(20, 100) * strength)
+    add_muscle(rng, traits, potentials, ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(1, 35) * strength, rise)
+    add_movement(rng, traits, potentials[:, samples // 4 :], rng.uniform(20, 80) * strength)
 
 
 def _add_postictal(rng, traits, potentials, strength):
