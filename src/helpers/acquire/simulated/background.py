@@ -15,9 +15,7 @@ def shift(rng, traits, samples):
     return traits | {
         # from 20 to 100 Hz (Goncharova et al. 2003), less the recorder's notch
         "muscle_spectrum": lambda f: (
-            (1 - traits["notch"] * np.exp(-0.5 * ((f - 60) / 7) ** 2))
-            / (1 + (20 / (f + 0.1)) ** 4)
-            / (1 + (f / 90) ** 4)
+            (1 - traits["notch"] * around(60, 7)(f)) / (1 + (20 / (f + 0.1)) ** 4 + (f / 90) ** 4)
         ),
         "tilts": traits["tilts"] + 0.2 * rng.standard_normal((3, COUNT, COUNT)),
         "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
@@ -76,11 +74,12 @@ def _moments(rng, chance, per_minute, shortest_s, longest_s):
 
 def add_graphoelements(rng, traits, potentials):
     """Add single waves: vertex waves, and interictal spike-and-waves at the focus."""
-    asleep = traits["asleep"]
-    for when in _moments(rng, asleep, 4, 0.5, 0.8):
+    for when in _moments(rng, traits["asleep"], 4, 0.5, 0.8):
         wave = -np.diff(swell(when.stop - when.start + 1, 0.2)) * 30
         potentials[:, when] += np.outer(footprint(5, "CZ", "FZ"), rng.uniform(60, 160) * wave)
-    for when in _moments(rng, 0.4 + 0.6 * asleep, 4, 0.45, 0.55):  # 70 ms spike, then a wave (Kane et al. 2017)
+    for when in _moments(
+        rng, 0.4 + 0.6 * traits["asleep"], 4, 0.45, 0.55
+    ):  # 70 ms spike, then a wave (Kane et al. 2017)
         t = np.arange(when.stop - when.start) / RATE_HZ
         spike = -np.exp(-0.5 * ((t - 0.1) / 0.02) ** 2) + 0.5 * np.exp(-0.5 * ((t - 0.28) / 0.07) ** 2)
         potentials[:, when] += np.outer(footprint(4, traits["focus"]), rng.uniform(60, 180) * spike)

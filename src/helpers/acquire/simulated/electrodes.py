@@ -10,8 +10,8 @@ ELECTRODES = tuple(dict.fromkeys(name for channel in CHANNELS for name in channe
 _PAIRS = [[ELECTRODES.index(name) for name in channel.split("-")] for channel in CHANNELS]
 
 _PLACES_M = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
-_BY_NAME = {name.upper(): place for name, place in _PLACES_M.items()}
-_POSITIONS_CM = 100 * np.array([_BY_NAME[name] for name in ELECTRODES])
+_PLACES_M = {name.upper(): place for name, place in _PLACES_M.items()}
+_POSITIONS_CM = 100 * np.array([_PLACES_M[name] for name in ELECTRODES])
 DISTANCES_CM = np.sqrt(((_POSITIONS_CM[:, None] - _POSITIONS_CM[None]) ** 2).sum(-1))
 _SMOOTHING = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
 _SMOOTHING /= np.sqrt((_SMOOTHING**2).sum(axis=1, keepdims=True))

@@ -16,11 +16,10 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     spike-and-wave (Kane et al. 2017), with muscle and movement, and is followed by slowing.
     """
     when = slice(int(round(start_s * RATE_HZ)), int(round(end_s * RATE_HZ)))
-    samples = when.stop - when.start
+    samples, rows = when.stop - when.start, []
     strength, fast = rng.uniform(0.3, 1.3), rng.uniform() < 0.5
     waves = list(_fast_waves(rng, traits, potentials[:, when])) if fast else []
     growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 2.5) if fast else 0)
-    rows = []
     for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
         wave = wave * column(traits["gains"])
         rows += _plant(wave, hertz, half_width_hz, start_s, end_s)

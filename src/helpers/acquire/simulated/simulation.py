@@ -38,10 +38,7 @@ def simulate_patient(folder, patient, recordings, seed):
     `patient`, its name, and `seed` decide what is stable in it, such as the seizure focus. `recordings` is a dict
     ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in the order of recording.
 
-    Raises
-    ------
-    ValueError
-        If there are no recordings, or the plan of one cannot be simulated; nothing is written then.
+    ValueError if there are no recordings, or the plan of one cannot be simulated; nothing is written then.
     """
     if not recordings:
         raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
@@ -67,13 +64,9 @@ def simulate_patient(folder, patient, recordings, seed):
 def simulate_recording(patient, name, duration_s, seizures, seed):
     """Simulate one recording; it depends on its own arguments only, so recordings may be made in parallel.
 
-    Returns
-    -------
-    eeg : float64 [23, duration_s * 256], µV
-        Channels in the order of `CHANNELS`.
-    planted : DataFrame
-        One row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude
-        in µV RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
+    Returns the EEG in µV, float64 [23, duration_s * 256] in the order of `CHANNELS`, and a DataFrame of planted truth:
+    a row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude in µV
+    RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
     _check(name, duration_s, seizures)
     rng = _generator(seed, patient, name)
