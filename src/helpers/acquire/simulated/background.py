@@ -13,10 +13,8 @@ def shift(rng, traits, samples):
     hums = {60: 0.3 if traits["notch"] else 3, rng.choice([16, 20, 32, 40, 44]): 0.4}  # most µV at each Hz
     tension_at = 1.35 - 1.0 * footprint(6, "CZ")  # there are few muscles at the vertex (Goncharova et al. 2003)
     return traits | {
-        # from 20 to 100 Hz (Goncharova et al. 2003), less the recorder's notch
-        "muscle_spectrum": lambda f: (
-            (1 - traits["notch"] * around(60, 7)(f)) / (1 + (20 / (f + 0.1)) ** 4 + (f / 90) ** 4)
-        ),
+        # spectrum, from 20 to 100 Hz (Goncharova et al. 2003), less the recorder's notch
+        "emg": lambda f: (1 - traits["notch"] * around(60, 7)(f)) / (1 + (20 / (f + 0.1)) ** 4 + (f / 90) ** 4),
         "tilts": traits["tilts"] + 0.2 * rng.standard_normal((3, COUNT, COUNT)),
         "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
         # how deeply the patient sleeps, from 0 (awake) to 1 (slow-wave sleep)
@@ -54,7 +52,7 @@ def add_recorder(rng, traits, potentials):
     """Add what a recorder takes up all the time: tonic EMG, its own noise, mains and other hum."""
     size, seconds = potentials.shape, np.arange(potentials.shape[1]) / RATE_HZ
     tonic = np.exp(0.5 * drift(rng, size, 10)) * (1 - 0.6 * traits["asleep"]) * column(traits["muscle_uv"])
-    potentials += mix(4, ELECTRODES, tonic * noise(rng, size, traits["muscle_spectrum"]), traits["tilts"][2])
+    potentials += mix(4, ELECTRODES, tonic * noise(rng, size, traits["emg"]), traits["tilts"][2])
     potentials += np.float32(0.3) * rng.standard_normal(size, dtype=np.float32)
     for hertz, microvolts in traits["hums"].items():
         potentials += column(microvolts) * np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
@@ -77,9 +75,7 @@ def add_graphoelements(rng, traits, potentials):
     for when in _moments(rng, traits["asleep"], 4, 0.5, 0.8):
         wave = -np.diff(swell(when.stop - when.start + 1, 0.2)) * 30
         potentials[:, when] += np.outer(footprint(5, "CZ", "FZ"), rng.uniform(60, 160) * wave)
-    for when in _moments(
-        rng, 0.4 + 0.6 * traits["asleep"], 4, 0.45, 0.55
-    ):  # 70 ms spike, then a wave (Kane et al. 2017)
+    for when in _moments(rng, 0.4 + 0.6 * traits["asleep"], 4, 0.45, 0.55):  # spike, then wave (Kane et al. 2017)
         t = np.arange(when.stop - when.start) / RATE_HZ
         spike = -np.exp(-0.5 * ((t - 0.1) / 0.02) ** 2) + 0.5 * np.exp(-0.5 * ((t - 0.28) / 0.07) ** 2)
         potentials[:, when] += np.outer(footprint(4, traits["focus"]), rng.uniform(60, 180) * spike)
@@ -96,9 +92,8 @@ def _sine(rng, when, hertz, irregularity=0.05):
 
 def add_rhythmic_bursts(rng, traits, potentials):
     """Add rhythms that are no seizures: stable in frequency, not spreading (Kane et al. 2017)."""
-    left, right = ("F7", "T7", "P7"), ("F8", "T8", "P8")
-    asleep = traits["asleep"]
-    drowsy = 4 * asleep * (1 - asleep)
+    side = ("F7", "T7", "P7") if rng.uniform() < 0.5 else ("F8", "T8", "P8")
+    asleep, drowsy = traits["asleep"], 4 * traits["asleep"] * (1 - traits["asleep"])
     bursts = (
         # chance, per minute, seconds, Hz, µV, footprint in cm, where
         (asleep, 6, (0.5, 2.5), (12, 14.5), (15, 50), 5, ("C3", "C4", "CZ")),  # spindles (Rechtschaffen & Kales 1968)
@@ -106,7 +101,7 @@ def add_rhythmic_bursts(rng, traits, potentials):
         (1 - asleep, 7, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
         (1 - asleep, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
         (drowsy, 1.6, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
-        (drowsy, 0.8, (4, 20), (4.5, 7), (40, 110), 4, left if rng.uniform() < 0.5 else right),  # RMTD
+        (drowsy, 0.8, (4, 20), (4.5, 7), (40, 110), 4, side),  # RMTD
         (asleep, 0.8, (3, 12), (1.8, 3), (60, 200), 6, ("FP1", "FP2", "FZ")),  # frontal rhythmic delta
         (0.4 + 0.6 * asleep, 1.0, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
         (1 - asleep, 0.4, (3, 12), (2.5, 4), (50, 140), 5, ("O1", "O2")),  # posterior slow waves of youth
@@ -147,7 +142,7 @@ def add_muscle(rng, traits, potentials, places, microvolts, envelope):
     """Add EMG to `potentials` [21, samples], in place: in bursts; units under each electrode fire on their own."""
     reach = microvolts * footprint(4.5, *places) * np.exp(0.4 * rng.standard_normal(COUNT))
     bursts = 0.7 * np.exp(0.8 * drift(rng, len(envelope), 0.2))
-    potentials += column(reach) * bursts * envelope * noise(rng, potentials.shape, traits["muscle_spectrum"])
+    potentials += column(reach) * bursts * envelope * noise(rng, potentials.shape, traits["emg"])
 
 
 def add_movement(rng, traits, potentials, microvolts):

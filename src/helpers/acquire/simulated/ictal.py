@@ -24,9 +24,9 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
         wave = wave * column(traits["gains"])
         rows += _plant(wave, hertz, half_width_hz, start_s, end_s)
         potentials[:, when] += wave
+    places, muscle_uv = ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(1, 50) * strength
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
-    places = ("T7", "T8", "F7", "F8", "FP1", "FP2")
-    add_muscle(rng, traits, potentials[:, when], places, rng.uniform(1, 50) * strength, rise)
+    add_muscle(rng, traits, potentials[:, when], places, muscle_uv, rise)
     add_movement(rng, traits, potentials[:, when][:, samples // 4 :], rng.uniform(20, 80) * strength)
     _add_postictal(rng, traits, potentials[:, when.stop :], strength)
     return rows
@@ -57,11 +57,6 @@ def _spread(rng, traits, samples, strength, begins_s):
     return 165 * strength * arrived, reach
 
 
-def _wander(rng, samples, seconds):
-    """Return slow random courses [21, samples] that turn every `seconds`, similar at neighbours."""
-    return smooth(drift(rng, (len(ELECTRODES), samples), seconds))
-
-
 def _ictal_waves(rng, traits, growth, reach):
     """Yield the seizure's waves [21, samples] in µV, their frequency [samples] and half their bandwidth in Hz.
 
@@ -74,15 +69,15 @@ def _ictal_waves(rng, traits, growth, reach):
     hertz *= np.exp(0.1 * drift(rng, samples, 0.5) + 0.1 * drift(rng, samples, 4))
     lag_s = DISTANCES_CM[ELECTRODES.index(traits["focus"])] * rng.uniform(0.001, 0.003)
     phase = 2 * np.pi * (np.cumsum(hertz) / RATE_HZ - hertz * lag_s[:, None])
-    phase += 0.7 * _wander(rng, samples, 1)  # synchrony is never perfect
-    envelope = growth * reach[:, None] * np.exp(0.4 * _wander(rng, samples, 1) + 0.25 * _wander(rng, samples, 5))
+    asynchrony, fast, slow = (smooth(drift(rng, growth.shape, turn_s)) for turn_s in (1, 1, 5))
+    phase += 0.7 * asynchrony
+    envelope = growth * reach[:, None] * np.exp(0.4 * fast + 0.25 * slow)
     sharpness = 0.22 + 0.13 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, 5):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
-    slow = smooth(noise(rng, growth.shape, around(2.5, 1.4)))
-    local = 0.4 + 0.6 * footprint(7, traits["focus"])
-    yield 1.4 * growth * local[:, None] * slow, np.full(samples, 2.5), 1.7
+    local = column(0.4 + 0.6 * footprint(7, traits["focus"])) * smooth(noise(rng, growth.shape, around(2.5, 1.4)))
+    yield 1.4 * growth * local, np.full(samples, 2.5), 1.7
 
 
 def _plant(wave, hertz, half_width_hz, start_s, end_s):

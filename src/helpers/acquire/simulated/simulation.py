@@ -1,8 +1,7 @@
 """The simulated patient: CHB-MIT's layout, physically modelled EEG, and the planted truth of each seizure.
 
-Potentials arise at the 10-20 electrodes as sums of sources; bipolar channels are their differences, as in an EEG
-machine, so a pop shows in all channels of its electrode, and T8-P8 is twice the same. Literature is cited at each
-component, in `background` and `ictal`; the levels are set by statistics of real EEG of chb01.
+Potentials at the 10-20 electrodes are sums of sources; bipolar channels are their differences, as in an EEG machine.
+Literature is cited at each component, in `background` and `ictal`; levels are set by statistics of chb01's real EEG.
 """
 
 import zlib
