@@ -139,6 +139,26 @@ def test_seizure_starts_at_the_focus_and_slows_down():
 
 
 @pytest.mark.slow
+def test_seizures_begin_visibly():
+    """As real ones (chb01: +1.7 dB delta, +3.8 dB theta), over 4 s against the 10 s before, a mean over 24 seizures."""
+    decibels = []
+    for seed in range(24):
+        eeg, _ = simulate_recording(f"p{seed}", f"p{seed}_01", 50, [[20, 50]], seed)
+        before, early = (band_powers(eeg[:18, 256 * start : 256 * end]) for start, end in ((10, 20), (20, 24)))
+        decibels.append(10 * np.log10(early / before).mean(axis=0))
+    delta, theta, *_ = np.mean(decibels, axis=0)
+    assert 0 < delta < 4 and 1.5 < theta < 7, np.mean(decibels, axis=0)
+
+
+@pytest.mark.slow
+def test_recordings_of_a_patient_differ():
+    """In each band by more than a decibel, as the standard deviation of their means does in chb01 (1.1 to 4.3 dB)."""
+    recordings = [simulate_recording("sim08", f"sim08_{number:02d}", 120, [], 8)[0][:18] for number in range(8)]
+    means = [10 * np.log10(band_powers(eeg)).mean(axis=0) for eeg in recordings]
+    assert (np.std(means, axis=0) > 1).all(), np.std(means, axis=0)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not CALIBRATION.exists(), reason="../shared/data, the statistics of real EEG, is not there")
 @pytest.mark.parametrize("state", ["preictal", "ictal"])
 def test_statistics_are_those_of_real_eeg(sim08, state):
