@@ -17,8 +17,7 @@ from timescoring.scoring import EventScoring
 METHODS = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcampp", "IG": "ig"}
 NAMES, EDGES = ("B1 (delta)", "B2 (theta)", "B3 (alpha)", "B4 (beta)", "B5 (gamma)"), (0.5, 4, 8, 13, 30, 55)
 BANDS = dict(zip(NAMES, zip(EDGES, EDGES[1:], strict=False), strict=True))
-LABELS = {"Non-Seizure": 0, "Seizure": 1}
-RIVALS = {"logistic regression": "logistic", "random forest": "forest"}
+LABELS, RIVALS = {"Non-Seizure": 0, "Seizure": 1}, {"logistic regression": "logistic", "random forest": "forest"}
 ONE = r"(?:Grad-CAM\+\+|Grad-CAM|IG)"
 PLACE, FIGURE = r"(in B\d \(\w+\)|in no single band|in no band) for WHO", r"([\d.]+(?: of \d+)?) \(WHO\)"
 

@@ -2,135 +2,152 @@
 
 import numpy as np
 
-from helpers.acquire.simulated.electrodes import ELECTRODES, RATE_HZ, around, drift, footprint, noise, smooth, swell
+from helpers.acquire.simulated.electrodes import ELECTRODES, field, footprint, mix
+from helpers.acquire.simulated.signals import RATE_HZ, around, column, drift, noise, swell
+
+COUNT = len(ELECTRODES)
 
 
-def sleep_depth(rng, duration_s):
-    """Return how deeply the patient sleeps [samples], from 0 (awake) to 1 (slow-wave sleep)."""
-    samples = duration_s * RATE_HZ
-    return 1 / (1 + np.exp(-2 * (rng.normal(-0.4, 0.8) + 0.7 * drift(rng, samples, 90))))
+def shift(rng, traits, samples):
+    """Return a patient's `traits` with what shifts between recordings: electrodes, arousal, muscle tone, devices."""
+    hums = {60: 0.3 if traits["notch"] else 3, rng.choice([16, 20, 32, 40, 44]): 0.4}  # most µV at each Hz
+    tension_at = 1.35 - 1.0 * footprint(6, "CZ")  # there are few muscles at the vertex (Goncharova et al. 2003)
+    return traits | {
+        # spectrum, from 20 to 100 Hz (Goncharova et al. 2003), less the recorder's notch
+        "emg": lambda f: (1 - traits["notch"] * around(60, 7)(f)) / (1 + (20 / (f + 0.1)) ** 4 + (f / 90) ** 4),
+        "tilts": traits["tilts"] + 0.2 * rng.standard_normal((3, COUNT, COUNT)),
+        "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
+        # how deeply the patient sleeps, from 0 (awake) to 1 (slow-wave sleep)
+        "asleep": 1 / (1 + np.exp(-2 * (np.float32(rng.normal(-0.4, 1.2)) + 0.7 * drift(rng, samples, 90)))),
+        "aperiodic": 24 * np.exp(0.15 * rng.normal() + 0.2 * field(rng)),
+        "knees_hz": traits["knee_hz"] * np.exp(0.1 * rng.normal() + 0.1 * rng.standard_normal(COUNT)),
+        "slow": np.exp(0.3 * rng.normal() + 0.3 * field(rng)),
+        "alpha": traits["alpha_uv"] * np.exp(0.3 * rng.normal() + 0.5 * field(rng)),
+        "muscle_uv": tension_at * np.exp(0.5 * rng.normal() + traits["tension"] + 0.5 * rng.standard_normal(COUNT)),
+        "hums": {hertz: most * np.exp(0.8 * rng.standard_normal(COUNT)) for hertz, most in hums.items()},
+    }
 
 
-def ongoing(rng, traits, asleep):
-    """Return the ongoing potentials [21, samples] in µV: 1/f activity, alpha, slow waves, tonic EMG, mains."""
-    samples = len(asleep)
-    potentials = np.zeros((len(ELECTRODES), samples))
+def ongoing(rng, traits):
+    """Return the ongoing potentials [21, samples] of the brain in µV: 1/f activity, slow waves, alpha."""
+    asleep, exponent, samples = traits["asleep"], traits["exponent"], len(traits["asleep"])
     # Aperiodic activity with a knee, 1 / (k + f^x) (Donoghue et al. 2020), and the slow waves of sleep (Steriade et
     # al. 1993), which reach wider; a source of each under each electrode.
-    aperiodic = 25 * np.exp(0.4 * drift(rng, samples, 25))
-    slow_waves = (12 + 26 * asleep) * np.exp(0.6 * drift(rng, samples, 12))
-    for centre in ELECTRODES:
-        regional = np.exp(0.5 * drift(rng, samples, 15))
-        source = aperiodic * regional * noise(rng, samples, lambda f: 1 / (1 + (f / 4.5) ** 3.4) ** 0.5)
-        potentials += np.outer(footprint(5, centre), source)
-        potentials += np.outer(footprint(8, centre), slow_waves * regional * noise(rng, samples, around(1.2, 0.8)))
-    # Posterior alpha, waxing and waning, gone in sleep (Niedermeyer & Lopes da Silva 2005).
-    for place in ("O1", "O2", "P3", "P4"):
-        alpha = noise(rng, samples, around(traits["alpha_hz"], 0.6)) * np.exp(0.4 * drift(rng, samples, 8))
-        potentials += np.outer(footprint(4, place), 16 * (1 - asleep) * alpha)
-    time = np.arange(samples) / RATE_HZ
-    for row, mains_uv in zip(potentials, traits["mains_uv"], strict=True):
-        tonic = 1.2 * np.exp(0.8 * drift(rng, samples, 10)) * (1 - 0.6 * asleep)
-        row += tonic * noise(rng, samples, _muscle_spectrum) + 0.4 * rng.standard_normal(samples)
-        row += mains_uv * np.sqrt(2) * np.sin(2 * np.pi * 60 * time)
-    return potentials
+    regional = np.exp(0.4 * drift(rng, (COUNT, samples), 15))
+    spectra = [lambda f, knee=hertz: 1 / (1 + (f / knee) ** exponent) ** 0.5 for hertz in traits["knees_hz"]]
+    waves = np.array([noise(rng, samples, spectrum) for spectrum in spectra])
+    waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
+    potentials = mix(6, ELECTRODES, waves, traits["tilts"][0])
+    regional *= (6 + 20 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
+    potentials += mix(9, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
+    # Alpha waxes and wanes: posterior when awake, frontal when drowsy (Niedermeyer & Lopes da Silva 2005).
+    alpha = noise(rng, (6, samples), around(traits["alpha_hz"], 0.8)) * np.exp(0.6 * drift(rng, (6, samples), 2))
+    alpha[:4] *= 1 - asleep
+    alpha[4:] *= asleep
+    alpha = mix(4.5, ("O1", "O2", "P3", "P4", "F3", "F4"), alpha, 1.5 * traits["tilts"][1, :6])
+    return potentials + alpha * column(traits["alpha"])
+
+
+def add_recorder(rng, traits, potentials):
+    """Add what a recorder takes up all the time: tonic EMG, its own noise, mains and other hum."""
+    size, seconds = potentials.shape, np.arange(potentials.shape[1]) / RATE_HZ
+    tonic = np.exp(0.5 * drift(rng, size, 10)) * (1 - 0.6 * traits["asleep"]) * column(traits["muscle_uv"])
+    potentials += mix(4, ELECTRODES, tonic * noise(rng, size, traits["emg"]), traits["tilts"][2])
+    potentials += np.float32(0.3) * rng.standard_normal(size, dtype=np.float32)
+    for hertz, microvolts in traits["hums"].items():
+        potentials += column(microvolts) * np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
 
 
 def _moments(rng, chance, per_minute, shortest_s, longest_s):
     """Yield slices of a recording where an event takes place.
 
-    Events form a Poisson process of `per_minute`, thinned by `chance` [samples], such as the depth of sleep.
+    A Poisson process of about `per_minute`, more or less in a recording, thinned by `chance` [samples], as of sleep.
     """
-    for start in np.sort(rng.uniform(0, len(chance), rng.poisson(per_minute * len(chance) / RATE_HZ / 60))).astype(int):
+    count = rng.poisson(per_minute * rng.lognormal(-0.2, 0.7) * len(chance) / RATE_HZ / 60)
+    for start in np.sort(rng.uniform(0, len(chance), count)).astype(int):
         length = int(RATE_HZ * rng.uniform(shortest_s, longest_s))
         if rng.uniform() < chance[start] and start + length <= len(chance):
             yield slice(start, start + length)
 
 
-def add_graphoelements(rng, traits, asleep, potentials):
-    """Add single waves: spindles, vertex waves, and interictal spike-and-waves at the focus."""
-    for when in _moments(rng, asleep, 5, 0.6, 1.6):  # sigma bursts (Rechtschaffen & Kales 1968), central
-        spindle = swell(when.stop - when.start, 0.4) * _sine(rng, when, rng.uniform(11.5, 14.5))
-        potentials[:, when] += np.outer(footprint(5, "C3", "C4", "CZ"), rng.uniform(15, 35) * spindle)
-    for when in _moments(rng, asleep, 4, 0.5, 0.8):
+def add_graphoelements(rng, traits, potentials):
+    """Add single waves: vertex waves, and interictal spike-and-waves at the focus."""
+    for when in _moments(rng, traits["asleep"], 4, 0.5, 0.8):
         wave = -np.diff(swell(when.stop - when.start + 1, 0.2)) * 30
         potentials[:, when] += np.outer(footprint(5, "CZ", "FZ"), rng.uniform(60, 160) * wave)
-    for when in _moments(rng, 0.4 + 0.6 * asleep, 4, 0.45, 0.55):  # 70 ms spike, then a wave (Kane et al. 2017)
+    for when in _moments(rng, 0.4 + 0.6 * traits["asleep"], 4, 0.45, 0.55):  # spike, then wave (Kane et al. 2017)
         t = np.arange(when.stop - when.start) / RATE_HZ
         spike = -np.exp(-0.5 * ((t - 0.1) / 0.02) ** 2) + 0.5 * np.exp(-0.5 * ((t - 0.28) / 0.07) ** 2)
         potentials[:, when] += np.outer(footprint(4, traits["focus"]), rng.uniform(60, 180) * spike)
 
 
-def _phase(rng, samples, hertz, irregularity, seconds):
-    """Return the phase [samples] of a rhythm around `hertz`, whose frequency turns every `seconds`."""
-    return 2 * np.pi * np.cumsum(hertz * (1 + irregularity * drift(rng, samples, seconds))) / RATE_HZ
-
-
-def _sine(rng, when, hertz):
+def _sine(rng, when, hertz, irregularity=0.05):
     """Return a rhythm [samples of `when`] around `hertz`, its frequency and amplitude a little irregular."""
     samples = when.stop - when.start
-    phase = _phase(rng, samples, hertz, 0.05, 0.5)
+    phase = np.cumsum(2 * np.pi * hertz / RATE_HZ * (1 + irregularity * drift(rng, samples, 0.5)))
     # The second harmonic makes crests sharper than troughs, as in arched rhythms.
     wave = np.sin(phase + rng.uniform(0, 2 * np.pi)) + 0.25 * np.sin(2 * phase)
     return wave * np.exp(0.25 * drift(rng, samples, 0.7))
 
 
-def add_rhythmic_bursts(rng, traits, asleep, potentials):
+def add_rhythmic_bursts(rng, traits, potentials):
     """Add rhythms that are no seizures: stable in frequency, not spreading (Kane et al. 2017)."""
-    left, right = ("F7", "T7", "P7"), ("F8", "T8", "P8")
-    drowsy = 4 * asleep * (1 - asleep)
+    side = ("F7", "T7", "P7") if rng.uniform() < 0.5 else ("F8", "T8", "P8")
+    asleep, drowsy = traits["asleep"], 4 * traits["asleep"] * (1 - traits["asleep"])
     bursts = (
         # chance, per minute, seconds, Hz, µV, footprint in cm, where
-        (drowsy, 1.2, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
-        (drowsy, 0.6, (4, 20), (4.5, 7), (40, 110), 4, left if rng.uniform() < 0.5 else right),  # RMTD
+        (asleep, 6, (0.5, 2.5), (12, 14.5), (15, 50), 5, ("C3", "C4", "CZ")),  # spindles (Rechtschaffen & Kales 1968)
+        (asleep, 8, (0.5, 3), (10.5, 12.5), (15, 60), 5, ("F3", "F4", "FZ")),  # slow ones, frontal (De Gennaro 2003)
+        (1 - asleep, 7, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
+        (1 - asleep, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
+        (drowsy, 1.6, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
+        (drowsy, 0.8, (4, 20), (4.5, 7), (40, 110), 4, side),  # RMTD
         (asleep, 0.8, (3, 12), (1.8, 3), (60, 200), 6, ("FP1", "FP2", "FZ")),  # frontal rhythmic delta
-        (0.4 + 0.6 * asleep, 0.7, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
+        (0.4 + 0.6 * asleep, 1.0, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
         (1 - asleep, 0.4, (3, 12), (2.5, 4), (50, 140), 5, ("O1", "O2")),  # posterior slow waves of youth
-        (drowsy, 0.4, (3, 12), (8, 11), (25, 60), 6, ("FZ", "C3", "C4")),  # arousal alpha
         # BIRDs, which are faster than 4 Hz (Yoo et al. 2014), and slower ones
         (np.ones(len(asleep)), 0.9, (2, 10), (3, 8), (50, 160), 5, (traits["focus"],)),
     )
     for chance, per_minute, seconds, hertz, microvolts, width_cm, places in bursts:
         for when in _moments(rng, chance, per_minute, *seconds):
-            wave = rng.uniform(*microvolts) * swell(when.stop - when.start, 1) * _sine(rng, when, rng.uniform(*hertz))
-            potentials[:, when] += np.outer(footprint(width_cm, *places) * rng.normal(1, 0.4, len(ELECTRODES)), wave)
+            reach = footprint(width_cm * rng.uniform(0.7, 1.4), *places)
+            envelope = swell(samples := when.stop - when.start, min(1, 0.4 * samples / RATE_HZ))
+            wave = rng.uniform(*microvolts) * envelope * _sine(rng, when, rng.uniform(*hertz))
+            potentials[:, when] += np.outer(reach * rng.normal(1, 0.4, COUNT), wave)
 
 
-def add_artefacts(rng, asleep, potentials):
+def add_artefacts(rng, traits, potentials):
     """Add blinks, muscle, chewing, movement and electrode pops (Tatum et al. 2011)."""
-    awake = 1 - asleep
+    awake, jaws = 1 - traits["asleep"], ("T7", "T8", "F7", "F8")
+    muscles = (("T7", "F7"), ("T8", "F8"), (*jaws, "FP1", "FP2"), ("O1", "O2", "P7", "P8"))  # the last, the neck's
     for when in _moments(rng, awake, 9, 0.3, 0.45):  # Bell's phenomenon: positive at FP1, FP2
         blink = np.hanning(when.stop - when.start) ** 1.5
         potentials[:, when] += np.outer(footprint(4, "FP1", "FP2"), rng.uniform(60, 220) * blink)
-    for when in _moments(rng, awake, 2.5, 1, 10):
-        places = [("T7", "F7"), ("T8", "F8"), ("T7", "T8", "F7", "F8", "FP1", "FP2")][rng.integers(3)]
-        add_muscle(rng, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start))
-    for when in _moments(rng, awake, 0.4, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
-        jaw = np.sin(_phase(rng, when.stop - when.start, rng.uniform(1.2, 2), 0.1, 1))
-        add_muscle(rng, potentials[:, when], ("T7", "T8", "F7", "F8"), rng.uniform(20, 70), np.maximum(jaw, 0) ** 2)
+    for when in _moments(rng, awake, 3, 0.3, 5):
+        places = muscles[rng.integers(len(muscles))]
+        add_muscle(rng, traits, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start, 0.15))
+    for when in _moments(rng, awake, 0.3, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
+        jaw = _sine(rng, when, rng.uniform(1.2, 2), 0.1)
+        add_muscle(rng, traits, potentials[:, when], jaws, rng.uniform(20, 70), np.maximum(jaw, 0) ** 2)
         potentials[:, when] += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
-    for when in _moments(rng, 0.3 + 0.7 * awake, 1.3, 2, 10):
-        add_movement(rng, potentials[:, when], rng.uniform(40, 240))
+    for when in _moments(rng, 0.3 + 0.7 * awake, 1.0, 2, 10):
+        add_movement(rng, traits, potentials[:, when], rng.uniform(40, 240))
     for when in _moments(rng, np.ones(len(awake)), 0.7, 1.5, 2.5):  # a step that the high-pass lets decay
         t = np.arange(when.stop - when.start) / RATE_HZ
         pop = rng.choice([-1, 1]) * rng.uniform(80, 300) * np.exp(-t / rng.uniform(0.1, 0.4))
-        potentials[rng.integers(len(ELECTRODES)), when] += pop
+        potentials[rng.integers(COUNT), when] += pop
 
 
-def add_muscle(rng, potentials, places, microvolts, envelope):
-    """Add EMG to `potentials` [21, samples], in place: independent at each electrode, as muscle units are."""
-    for row, reach in zip(potentials, footprint(4.5, *places), strict=True):
-        row += microvolts * reach * envelope * noise(rng, len(envelope), _muscle_spectrum)
+def add_muscle(rng, traits, potentials, places, microvolts, envelope):
+    """Add EMG to `potentials` [21, samples], in place: in bursts; units under each electrode fire on their own."""
+    reach = microvolts * footprint(4.5, *places) * np.exp(0.4 * rng.standard_normal(COUNT))
+    bursts = 0.7 * np.exp(0.8 * drift(rng, len(envelope), 0.2))
+    potentials += column(reach) * bursts * envelope * noise(rng, potentials.shape, traits["emg"])
 
 
-def _muscle_spectrum(f):
-    """Return EMG's amplitude spectrum, which is broad (Goncharova et al. 2003): from 20 Hz on, up to 100 Hz."""
-    return 1 / (1 + (20 / np.maximum(f, 1)) ** 4) / (1 + (f / 90) ** 4)
-
-
-def add_movement(rng, potentials, microvolts):
+def add_movement(rng, traits, potentials, microvolts):
     """Add swings of electrodes and their leads to `potentials` [21, samples], in place."""
     envelope = swell(potentials.shape[1], 1)
-    swings = np.array([rng.uniform(0, 1) * noise(rng, len(envelope), around(1.2, 0.8)) for _ in ELECTRODES])
-    potentials += microvolts * envelope * smooth(swings)
-    add_muscle(rng, potentials, ("T7", "T8", "FP1", "FP2"), microvolts / 8, envelope)
+    swings = mix(7, ELECTRODES, column(rng.uniform(0, 0.7, COUNT)) * noise(rng, potentials.shape, around(1.2, 0.8)))
+    potentials += microvolts * envelope * swings
+    add_muscle(rng, traits, potentials, ("T7", "T8", "FP1", "FP2"), microvolts / 8, envelope)

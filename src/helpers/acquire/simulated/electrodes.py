@@ -1,27 +1,40 @@
-"""The electrodes of CHB-MIT's montage: how sources reach them, which channels they form, what sources consist of."""
+"""The electrodes of CHB-MIT's montage: how sources reach them, and which channels they form."""
 
 import mne
 import numpy as np
 
 from helpers.acquire.montages import DOUBLE_BANANA
 
-RATE_HZ = 256
 CHANNELS = (*DOUBLE_BANANA, "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")
 ELECTRODES = tuple(dict.fromkeys(name for channel in CHANNELS for name in channel.split("-")))
-PLUS, MINUS = (np.array([ELECTRODES.index(channel.split("-")[side]) for channel in CHANNELS]) for side in (0, 1))
+_PAIRS = [[ELECTRODES.index(name) for name in channel.split("-")] for channel in CHANNELS]
 
 _PLACES_M = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
-_BY_NAME = {name.upper(): place for name, place in _PLACES_M.items()}
-_POSITIONS_CM = 100 * np.array([_BY_NAME[name] for name in ELECTRODES])
+_PLACES_M = {name.upper(): place for name, place in _PLACES_M.items()}
+_POSITIONS_CM = 100 * np.array([_PLACES_M[name] for name in ELECTRODES])
 DISTANCES_CM = np.sqrt(((_POSITIONS_CM[:, None] - _POSITIONS_CM[None]) ** 2).sum(-1))
 _SMOOTHING = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
 _SMOOTHING /= np.sqrt((_SMOOTHING**2).sum(axis=1, keepdims=True))
+
+
+def derive(potentials):
+    """Return the channels [23, samples] of potentials [21, samples]."""
+    return np.array([potentials[plus] - potentials[minus] for plus, minus in _PAIRS])
 
 
 def footprint(width_cm, *centres):
     """Return the scalp field [21] of sources under `centres`: Gaussian, 1 at its centre."""
     nearest = DISTANCES_CM[[ELECTRODES.index(name) for name in centres]].min(axis=0)
     return np.exp(-0.5 * (nearest / width_cm) ** 2)
+
+
+def mix(width_cm, centres, waves, tilts=0):
+    """Return the potentials [21, samples] of sources [source, samples], each under one of the `centres`.
+
+    `tilts` [source, 21] makes their fields irregular, as cortex is folded (Nunez & Srinivasan 2006).
+    """
+    reach = np.array([footprint(width_cm, centre) for centre in centres]) * (1 + tilts)
+    return np.einsum("se,st->et", reach.astype(np.float32), waves)  # no BLAS: its sums depend on the number of threads
 
 
 def smooth(independent):
@@ -32,30 +45,3 @@ def smooth(independent):
 def field(rng):
     """Return a smooth random scalp field [21] of unit variance."""
     return smooth(rng.standard_normal(len(ELECTRODES)))
-
-
-def noise(rng, samples, shape):
-    """Return Gaussian noise [samples] of unit variance whose amplitude spectrum is ``shape(f in Hz)``."""
-    padded = samples + RATE_HZ  # so that the end of a piece does not run on into its start
-    gain = shape(np.fft.rfftfreq(padded, 1 / RATE_HZ))
-    gain[0] = 0
-    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(padded)) * gain, padded)[:samples]
-    return noise / np.sqrt((gain**2).mean())
-
-
-def around(centre_hz, width_hz):
-    """Return a Gaussian amplitude spectrum, for `noise`."""
-    return lambda f: np.exp(-0.5 * ((f - centre_hz) / width_hz) ** 2)
-
-
-def drift(rng, samples, seconds):
-    """Return a slow random course [samples] of about unit variance, within ±2, that turns every `seconds`."""
-    knots = np.arange(0, samples / RATE_HZ + 2 * seconds, seconds)
-    courses = rng.uniform(-2, 2, len(knots))  # bounded, so that amplitudes stay plausible
-    return np.interp(np.arange(samples) / RATE_HZ, knots, courses)
-
-
-def swell(samples, edge_s=0.5):
-    """Return an envelope [samples] that rises and falls smoothly within `edge_s` at its ends."""
-    edge = np.minimum(np.arange(samples), np.arange(samples)[::-1]) / (edge_s * RATE_HZ)
-    return np.sin(np.pi / 2 * np.clip(edge, 0, 1)) ** 2

@@ -1,8 +1,7 @@
 """The simulated patient: CHB-MIT's layout, physically modelled EEG, and the planted truth of each seizure.
 
-Potentials arise at the 10-20 electrodes as sums of sources; bipolar channels are their differences, as in an EEG
-machine, so a pop shows in all channels of its electrode, and T8-P8 is twice the same. Literature is cited at each
-component, in `background` and `ictal`; the levels are set by statistics of real EEG of chb01.
+Potentials at the 10-20 electrodes are sums of sources; bipolar channels are their differences, as in an EEG machine.
+Literature is cited at each component, in `background` and `ictal`; levels are set by statistics of chb01's real EEG.
 """
 
 import re
@@ -17,7 +16,8 @@ from edfio import Edf, EdfSignal, Recording
 
 from helpers.acquire.annotation_files import read_summary
 from helpers.acquire.simulated import background, ictal
-from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, MINUS, PLUS, RATE_HZ, field
+from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, derive, field
+from helpers.acquire.simulated.signals import RATE_HZ, column
 from helpers.study.errors import RecordingError
 from helpers.study.files import RECORDING, atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
@@ -27,6 +27,8 @@ BIT_UV = 0.05  # one step of the 16-bit converter; symmetric, so that P7-T7 stay
 LIMIT_UV = round(32767 * BIT_UV, 2)  # the amplifier saturates here; rounded, as EDF gives it 8 characters
 FIRST_START = datetime(2000, 1, 1, 10, 0, 0)  # invented, and fixed: the files are the same bytes on each run
 GAP_S = 7
+SUMMARY_HEAD = [f"Data Sampling Rate: {RATE_HZ} Hz", "*" * 25, "", "Channels in EDF Files:", "*" * 22]
+SUMMARY_HEAD = "\n".join([*SUMMARY_HEAD, *(f"Channel {i}: {channel}" for i, channel in enumerate(CHANNELS, 1)), ""])
 EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
 
 
@@ -35,19 +37,10 @@ def simulate_patient(folder, patient, recordings, seed):
 
     The EDF files of an earlier plan are removed.
 
-    Parameters
-    ----------
-    folder : Path
-    patient : str
-        With `seed`, decides what is stable in the patient, such as the seizure focus.
-    recordings : dict
-        ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in the order of recording.
-    seed : int
+    `patient`, its name, and `seed` decide what is stable in it, such as the seizure focus. `recordings` is a dict
+    ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in the order of recording.
 
-    Raises
-    ------
-    ValueError
-        If there are no recordings, or the plan of one cannot be simulated; nothing is written then.
+    ValueError if there are no recordings, or the plan of one cannot be simulated; nothing is written then.
     """
     if not recordings:
         raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
@@ -55,7 +48,7 @@ def simulate_patient(folder, patient, recordings, seed):
         if not isinstance(plan, dict) or set(plan) != {"duration_s", "seizures"}:
             raise ValueError(f"{name}: the plan is {plan}; it must be like {EXAMPLE}.")
         _check(name, plan["duration_s"], plan["seizures"])
-    folder, start, entries, pieces = Path(folder), FIRST_START, [_summary_head()], []
+    folder, start, entries, pieces = Path(folder), FIRST_START, [SUMMARY_HEAD], []
     remove_partial(folder)
     summary = folder / f"{patient}-summary.txt"
     with suppress(RecordingError):  # one that is damaged is overwritten below; what it listed is then told as surplus
@@ -74,23 +67,22 @@ def simulate_patient(folder, patient, recordings, seed):
 def simulate_recording(patient, name, duration_s, seizures, seed):
     """Simulate one recording; it depends on its own arguments only, so recordings may be made in parallel.
 
-    Returns
-    -------
-    eeg : float64 [23, duration_s * 256], µV
-        Channels in the order of `CHANNELS`.
-    planted : DataFrame
-        One row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude
-        in µV RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
+    Returns the EEG in µV, float64 [23, duration_s * 256] in the order of `CHANNELS`, and a DataFrame of planted truth:
+    a row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude in µV
+    RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
     _check(name, duration_s, seizures)
-    rng, traits = _generator(seed, patient, name), _traits(seed, patient)
-    asleep = background.sleep_depth(rng, int(duration_s))
-    potentials = background.ongoing(rng, traits, asleep)
-    background.add_graphoelements(rng, traits, asleep, potentials)
-    background.add_rhythmic_bursts(rng, traits, asleep, potentials)
-    background.add_artefacts(rng, asleep, potentials)
+    rng = _generator(seed, patient, name)
+    traits = background.shift(rng, _traits(seed, patient), int(duration_s) * RATE_HZ)
+    potentials = background.ongoing(rng, traits)
+    background.add_graphoelements(rng, traits, potentials)
+    background.add_rhythmic_bursts(rng, traits, potentials)
+    potentials *= column(traits["gains"])
+    background.add_recorder(rng, traits, potentials)
+    background.add_artefacts(rng, traits, potentials)
     planted = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
-    eeg = np.clip(potentials[PLUS] - potentials[MINUS], -LIMIT_UV, LIMIT_UV)
+    eeg = derive(potentials.astype(np.float64))  # whose sums are exact
+    np.clip(eeg, -LIMIT_UV, LIMIT_UV, out=eeg)
     rows = pd.DataFrame(planted, columns=PLANTED_COLUMNS[1:])
     rows.insert(0, "recording", name)
     return eeg, rows
@@ -104,15 +96,13 @@ def _check(name, duration_s, seizures):
         raise ValueError(f"{name}: duration_s is {duration_s}; EDF needs a whole number of seconds greater than 0.")
     free_from = 0
     for start_s, end_s in seizures:
-        seizure = f"{name}: seizure [{start_s}, {end_s}]"
+        span = f"{name}: seizure [{start_s}, {end_s}]"
         if not 0 <= start_s < end_s <= duration_s:
-            raise ValueError(
-                f"{seizure} does not lie within the recording: 0 <= start < end <= {duration_s} is wanted."
-            )
+            raise ValueError(f"{span} does not lie within the recording: 0 <= start < end <= {duration_s} is wanted.")
         if start_s != int(start_s) or end_s != int(end_s):
-            raise ValueError(f"{seizure} is not in whole seconds, and a CHB-MIT summary holds no others. Round it.")
+            raise ValueError(f"{span} is not in whole seconds, and a CHB-MIT summary holds no others. Round it.")
         if start_s < free_from:
-            raise ValueError(f"{seizure} starts before the one ahead of it ends, at {free_from} s. Give them in order.")
+            raise ValueError(f"{span} starts before the one ahead of it ends, at {free_from} s. Give them in order.")
         free_from = end_s
 
 
@@ -127,33 +117,28 @@ def _traits(seed, patient):
     return {
         "focus": str(rng.choice(["F7", "T7", "F8", "T8", "F3", "F4"])),
         "alpha_hz": rng.uniform(8.5, 10),
-        "onset_hz": rng.uniform(6, 8),
+        "onset_hz": rng.uniform(5.5, 7.5),
         "end_hz": rng.uniform(2.2, 2.8),
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
-        "mains_uv": rng.uniform(0.5, 3, len(ELECTRODES)),  # by the electrode's impedance
+        "level": np.exp(rng.normal(-0.6, 0.6)),  # high in children (Segalowitz et al. 2010)
+        "tilts": 0.25 * rng.standard_normal((3, len(ELECTRODES), len(ELECTRODES))),  # of the sources
+        "exponent": rng.normal(3.4, 0.25),
+        "knee_hz": 4.5 * np.exp(0.1 * rng.normal()),
+        "tension": 0.3 * field(rng),  # of the muscles under each electrode
+        "notch": 0.93 * (rng.uniform() < 0.6),  # of the recorder, against mains
+        "alpha_uv": 10 * np.exp(0.5 * rng.normal()),
     }
 
 
 def _write_recording(path, start, *arguments):
-    """Simulate one recording, write it, and return its planted truth."""
+    """Simulate one recording, write it as EDF (16 bit, one-second data records), and return its planted truth."""
     eeg, planted = simulate_recording(*arguments)
-    _write_edf(path, eeg, start)
-    return planted
-
-
-def _write_edf(path, eeg, start):
-    """Write `eeg` [23, samples] in µV as EDF, 16 bit, one-second data records."""
     options = {"physical_dimension": "uV", "physical_range": (-LIMIT_UV, LIMIT_UV), "digital_range": (-32767, 32767)}
     signals = [EdfSignal(row, RATE_HZ, label=name, **options) for name, row in zip(CHANNELS, eeg, strict=True)]
     about = Recording(startdate=start.date(), equipment_code="simulated")
     with atomic_write(path) as partial:
         Edf(signals, recording=about, starttime=start.time(), data_record_duration=1).write(partial)
-
-
-def _summary_head():
-    """Return the head of a CHB-MIT summary: sampling rate and channels."""
-    lines = [f"Data Sampling Rate: {RATE_HZ} Hz", "*" * 25, "", "Channels in EDF Files:", "*" * 22]
-    return "\n".join([*lines, *(f"Channel {i}: {channel}" for i, channel in enumerate(CHANNELS, 1)), ""])
+    return planted
 
 
 def _summary_entry(name, start, plan):
