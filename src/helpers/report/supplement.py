@@ -52,13 +52,12 @@ def show_samples(found, pictures):
     parts = [f"## Samples\n\n{markdown.escape(found.digest['rule'])} The clearest error of each kind is added."]
     for one in found.digest["samples"] + found.digest["errors"]:
         name, true, pred = f"sample{one['sample']}", CLASSES[one["true"]], CLASSES[one["pred"]]
-        composed = files.stage_folder(found.patient, "explain") / "samples" / f"{name}.svg"
         caption = (
             f"Sample {one['sample']}: {markdown.escape(one['recording'])}, {one['start_s']:g} to {one['end_s']:g} s. "
             f"{true.capitalize()}, decided as {pred}: p = {one['p_seizure']:.3f}, threshold {one['threshold']:.3f}."
         )
-        place = ("explain", f"samples/{name}" if composed.exists() else f"samples/{name}_ig_triptych")
-        parts.append(show(place, caption, f"EEG, spectrogram and attribution of sample {one['sample']}, {true}."))
+        alt = f"EEG, spectrogram and attribution of sample {one['sample']}, {true}."
+        parts.append(show(("explain", f"samples/{name}"), caption, alt))
     parts.append("## Errors")
     for row in found.errors.itertuples():
         caption = (
