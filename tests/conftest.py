@@ -37,7 +37,7 @@ recordings:
 """
 SHORT = {  # what takes long, and says nothing on so little EEG
     "train": {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1},
-    "explain": {"ig_steps": 4, "samples_explained_max": 20, "samples_tested_per_class": 4},
+    "explain": {"samples_per_class": 1, "ig_steps": 4, "samples_explained_max": 20, "samples_tested_per_class": 4},
 }
 # what takes longest, so that no worker ends late
 FIRST = ("test_study.py", "test_engine.py", "test_leaks.py", "test_sanity.py")
