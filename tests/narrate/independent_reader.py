@@ -376,7 +376,7 @@ READ = {
 FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % intervals, exact for rates, else by bootstrap .+
 |Grad-CAM and Grad-CAM\+\+ map what counted towards the predicted class, IG \(Integrated Gradients\) what moved the .+
 |Bands range from B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\); relevance peaks in the one whose mean per .+
-|This text is not for diagnosis .+|_Worded by .+"""
+|This text is not for diagnosis or treatment\.|_Worded by .+"""
 
 
 def problems(folder, rows=None):

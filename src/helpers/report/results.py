@@ -61,14 +61,20 @@ def picture(patient, stage, name):
 
 
 def version():
-    """Return the date and the version of the code's commit, or CITATION.cff's where there is no git repository."""
-    citation = files.read_yaml(files.ROOT / "CITATION.cff")
+    """Return the date and the version of the code's commit, or CITATION.cff's where there is no git repository.
+
+    The version ends in "-dirty" where code or parameters differ from the commit's; results that git keeps may.
+    """
+
+    def git(*words):
+        done = subprocess.run(["git", *words], cwd=files.ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
     try:
-        return tuple(
-            subprocess.run(["git", *words], cwd=files.ROOT, capture_output=True, text=True, check=True).stdout.strip()
-            for words in (["log", "-1", "--format=%cs"], ["describe", "--always", "--dirty"])
-        )
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "notebooks", "params", "dvc.yaml")
+        return git("log", "-1", "--format=%cs"), git("describe", "--always") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
+        citation = files.read_yaml(files.ROOT / "CITATION.cff")
         return str(citation["date-released"]), citation["version"]
 
 
