@@ -17,11 +17,11 @@ KINDS = ("mixed", "mixed", "none", "one class", "all wrong", "perfect", "missing
 FRAME_S = 4.0
 
 
-def make(seed, patient="made08"):
-    """Write a study of a kind of `KINDS` below `files.ROOT`, and return its kind."""
+def make(seed, patient="made08", names=("made08_01", "made08_02", "made08_03")):
+    """Write a study of a kind of `KINDS` below `files.ROOT`, of some recordings of `names`; return its kind."""
     draw = random.Random(seed)
     numbers, kind = np.random.default_rng(seed), KINDS[seed % len(KINDS)]
-    names = [f"{patient}_{at:02}" for at in range(1, draw.randint(2, 4))]
+    names = names[: draw.randint(2, 4) - 1]
     table = pd.concat([_recording(draw, numbers, name, kind) for name in names], ignore_index=True)
     table.insert(0, "sample", range(len(table)))
     seizures, found = _runs(table, "label"), _runs(table, "alarm")

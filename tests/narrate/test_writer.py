@@ -36,8 +36,8 @@ def study(tmp_path, monkeypatch):
     """Return a function that makes up a study, and returns its facts as JSON keeps them."""
     monkeypatch.setattr(files, "ROOT", tmp_path)
 
-    def made(seed):
-        made_up.make(seed)
+    def made(seed, **options):
+        made_up.make(seed, **options)
         return json.loads(json.dumps(facts.build(facts.read("made08"))))
 
     return made
@@ -100,6 +100,18 @@ def test_the_narrative_of_a_real_study_is_true_and_one_page(made_study, monkeypa
 def test_narratives_of_made_up_studies_are_true(study, first):
     for seed in range(first, first + 25):
         assert false(files.ROOT, "made08", study(seed), seed) == [], seed
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_a_name_is_never_read_as_text(study, seed):
+    """Recordings called as numbers or words of the text: the same sentences as for other names, and true ones."""
+    plain, odd, even = ("qqa", "qqb", "qqc"), ("1", "20.0", "seizures"), Scripted()
+    even.score = lambda pairs: [0.0] * len(pairs)
+    text = writer.write(study(seed, names=plain), even)[0]
+    for name, other in zip(plain, odd, strict=True):
+        text = text.replace(name, other)
+    assert writer.write(study(seed, names=odd), even)[0] == text
+    assert false(files.ROOT, "made08", study(seed, names=odd)) == []
 
 
 @pytest.mark.parametrize("seed", range(len(made_up.KINDS)))
