@@ -280,6 +280,8 @@ def test_a_patient_that_is_not_declared(project, name):
         ("source: simulate\nseed: 1\nrecordings: {}\nframe_s: -1", "frame_s is -1"),
         ("source: simulate\nseed: 1\nrecordings: [a]", "it must be lines like"),
         ("source: simulate\nseed: 1\nrecordings: {../a: {duration_s: 20, seizures: []}}", "recordings.../a is '../a'"),
+        ("source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: [[1, 2, 3]]}}", "at most 2 items"),
+        ("source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: [[1]]}}", "at least 2 items"),
     ],
 )
 def test_wrong_declarations(tmp_path, monkeypatch, text, words):

@@ -117,7 +117,9 @@ class Recording(Parameters):
     """A recording to be simulated."""
 
     duration_s: whole(10, 172_800)
-    seizures: list[list[float]] = Field(description="a list of [start, end] in seconds")
+    seizures: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        description="a list of [start, end] in seconds"
+    )
 
 
 class Simulate(Parameters):
