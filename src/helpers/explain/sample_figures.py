@@ -61,7 +61,7 @@ def sample_figure(moment, axis, decisions, spans, simulated, failed, method="ig"
     image = draw(panels["heat"], np.concatenate(values, axis=1), *where, True, "grey", **options)
     _draw_key_below(panels["heat"], image, label.split("\n")[0])
     titles = {
-        "eeg": "EEG, 1–40 Hz",
+        "eeg": "EEG, 1–40 Hz; all times in s",
         "course": "p_seizure (grey), smoothed (black), alarm (blue) and its threshold (dashed)",
         "power": "Power as the network reads it",
         "heat": METHODS[method],
