@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from helpers.acquire.montages import DOUBLE_BANANA
-from helpers.evaluate import calibration, comparison, intervals, scores, views
+from helpers.evaluate import calibration, comparison, scores, views
 from helpers.figures import DECISION, SEIZURE, WIDTH, begin, draw_means, draw_traces, letter
 
 ROWS = 12  # recordings on a page
@@ -95,7 +95,7 @@ def _finish(figure, handles, place="upper"):
 
 
 def ranking_curves(decisions, found):
-    """Show ROC and precision–recall curve with bands over recordings, and where the decisions lie.
+    """Show ROC and precision–recall curve, and where the decisions lie.
 
     `found` has ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of ``p_seizure`` and of ``p_smooth``.
     """
@@ -104,9 +104,6 @@ def ranking_curves(decisions, found):
         for axis in (left, right):
             axis.text(0.5, 0.5, f"undefined: {reason}", ha="center", va="center")
         return figure
-    bands, shade = intervals.curve_bands(decisions), {"color": DECISION, "alpha": 0.2, "lw": 0}
-    left.fill_between(intervals.GRID, *bands[0], **shade)
-    right.fill_between(intervals.GRID, *bands[1], step="pre", **shade)
     styles = (("p_seizure", "ranking", DECISION, 2.2), ("p_smooth", "smoothed", "black", 1.0))
     for column, kind, colour, width in styles:
         options = {"color": colour, "linewidth": width}
@@ -156,7 +153,7 @@ def reliability(decisions):
     size = "–".join(str(count) for count in sorted({table["count"].min(), table["count"].max()}))
     figure, (top, bottom) = begin(WIDTH, 5, 2, 1, sharex=True, height_ratios=[3, 1])
     style = {"fmt": "o", "color": DECISION, "elinewidth": 1, "capsize": 3}
-    top.errorbar(table["p_mean"], table["seizure_share"], bars, label=f"bins of {size} samples, 95 % (Wilson)", **style)
+    top.errorbar(table["p_mean"], table["seizure_share"], bars, label=f"bins of {size} samples, 95 % (exact)", **style)
     top.plot([1e-9, 1], [1e-9, 1], color=GREY, linestyle=":", label="as often as it says")
     shading = {"color": ["#cccccc", "#e28d52"], "edgecolor": "black", "label": ["non-seizure", "seizure"]}
     bottom.hist([p[label == value] for value in (0, 1)], edges, **shading)

@@ -60,10 +60,10 @@ def precision_recall(predictions):
 
 
 def reliability(predictions):
-    """Return `calibration.reliability` with Wilson's interval of each share: ``low`` and ``high``."""
+    """Return `calibration.reliability` with the exact interval of each share: ``low`` and ``high``."""
     table = calibration.reliability(predictions["label"], predictions["p_seizure"])
     shares = zip(table["seizure_share"], table["count"], strict=True)
-    bounds = [intervals.wilson(round(share * count), count) for share, count in shares]
+    bounds = [intervals.exact_share(round(share * count), count) for share, count in shares]
     return table.assign(**{key: [bound[key] for bound in bounds] for key in ("low", "high")})
 
 
