@@ -78,6 +78,16 @@ def version():
         return str(citation["date-released"]), citation["version"]
 
 
+def coverage():
+    """Return what the benchmark measured of the intervals' coverage, as part of a sentence; "" without the file."""
+    path = files.ROOT / "output" / "benchmark" / "coverage.json"
+    if not path.exists():
+        return ""
+    found = files.read_json(path)
+    low, high = (end(found["coverage"].values()) for end in (min, max))
+    return f", and held the truth in {low:.0%} to {high:.0%} of {found['replicates']} replicates of another simulated patient"
+
+
 def print_scores(values, reasons):
     """Return the reference's six scores as printed, by key; an undefined one says why, by `reasons`."""
     return {

@@ -74,7 +74,8 @@ class Train(Parameters):
     channel_dropout: number(0, 0.99)
     auxiliary_loss_weight: number(0, 1)
     weight_averaging: number(0, 1)
-    members: whole(2, 100, step=2)
+    blocks: whole(3, 20)
+    members: whole(1, 26)
     audit_splits: whole(1, 100)
 
 
