@@ -51,6 +51,11 @@ def error_rates(n, seizure, squared, **gaps):
     }
 
 
+def error_intervals(table, seed=0, draws=intervals.DRAWS):
+    """Return the intervals of `error_rates` for ``recording``, ``label`` and ``p_seizure``."""
+    return intervals.score_intervals(error_rates, error_sums(table), seed, draws)
+
+
 def fit(log_odds, label):
     """Fit ``slope`` and ``intercept`` of the log-odds on inner samples of both classes (Platt 1999).
 

@@ -143,8 +143,8 @@ def audit_leakage(tested, predictions, inner, training, negatives_per_seizure):
             units[name].append(pd.DataFrame([one[name] for one in singles]).astype(float).mean().to_dict())
         watched, mine = set(own["sample"]), inner[inner["fold"] == fold["fold"]]
         test = predictions.loc[sorted(set(own.loc[held_out, "sample"]))]
-        chosen = decisions.best_threshold(**_values(mine[mine["sample"].isin(watched)]))
-        units["ensemble"].append(_rates(**_values(test), threshold=chosen, negatives=negatives_per_seizure))
+        chosen = decisions.best_threshold(*_values(mine[mine["sample"].isin(watched)]))
+        units["ensemble"].append(_rates(*_values(test), threshold=chosen, negatives=negatives_per_seizure))
     for _, part in tested[tested["part"].notna()].groupby("network"):
         of_test = part["part"] == "test"
         found = score_freedoms(part[~of_test], part[of_test], negatives_per_seizure)
@@ -167,16 +167,16 @@ def score_freedoms(inner, test, negatives):
 
     Both tables have ``epoch``, ``label``, ``log_odds``.
     """
-    epochs = {epoch: scores.auroc(**_values(part)) or 0 for epoch, part in test.groupby("epoch") if epoch}
+    epochs = {epoch: scores.auroc(*_values(part)) or 0 for epoch, part in test.groupby("epoch") if epoch}
     best, found = max(epochs, key=epochs.get), {}
     for name, epoch, table in (("single", 0, inner), ("threshold", 0, test), ("epoch", best, inner), ("all", best, test)):
-        threshold = decisions.best_threshold(**_values(table[table["epoch"] == epoch]))
-        found[name] = _rates(**_values(test[test["epoch"] == epoch]), threshold=threshold, negatives=negatives)
+        threshold = decisions.best_threshold(*_values(table[table["epoch"] == epoch]))
+        found[name] = _rates(*_values(test[test["epoch"] == epoch]), threshold=threshold, negatives=negatives)
     return found
 
 
 def _values(table):
-    return {"label": table["label"].to_numpy(), "log_odds": table["log_odds"].to_numpy()}
+    return table["label"].to_numpy(), table["log_odds"].to_numpy()
 
 
 def _rates(label, log_odds, threshold, negatives):
