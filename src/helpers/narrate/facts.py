@@ -4,14 +4,11 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
-from scipy.special import gammaincinv
-
 from helpers.narrate.forms import BASELINES, FORMS, LABELS, METHODS, METRICS, decimals, distinct, listed, plain
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
 
 GRADES = {"strong": 0.9, "moderate": 0.7}  # the least of the lower of sensitivity and specificity; else weak
-WEIGHTED = "by recording, weighted as the random split"  # in audit.json
 UNLIKE = 0.2  # rank correlation with the trained map, below which a map of random weights passes
 STEPS = ("t0", "t1", "t2")
 SOURCES = {  # the results, and where they come from
@@ -79,9 +76,9 @@ def _study(results, add):
     add("folds", "folds", "metrics: folds", len(folds), "folds")
     tested = {name for fold in folds for name in fold["held_out"]}
     add("recordings", "recordings held out", "metrics: folds[].held_out", len(tested), "recordings")
-    fewest, most = (end(fold["alarm"]["k"] for fold in folds) for end in (min, max))
-    said = f"{fewest} to {most} frames" if fewest < most else f"{most} frame{'s' * (most > 1)}"
-    add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.k", said, "name")
+    add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.frames", folds[0]["alarm"]["frames"])
+    kind, name = metrics["intervals"]["samples"]["accuracy"]["kind"], "brackets hold the lowest and highest recording"
+    add("ranged", name, "metrics: intervals.samples.accuracy.kind", int(kind == "range"))
     add("patient", "patient", "metrics: patient", metrics["patient"], "name")
     origin = "simulated" if metrics["source"] == "simulate" else "recorded"
     add("simulated", "origin of the EEG", "metrics: source", origin, "name")
@@ -140,24 +137,25 @@ def _missed(results, add):
 
 def _events(results, add):
     events, intervals = results["metrics"]["events"], results["metrics"]["intervals"]
-    hours, alarms = results["recordings"]["duration_s"].sum() / 3600, len(results["events"])
     names = {"seizures": "seizures", "detected": "seizures detected", "false_alarms": "false alarms"}
     for key, name in names.items():
         add(f"events.{key}", name, f"metrics: events.{key}", events[key], "events")
-    add("events.alarms", "alarms", "events: rows", alarms, "events")
-    name, rate = "alarms per hour, exact interval", rate_interval(alarms, hours)
-    add("events.per_hour", name, "events: rows / hours", rate | {"value": alarms / hours}, "per hour")
-    name, rate = "false alarms per 24 h, exact interval", rate_interval(events["false_alarms"], hours / 24)
-    rate["value"] = events["fp_per_24h"]
-    add("events.fp_per_24h", name, "metrics: events.fp_per_24h", rate, "per 24 h")
-    add("events.f1", "F1 over events", "metrics: events.f1", intervals["events"]["f1"], "fraction")
+    add("events.alarms", "alarms", "events: rows", len(results["events"]), "events")
+    name, rate = "false alarms per 24 h, exact interval", intervals["events"]["fp_per_24h"]
+    add("events.fp_per_24h", name, "metrics: intervals.events.fp_per_24h", rate, "per 24 h")
+    add("events.f1", "F1 over events", "metrics: intervals.events.f1", intervals["events"]["f1"], "fraction")
+    for row in results["comparison"]["controls"]:
+        key, place = row["control"].replace(" ", "_"), f"comparison: controls[{row['control']}]"
+        add(f"controls.{key}.f1", f"event F1 of a control, {row['control']}", f"{place}.f1", row["f1"], "fraction")
+        name = f"share of draws, {row['control']}, with at least our event F1"
+        add(f"controls.{key}.reached", name, f"{place}.reached", row["reached"], "share")
     place, form = "metrics: intervals.seizures.median_latency_s", partial(decimals, places=1, unit=" s")
     add("events.latency", "median delay of an alarm", place, intervals["seizures"]["median_latency_s"], "s", form)
     rows = results["latencies"][results["latencies"]["detected"] == 0]
     unseen = listed([_span(row) for row in rows.to_dict("records")]) or None
     add("events.unseen", "seizures missed", "latencies: detected = 0", unseen, "name")
-    name, place = "area under the precision–recall curve", "metrics: intervals.ranking.auprc"
-    add("ranking.auprc", name, place, intervals["ranking"]["auprc"], "fraction")
+    name, place = "area under the precision–recall curve", "metrics: intervals.smoothed.auprc"
+    add("smoothed.auprc", name, place, intervals["smoothed"]["auprc"], "fraction")
 
 
 def _alarm(results, add):
@@ -166,12 +164,6 @@ def _alarm(results, add):
     for key, column, other in (("p", "p_peak", "threshold"), ("threshold", "threshold", "p_peak")):
         place, form = f"errors: {column}", partial(distinct, limit=row and row[other], places=2)
         add(f"alarm.{key}", f"false alarm, {column}", place, row and row[column], "probability", form=form)
-
-
-def rate_interval(count, exposure, level=0.95):
-    """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
-    low = gammaincinv(count, (1 - level) / 2) if count else 0.0
-    return {"low": low / exposure, "high": gammaincinv(count + 1, (1 + level) / 2) / exposure}
 
 
 def _false_alarm(results):
@@ -184,17 +176,18 @@ def _comparison(results, add):
     rows = {row["method"]: row for row in results["comparison"]["rows"]}
     for method, said in BASELINES.items():
         add(f"baselines.{method}", "baseline", f"comparison: rows[{method}]", said, "name")
-        for score, name in (("auprc", "AUPRC"), ("event_f1", "event F1")):
+        for score, name in (("auprc_smoothed", "AUPRC"), ("event_f1", "event F1")):
             for key, what in ((score, f"{name} of {said}"), (f"ahead_{score}", f"{name} of the model minus {said}")):
                 place, found = f"comparison: rows[{method}].{key}", rows.get(method, {}).get(key)
+                if found and found["kind"] == "range":
+                    found = found | {"low": None}  # no difference is clear by a range
                 add(f"baselines.{method}.{key}", what, place, found, "fraction")
-    splits = {row["protocol"]: row for row in results["audit"]["rows"]}
-    random, place, name = splits["random split"], "audit: rows[random split]", "test samples of random splits"
-    add("audit.tested", name, f"{place}.n_test", random["n_test"])
-    add("audit.shared", f"{name} that share EEG", f"{place}.shared_eeg", random["shared_eeg"])
-    names = {"random split": "F1 of random splits", WEIGHTED: "F1 at the random splits' share of seizure"}
-    for key, (split, name) in zip(("random", "weighted"), names.items(), strict=True):
-        add(f"audit.{key}.f1", name, f"audit: rows[{split}].f1", splits[split]["f1"], "fraction")
+    audit, name = results["audit"], "test samples of random splits"
+    add("audit.tested", name, "audit: n_test", audit["n_test"])
+    add("audit.shared", f"{name} that share EEG", "audit: shared_eeg", audit["shared_eeg"])
+    rows = {row["protocol"]: row for row in audit["rows"]}
+    for key, name in (("split", "F1 of single networks, split at random"), ("single", "F1 of single networks by recording")):
+        add(f"audit.{key}.f1", name, f"audit: rows[{key}].f1", rows[key]["f1"], "fraction")
 
 
 def _shown(results, add):

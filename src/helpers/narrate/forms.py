@@ -7,6 +7,7 @@ METRICS |= {"f1": "F1", "weighted_f1": "weighted F1"}
 METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "IG"}
 LABELS = {0: "Non-Seizure", 1: "Seizure"}
 BASELINES = {"logistic": "logistic regression", "forest": "random forest"}
+BASELINES |= {"riemann": "the Riemannian classifier", "rocket": "MiniRocket"}
 
 
 def plain(value, unit=""):
@@ -53,6 +54,7 @@ def listed(words):
 FORMS = {  # unit → printed form; of others, `str`
     "fraction": decimals,
     "probability": partial(decimals, places=2),
+    "share": lambda share: f"{100 * share:.1f} %",
     "percent": lambda share: f"{100 * share:.0f} %",
     **{unit: partial(plain, unit=f" {unit}") for unit in ("s", "minutes", "hours")},
     **{unit: partial(decimals, places=1, unit=f" {unit}") for unit in ("per hour", "per 24 h")},

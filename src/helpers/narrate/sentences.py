@@ -18,7 +18,7 @@ from helpers.narrate.forms import BASELINES, METHODS, listed, number
 TEMPLATE = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
 UNTITLED = ("Summary", "Opening")  # sections without a heading
 BULLET = "*   "
-SCORES = {"auprc": "ranking.auprc", "event_f1": "events.f1"}  # where ours stands, which is compared with the baselines
+SCORES = {"auprc_smoothed": "smoothed.auprc", "event_f1": "events.f1"}  # where ours stands, which is compared with the baselines
 
 
 class Undefined(LookupError):
