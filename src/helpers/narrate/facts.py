@@ -148,7 +148,7 @@ def _events(results, add):
         key, place = row["control"].replace(" ", "_"), f"comparison: controls[{row['control']}]"
         add(f"controls.{key}.f1", f"event F1 of a control, {row['control']}", f"{place}.f1", row["f1"], "fraction")
         name = f"share of draws, {row['control']}, with at least our event F1"
-        add(f"controls.{key}.reached", name, f"{place}.reached", row["reached"], "share")
+        add(f"controls.{key}.reached", name, f"{place}.reached", row.get("reached"), "share")
     place, form = "metrics: intervals.seizures.median_latency_s", partial(decimals, places=1, unit=" s")
     add("events.latency", "median delay of an alarm", place, intervals["seizures"]["median_latency_s"], "s", form)
     rows = results["latencies"][results["latencies"]["detected"] == 0]
