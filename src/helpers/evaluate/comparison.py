@@ -199,7 +199,10 @@ def check_out_of_fold(ours, training):
 
 def mean_interval(values):
     """Return the mean of folds or splits with its interval by Student's t, within 0 and 1, as `intervals` does."""
-    return _by_t(values.mean(), stats.ttest_1samp(values, 0), len(values)) if len(values) > 1 else _alone(values.mean())
+    if len(values) < 2:
+        return _alone(values.mean())
+    found = _by_t(values.mean(), stats.ttest_1samp(values, 0), len(values))
+    return found | {"low": max(0.0, found["low"]), "high": min(1.0, found["high"])}
 
 
 def mean_difference(first, second, paired):

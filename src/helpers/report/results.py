@@ -109,7 +109,8 @@ def with_interval(score, form="{:.3f}"):
     if score["value"] is None:
         return _undefined(score["reason"])
     value, low, high = ((form.format(score[key] or 0)).replace("-", "−") for key in ("value", "low", "high"))
-    return value if score["low"] is None else f"{value} ({low} to {high})"
+    span = "range " if score.get("kind") == "range" else ""
+    return value if score["low"] is None else f"{value} ({span}{low} to {high})"
 
 
 def _undefined(reason):
