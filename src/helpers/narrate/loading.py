@@ -182,8 +182,8 @@ def _load(folder):
     model, report = kind.from_pretrained(folder, **source)
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
-    device = "cuda" if torch.cuda.is_available() else "cpu"  # hidden by CUDA_VISIBLE_DEVICES=""
-    return model.eval().to(device), tokenizer, processor
+    on_gpu = torch.cuda.is_available() and os.environ.get("STUDY_DEVICE") != "cpu"
+    return model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, processor
 
 
 def _check_counts(settings, tensors):

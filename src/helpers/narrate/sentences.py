@@ -9,7 +9,7 @@ said of each sample that is explained.
 
 import itertools
 import re
-from dataclasses import dataclass
+from collections import namedtuple
 from functools import partial
 from pathlib import Path
 
@@ -18,20 +18,12 @@ from helpers.narrate.forms import BASELINES, METHODS, listed, number
 TEMPLATE = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
 UNTITLED = ("Summary", "Opening")  # sections without a heading
 BULLET = "*   "
-SCORES = {"auprc_smoothed": "smoothed.auprc", "event_f1": "events.f1"}  # where ours stands, which is compared with the baselines
+Part = namedtuple("Part", "section before allowed")  # a sentence: what stands before it; wording → its facts' keys
+SCORES = {"auprc_smoothed": "smoothed.auprc", "event_f1": "events.f1"}  # ours, compared with the baselines
 
 
 class Undefined(LookupError):
     """A slot that has nothing to say in this study."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A sentence of a narrative: its section, what stands before it, and its wordings, each with its facts' keys."""
-
-    section: str
-    before: str
-    allowed: dict
 
 
 def tell(facts):
@@ -55,10 +47,7 @@ def tell(facts):
 
 
 def wordings(sentence, facts):
-    """Return the texts that a sentence allows, each with the keys of the facts in it, in order and each once.
-
-    There are none if a slot has nothing to say. Raises KeyError if one names no fact and no phrase.
-    """
+    """Return the texts that a line allows, each with the keys of the facts in it; none if a slot has nothing to say."""
     parts = re.split(r"\[([^\]]*)\]", sentence)
     choices = [part.split("|") if at % 2 else [part] for at, part in enumerate(parts)]
     try:
@@ -136,7 +125,9 @@ def _standing(facts, score):
         stands = f"is {_than(facts, own, other)[0]} (without an interval)"
         if ends := values[ahead]["interval"]:
             low, high = number(ends["low"]), number(ends["high"])
-            stands = f"is {'clearly above' if low > 0 else 'clearly below' if high < 0 else 'not clearly different from'}"
+            stands = (
+                f"is {'clearly above' if low > 0 else 'clearly below' if high < 0 else 'not clearly different from'}"
+            )
         groups.setdefault(stands, []).append(f"{show(facts, named)} ({show(facts, other)})")
         keys += [named, other, ahead]
     said = listed([f"{stands} that of {listed(names)}" for stands, names in groups.items()])

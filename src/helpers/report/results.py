@@ -89,10 +89,10 @@ def coverage():
 
 
 def print_scores(values, reasons):
-    """Return the reference's six scores as printed, by key; an undefined one says why, by `reasons`."""
+    """Return the reference's six scores as printed, by label; an undefined one says why, by `reasons`."""
     return {
-        key: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
-        for key, (_, form) in SCORES.items()
+        label: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
+        for key, (label, form) in SCORES.items()
     }
 
 
