@@ -47,7 +47,7 @@ def sim08():
         for t in range(0, plan["duration_s"] - WINDOW_S + 1, WINDOW_S):
             ictal = sum(max(0, min(t + WINDOW_S, end) - max(t, start)) for start, end in plan["seizures"])
             rows.append((name, ictal >= WINDOW_S / 2, t + WINDOW_S <= first))
-            windows.append(eeg[:18, 256 * t : 256 * (t + WINDOW_S)])
+            windows.append(np.float32(eeg[:18, 256 * t : 256 * (t + WINDOW_S)]))
     windows = np.array(windows)
     return windows, band_powers(windows), pd.DataFrame(rows, columns=["recording", "ictal", "preictal"])
 
@@ -193,10 +193,11 @@ def test_sim08_is_hard_but_not_hopeless(sim08):
 
 def test_sim08_plan_is_what_the_design_asks():
     patient = yaml.safe_load((ROOT / "params/patients/sim08.yaml").read_text(encoding="utf-8"))
-    plans = list(patient["recordings"].values())
-    seizures = [seizure for plan in plans for seizure in plan["seizures"]]
-    assert patient["source"] == "simulate" and len(plans) == 7 and len(seizures) == 5
-    assert all(start >= 60 and 25 <= end - start <= 60 for start, end in seizures)
+    plans = [plan["seizures"] for plan in patient["recordings"].values()]
+    assert patient["source"] == "simulate" and sorted(map(len, plans)) == [0] * 8 + [1] * 3 + [2] * 5
+    assert {plan["duration_s"] for plan in patient["recordings"].values()} == {900}
+    assert all(60 <= start <= end - 25 <= start + 50 <= 830 and end <= 780 for plan in plans for start, end in plan)
+    assert all(plan[1][0] - plan[0][1] >= 200 for plan in plans if len(plan) == 2)
 
 
 @pytest.mark.parametrize(

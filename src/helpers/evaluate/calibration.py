@@ -1,15 +1,14 @@
-"""Calibration: its error, and its correction by temperature and prior."""
+"""Calibration: from log-odds to the probability that is shown, and its error."""
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
 from helpers.evaluate import intervals, scores
 
 BINS = 10
-FEWEST = 3  # blocks, to leave each out in turn
-COLDEST, HOTTEST = 0.1, 10.0
+FLATTEST = 0.1  # slope: no probability falls where log-odds rise
 
 
 def bin_numbers(p):
@@ -26,93 +25,47 @@ def reliability(label, p):
 
 
 def error_sums(table):
-    """Return ``n``, ``squared`` errors and each bin's ``gap0``, ``gap1``, … (p − label), summed by recording.
+    """Return ``n``, ``seizure``, ``squared`` errors and each bin's ``gap0``, ``gap1``, … (p − label), by recording.
 
     The bins are those of all recordings together, the same in every draw.
     """
-    p = table["p_seizure"].to_numpy(float)
-    where, gap = bin_numbers(p), p - table["label"].to_numpy()
+    p, label = table["p_seizure"].to_numpy(float), table["label"].to_numpy()
+    where, gap = bin_numbers(p), p - label
     parts = {f"gap{number}": np.where(where == number, gap, 0.0) for number in range(where.max() + 1)}
-    terms = pd.DataFrame({"n": 1, "squared": gap**2, **parts})
+    terms = pd.DataFrame({"n": 1, "seizure": label, "squared": gap**2, **parts})
     return terms.groupby(table["recording"].to_numpy(str)).sum()
 
 
-def error_rates(n, squared, **gaps):
-    """Return the Brier score and the expected calibration error, ``ece`` (Naeini et al., AAAI 2015), from `error_sums`.
+def error_rates(n, seizure, squared, **gaps):
+    """Return ``brier``, ``brier_skill`` and ``ece`` from `error_sums`.
 
-    ``ece`` is Σ count/n · |share of seizure − mean p| over the bins: noise alone raises it above 0.
+    The skill is 1 − Brier score / that of always answering the share of seizure (Murphy, J. Appl. Meteorol. 12:595,
+    1973): 0 for what knows no more than that. ``ece``, the expected calibration error (Naeini et al., AAAI 2015), is Σ
+    count/n · |share of seizure − mean p| over the bins: noise alone raises it above 0.
     """
-    return {"brier": scores.ratio(squared, n), "ece": scores.ratio(sum(map(abs, gaps.values())), n)}
+    always = seizure * (n - seizure) / n  # squared errors of the share
+    return {
+        "brier": scores.ratio(squared, n),
+        "brier_skill": 1 - squared / always if always else None,
+        "ece": scores.ratio(sum(map(abs, gaps.values())), n),
+    }
 
 
 def error_intervals(table, seed=0, draws=intervals.DRAWS):
-    """Return ``brier`` and ``ece`` of ``recording``, ``label`` and ``p_seizure``, as `intervals.interval` does."""
+    """Return the intervals of `error_rates` for ``recording``, ``label`` and ``p_seizure``."""
     return intervals.score_intervals(error_rates, error_sums(table), seed, draws)
 
 
-def log_loss(log_odds, label):
-    """Return the mean negative log-likelihood, in nats, of labels under log-odds."""
-    return float(np.mean(np.logaddexp(0, np.where(np.asarray(label) == 1, -log_odds, log_odds))))
+def fit(log_odds, label):
+    """Fit ``slope`` and ``intercept`` of the log-odds on inner samples of both classes (Platt 1999).
 
-
-def fit_temperature(log_odds, label, shift):
-    """Return the T within 0.1–10 whose log-odds/T + `shift` are the likeliest (Guo et al., ICML 2017).
-
-    The likelihood is log-concave in 1/T, so that the bounded search finds its one maximum.
+    Networks train on batches half of them seizure: the intercept holds the share of seizure, the slope how sure a mean
+    of networks is. It is for display alone: nothing is decided by it.
     """
-
-    def loss(log_t):
-        return log_loss(log_odds / np.exp(log_t) + shift, label)
-
-    bounds = (np.log(COLDEST), np.log(HOTTEST))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
-
-
-def fit(log_odds, label, block):
-    """Fit share of seizure and temperature on a fold's inner samples, of both classes.
-
-    `block` [n] is what is left out together, such as a recording: samples of one resemble each other.
-
-    Returns
-    -------
-    dict
-        ``temperature`` (1 if off); ``prior``, the share of seizure, whose log-odds are added to the log-odds over T, as
-        networks train on batches half of them seizure (Saerens et al., Neural Comput. 14:21, 2002); ``loss_before``
-        and ``loss_after``, of blocks left out, None if not tried; ``reason``: why T is off, else None.
-
-    Notes
-    -----
-    Off unless the 95 % interval of the mean gain over blocks left out lies above 0: on less evidence it made held-out
-    probabilities worse, on simulated patients, as it is fitted on single networks and used on their mean. Off, too,
-    where T ends at a bound: the classes are then so well apart, or mixed, that nothing says how sure to be.
-    """
-    z, label, block = np.asarray(log_odds, float), np.asarray(label), np.asarray(block)
-    settings = {"temperature": 1.0, "prior": float(label.mean()), "loss_before": None, "loss_after": None}
-    names, shift = np.unique(block), logit(settings["prior"])
-    if len(names) < FEWEST:
-        return settings | {"reason": f"there are {len(names)} blocks to leave out; a temperature needs {FEWEST}"}
-    losses = []
-    for name in names:
-        out = block == name
-        fitted = fit_temperature(z[~out], label[~out], shift)
-        losses.append([log_loss(z[out] / t + shift, label[out]) for t in (1.0, fitted)])
-    before, after = np.transpose(losses)
-    settings |= {"loss_before": float(before.mean()), "loss_after": float(after.mean())}
-    best = fit_temperature(z, label, shift)
-    if not COLDEST * 1.01 < best < HOTTEST / 1.01:
-        return settings | {"reason": f"the likeliest temperature is at the bound of {COLDEST:g}–{HOTTEST:g}"}
-    if (before - after).mean() <= intervals.half_width(before - after):
-        return settings | {"reason": "it does not surely lower the loss of blocks left out (95 % interval)"}
-    return settings | {"temperature": best, "reason": None}
+    model = LogisticRegression().fit(np.asarray(log_odds, float)[:, None], label)
+    return {"slope": max(float(model.coef_[0, 0]), FLATTEST), "intercept": float(model.intercept_[0])}
 
 
 def calibrate(log_odds, settings):
     """Return probabilities for log-odds, with what `fit` returned. Their order does not change."""
-    return expit(log_odds / settings["temperature"] + logit(settings["prior"]))
-
-
-def without_temperature(table, choices):
-    """Return decisions (see `decisions.decide`) with the probabilities of T = 1, to see what the temperature did."""
-    fitted = {choice["fold"]: choice["calibration"] | {"temperature": 1.0} for choice in choices}
-    parts = [calibrate(part["log_odds"], fitted[fold]) for fold, part in table.groupby("fold")]
-    return table.assign(p_seizure=pd.concat(parts).loc[table.index])
+    return expit(settings["slope"] * log_odds + settings["intercept"])

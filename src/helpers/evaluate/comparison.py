@@ -1,11 +1,11 @@
-"""Comparison: the network against other detectors on the same samples, and against the reference study's protocol.
+"""Comparison: the network against simple detectors and controls, in order of time, and against a leak.
 
 Detectors are scored on the same draws of recordings, so that a difference has an interval of its own, in which what
 makes a recording hard for both cancels.
 """
 
-import numpy as np
 import pandas as pd
+from scipy import stats
 
 from helpers.evaluate import decisions, intervals, scores
 
@@ -14,47 +14,48 @@ METHODS = {
     OURS: "this network",
     "logistic": "logistic regression",
     "forest": "random forest",
+    "riemann": "Riemannian classifier",
+    "rocket": "MiniRocket",
     "eegnet": "EEGNet",
     "shallow": "ShallowFBCSPNet",
     "deep4": "Deep4Net",
     "efficientnet": "EfficientNet-B0 and LSTM (the reference's)",
 }
 AHEAD = ("auprc", "auprc_smoothed", "event_f1")  # in which a baseline is held against ours
-COMPARED = (
-    "Same folds, members, calibration, thresholds and post-processing for all. Intervals are 95 %, by bootstrap over "
-    "recordings; a difference (ours minus the other) is taken draw by draw."
-)
-RATES = ("accuracy", "sensitivity", "specificity", "f1")
-GAPS = ("auroc", "f1", "accuracy")
-RANDOM, BY_RECORDING, WEIGHTED = "random split", "by recording", "by recording, weighted as the random split"
-AUDITED = (
-    "Random split: mean over splits, 95 % interval of that mean by Student's t; epoch and threshold are chosen on the "
-    "test samples, as in the reference study. By recording: 95 % intervals by bootstrap over recordings. Weighted: the "
-    "recordings with a seizure, at the share of seizure that the random split tests on. The gap is random split minus "
-    "weighted: what the protocol alone adds."
-)
+PROTOCOLS = {
+    "single": "by recording, one network",
+    "split": "split at random",
+    "threshold": "threshold chosen on the test",
+    "epoch": "epoch chosen on the test",
+    "ensemble": "mean of the fold's networks",
+    "all": "split at random, epoch and threshold chosen on the test",
+}
+AUDITED = ("f1", "accuracy", "auroc")
 
 
 def score_detector(table, annotations, seed=0, draws=intervals.DRAWS):
     """Return a detector's scores with their draws, as `intervals.bootstrap` does, from `decisions.decide`."""
     options = {"seed": seed, "draws": draws}
-    ranking, smoothed = (intervals.bootstrap_ranking(table, name, **options) for name in ("p_seizure", "p_smooth"))
+    ranking, smoothed = (
+        intervals.bootstrap_ranking(table, name, **options) for name in ("log_odds", "log_odds_smooth")
+    )
     samples = intervals.bootstrap(scores.sample_rates, scores.sample_counts(table), **options)
     counts = scores.event_counts(scores.events(table), annotations)
     return {
         "auprc": ranking["auprc"],
         "auprc_smoothed": smoothed["auprc"],
         "auroc": ranking["auroc"],
+        "auroc_smoothed": smoothed["auroc"],
         "sample_f1": samples["f1"],
         "event_f1": intervals.bootstrap(scores.event_rates, counts, **options)["f1"],
     }
 
 
 def compare(ours, others, annotations, seed=0, draws=intervals.DRAWS):
-    """Return the scores of all detectors, and how far ours is ahead of each, as ``comparison.json`` has them.
+    """Return the scores of all detectors, best first, and how far ours is ahead of each.
 
-    `ours` is from `decisions.decide`; `others` are the same tables of other detectors, by name. Each of the ``rows``,
-    ours first, has the scores of `score_detector`, and ``ahead_…`` for each of `AHEAD`: ours minus it, or None.
+    `ours` is from `decisions.decide`; `others` are the same tables of other detectors, by name. Each row has the scores
+    of `score_detector`, the event scores' exact intervals, and ``ahead_…`` for each of `AHEAD`: ours minus it, or None.
 
     Raises
     ------
@@ -64,49 +65,124 @@ def compare(ours, others, annotations, seed=0, draws=intervals.DRAWS):
     keys = ["recording", "end_s", "label", "fold"]
     for method, table in others.items():
         one, other = (part[keys].sort_values(keys).to_numpy() for part in (ours, table))
-        if not np.array_equal(one, other):
+        if not (one.shape == other.shape and (one == other).all()):
             raise ValueError(f"{method} was not tested on the same {len(ours)} samples in the same folds as ours.")
-    tested, count = set(ours["recording"]), len(annotations.durations_s)
-    if tested != set(annotations.durations_s):
-        raise ValueError(f"{len(tested)} recordings were tested, {count} have a duration.")
+    tested, wanted = set(ours["recording"]), set(annotations.durations_s)
+    if tested != wanted:
+        raise ValueError(f"{len(tested)} recordings were tested, {len(wanted)} have a duration.")
     rows, reference = [], None
     for method, table in {OURS: ours, **others}.items():
         found = score_detector(table, annotations, seed, draws)
         reference = reference or found
+        events = scores.event_scores(scores.events(table), annotations)
         row = {"method": method, "name": METHODS.get(method, method)}
-        row |= {name: intervals.interval(*pair, count) for name, pair in found.items()}
-        ahead = {f"ahead_{name}": intervals.difference(reference[name], found[name], count) for name in AHEAD}
+        row |= {name: intervals.interval(*one) for name, one in found.items()}
+        exact = intervals.event_intervals(**counts_of(events), hours=annotations.hours)
+        row |= counts_of(events) | {f"event_{name}": one for name, one in exact.items()}
+        ahead = {f"ahead_{name}": intervals.difference(reference[name], found[name]) for name in AHEAD}
         rows.append(row | (dict.fromkeys(ahead) if method == OURS else ahead))
-    return {"rows": rows, "note": COMPARED}
+    return sorted(rows, key=lambda row: -(row["auprc_smoothed"]["value"] or 0))
 
 
-def audit_leakage(ours, tested, training, seed=0, draws=intervals.DRAWS):
-    """Return the network's scores under the reference's protocol and by recording, and the gap between them.
+def score_past(past, samples, annotations, steps):
+    """Return event scores of detectors that were trained on the past only, and test all recordings that follow.
 
-    As ``audit.json`` has them. `ours` is from `decisions.decide`, `tested` from `random_split.run`, of all splits;
-    `training` is ``training.json``. ``n_test`` counts samples, ``shared_eeg`` those that share EEG with training.
+    `past` has ``method``, ``step``, ``sample`` and ``log_odds``; `samples` are those of all recordings, by ``sample``;
+    `steps` (of ``training.json``) say how many ``recordings`` and ``seizures`` each step's past holds. Threshold and
+    smallest duration are chosen on what the networks of earlier steps said of recordings that were to come for them and
+    are past now (Dawid, J. R. Stat. Soc. A 147:278, 1984); the first has none, and decides at even odds.
+    """
+    rows, names = [], list(annotations.durations_s)
+    for method, own in past.groupby("method", sort=False):
+        known = [samples[:0].assign(log_odds=[])]
+        for number, step in enumerate(steps):
+            said = own[own["step"] == number].set_index("sample")["log_odds"]
+            table, before = samples.join(said, how="inner"), pd.concat(known)
+            settings = decisions.choose_alarm(before, annotations) if before["label"].any() else decisions.UNTRAINED
+            table = decisions.raise_alarms(table, settings)
+            later = annotations.select(names[step["recordings"] :])
+            found = scores.event_scores(scores.events(table), later)
+            auprc = scores.auprc(table["label"], table["log_odds_smooth"])
+            sure = intervals.event_intervals(**counts_of(found), hours=later.hours)
+            rows.append({"method": method, "seizures_seen": step["seizures"], "hours": later.hours, **found})
+            rows[-1] |= {"auprc": auprc, "intervals": sure}
+            end = steps[number + 1]["recordings"] if number + 1 < len(steps) else None
+            known.append(table[table["recording"].isin(names[step["recordings"] : end])])
+    return rows
+
+
+def counts_of(events):
+    """Return ``seizures``, ``detected`` and ``false_alarms`` of `scores.event_scores`."""
+    return {name: events[name] for name in ("seizures", "detected", "false_alarms")}
+
+
+def audit_leakage(tested, predictions, inner, training, negatives_per_seizure):
+    """Return what each freedom of the reference study's protocol adds to scores, varied one at a time.
+
+    `tested` is ``audit.csv``, the log-odds that single networks gave to some samples after each epoch (0: the weights
+    that are used); `predictions` and `inner` are what the stage train wrote, `training` is its ``training.json``.
+    Scores are at a fixed number of non-seizure samples for each seizure sample. By recording they are means over the
+    networks of a fold, then over folds; at random over splits. Intervals are by Student's t; those of what is added are
+    of paired folds, against a random split by Welch's test.
 
     Raises
     ------
     AssertionError
         If a recording of ours was tested by a network that was trained on it.
     """
-    check_out_of_fold(ours, training)
-    with_seizure = ours[ours["recording"].isin(ours.loc[ours["label"] == 1, "recording"])]
-    splits, ratio = score_splits(tested), (tested["label"] == 0).sum() / (tested["label"] == 1).sum()
-    plain = _score_by_recording(ours, None, seed, draws)
-    weighted = _score_by_recording(with_seizure, ratio, seed, draws)
-    count, shared = with_seizure["recording"].nunique(), int(tested["shared_eeg"].sum())
-    rows = [(RANDOM, len(tested), shared, {name: split_interval(splits[name]) for name in splits})]
-    for protocol, table, found in ((BY_RECORDING, ours, plain), (WEIGHTED, with_seizure, weighted)):
-        n = table["recording"].nunique()
-        rows.append((protocol, len(table), 0, {name: intervals.interval(*pair, n) for name, pair in found.items()}))
-    rows = [
-        {"protocol": protocol, "n_test": n, "shared_eeg": shared, "share": shared / n, **found}
-        for protocol, n, shared, found in rows
-    ]
-    gap = {name: _gap(splits[name], weighted[name], count, seed) for name in GAPS}
-    return {"rows": rows, "gap": gap, "splits": len(splits), "note": AUDITED}
+    check_out_of_fold(predictions, training)
+    predictions, units = predictions.set_index("sample"), {name: [] for name in PROTOCOLS}
+    tested = tested.join(predictions[["label", "fold"]], on="sample")
+    for fold in training["folds"]:
+        own = tested[tested["network"].isin(set(fold["networks"]) & set(training["followed"]))]
+        held_out, singles = own["fold"] == fold["fold"], []
+        for _, part in own.groupby("network"):
+            of_test = part["fold"] == fold["fold"]
+            singles.append(score_freedoms(part[~of_test], part[of_test], negatives_per_seizure))
+        for name in ("single", "threshold", "epoch"):
+            units[name].append(pd.DataFrame([one[name] for one in singles]).astype(float).mean().to_dict())
+        watched, mine = set(own["sample"]), inner[inner["fold"] == fold["fold"]]
+        test = predictions.loc[sorted(set(own.loc[held_out, "sample"]))]
+        chosen = decisions.best_threshold(*_values(mine[mine["sample"].isin(watched)]))
+        units["ensemble"].append(_rates(*_values(test), threshold=chosen, negatives=negatives_per_seizure))
+    for _, part in tested[tested["part"].notna()].groupby("network"):
+        of_test = part["part"] == "test"
+        found = score_freedoms(part[~of_test], part[of_test], negatives_per_seizure)
+        units["split"].append(found["single"])
+        units["all"].append(found["all"])
+    tables, rows = {name: pd.DataFrame(unit, dtype=float) for name, unit in units.items()}, []
+    for name, table in tables.items():
+        paired = name not in ("split", "all")
+        row = {"protocol": name, "name": PROTOCOLS[name], "units": len(table)}
+        row |= {score: mean_interval(table[score]) for score in AUDITED}
+        adds = {f"adds_{score}": mean_difference(table[score], tables["single"][score], paired) for score in AUDITED}
+        rows.append(row | (dict.fromkeys(adds) if name == "single" else adds))
+    leaky = tested[tested["part"].eq("test") & tested["epoch"].eq(0)]
+    shared = int(leaky["shared_eeg"].sum())
+    return {"rows": rows, "n_test": len(leaky), "shared_eeg": shared, "share": scores.ratio(shared, len(leaky))}
+
+
+def score_freedoms(inner, test, negatives):
+    """Return scores of one network on `test`: as it is, and with epoch, threshold or both chosen there.
+
+    Both tables have ``epoch``, ``label``, ``log_odds``.
+    """
+    epochs = {epoch: scores.auroc(*_values(part)) or 0 for epoch, part in test.groupby("epoch") if epoch}
+    best, found = max(epochs, key=epochs.get), {}
+    for name, epoch, table in (("single", 0, inner), ("threshold", 0, test), ("epoch", best, inner), ("all", best, test)):
+        threshold = decisions.best_threshold(*_values(table[table["epoch"] == epoch]))
+        found[name] = _rates(*_values(test[test["epoch"] == epoch]), threshold=threshold, negatives=negatives)
+    return found
+
+
+def _values(table):
+    return table["label"].to_numpy(), table["log_odds"].to_numpy()
+
+
+def _rates(label, log_odds, threshold, negatives):
+    counts = scores.at_prevalence(negatives, *scores.confusion(label, (log_odds >= threshold).astype(int)))
+    rates = scores.sample_rates(*counts)
+    return {"f1": rates["f1"], "accuracy": rates["accuracy"], "auroc": scores.auroc(label, log_odds)}
 
 
 def check_out_of_fold(ours, training):
@@ -121,43 +197,29 @@ def check_out_of_fold(ours, training):
         )
 
 
-def score_splits(tested):
-    """Return the scores of each random split, with the threshold that has the highest F1 on its own test samples."""
-    rows = []
-    for _, part in tested.groupby("seed"):
-        decided = part["p_seizure"] >= decisions.best_threshold(part["label"], part["p_seizure"])
-        rates = scores.sample_rates(*scores.confusion(part["label"], decided.astype(int)))
-        rows.append({name: rates[name] for name in RATES} | {"auroc": scores.auroc(part["label"], part["p_seizure"])})
-    return pd.DataFrame(rows, dtype=float)
-
-
-def split_interval(values):
-    """Return the mean over splits with its interval by Student's t, within 0 and 1, as `intervals.interval` does."""
-    found = {"value": float(np.mean(values)), "low": None, "high": None, "dropped": 0.0, "reason": None}
+def mean_interval(values):
+    """Return the mean of folds or splits with its interval by Student's t, within 0 and 1, as `intervals` does."""
     if len(values) < 2:
-        return found | {"reason": "there is one split; an interval over splits needs 2"}
-    half = intervals.half_width(values)
-    return found | {"low": float(max(0, found["value"] - half)), "high": float(min(1, found["value"] + half))}
+        return _alone(values.mean())
+    found = _by_t(values.mean(), stats.ttest_1samp(values, 0), len(values))
+    return found | {"low": max(0.0, found["low"]), "high": min(1.0, found["high"])}
 
 
-def _score_by_recording(table, negatives_per_seizure, seed, draws):
-    """Return `RATES` and ``auroc`` with their draws, as `intervals.bootstrap` does; weighted, if a number is given."""
-
-    def rates(**counts):
-        counts = [counts[name] for name in ("tp", "fn", "fp", "tn")]
-        if negatives_per_seizure is not None:
-            counts = scores.at_prevalence(negatives_per_seizure, *counts)
-        return {name: value for name, value in scores.sample_rates(*counts).items() if name in RATES}
-
-    found = intervals.bootstrap(rates, scores.sample_counts(table), seed, draws)
-    return found | {"auroc": intervals.bootstrap_ranking(table, "p_seizure", seed, draws)["auroc"]}
+def mean_difference(first, second, paired):
+    """Return the mean of `first` less that of `second` with its interval by Student's t, or by Welch's if not paired."""
+    value = first.mean() - second.mean()
+    if min(len(first), len(second)) < 2:
+        return _alone(value)
+    test = stats.ttest_rel(first, second) if paired else stats.ttest_ind(first, second, equal_var=False)
+    return _by_t(value, test, min(len(first), len(second)))
 
 
-def _gap(splits, found, recordings, seed):
-    """Return the mean over splits minus a score: draws of the mean by Student's t against draws of recordings."""
-    (value, estimates), mean, n = found, float(splits.mean()), len(splits)
-    if n < 2:
-        return split_interval(splits) | {"value": None if value is None else mean - value}
-    # Another stream than the recordings' draws: the two are independent.
-    chance = np.random.default_rng([seed, 1]).standard_t(n - 1, len(estimates)) * splits.sem()
-    return intervals.difference((mean, mean + chance), found, recordings)
+def _by_t(value, test, count):
+    span = test.confidence_interval(intervals.LEVEL)
+    ends = {"low": float(span.low), "high": float(span.high), "kind": "t"}
+    return {"value": float(value), **ends, "dropped": 0.0, "reason": None, "n": count}
+
+
+def _alone(value):
+    reason = "there is one fold or split; an interval needs 2"
+    return {"value": float(value), "low": None, "high": None, "kind": None, "dropped": 0.0, "reason": reason, "n": 1}

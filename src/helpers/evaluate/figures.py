@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from helpers.acquire.montages import DOUBLE_BANANA
-from helpers.evaluate import calibration, comparison, scores, views
+from helpers.evaluate import comparison, scores, views
 from helpers.figures import DECISION, SEIZURE, WIDTH, begin, draw_means, draw_traces, letter
 
 ROWS = 12  # recordings on a page
@@ -27,7 +27,7 @@ KEYS = (
     Patch(fc=DECISION, label="alarm"),
     Line2D([], [], **THRESHOLD, label="threshold for an alarm"),
     Line2D([], [], color=PALE, linewidth=0.8, label="p_seizure of each sample"),
-    Line2D([], [], color="black", linewidth=1.2, label="p_smooth: over neighbouring samples"),
+    Line2D([], [], color="black", linewidth=1.2, label="p_smooth: of log-odds averaged over five frames"),
 )
 
 
@@ -97,19 +97,22 @@ def _finish(figure, handles, place="upper"):
 def ranking_curves(decisions, found):
     """Show ROC and precision–recall curve, and where the decisions lie.
 
-    `found` has ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of ``p_seizure`` and of ``p_smooth``.
+    `found` has ``ranking`` and ``smoothed``: `intervals.ranking_intervals` of log-odds, and of those averaged.
     """
     (figure, (left, right)), label = begin(WIDTH, 4.3, 1, 2), decisions["label"]
     if reason := scores.missing_class(label.sum(), len(label)):
         for axis in (left, right):
             axis.text(0.5, 0.5, f"undefined: {reason}", ha="center", va="center")
         return figure
-    styles = (("p_seizure", "ranking", DECISION, 2.2), ("p_smooth", "smoothed", "black", 1.0))
-    for column, kind, colour, width in styles:
+    styles = (
+        ("single samples", "log_odds", "ranking", DECISION, 1.2),
+        ("mean of five frames", "log_odds_smooth", "smoothed", "black", 1.8),
+    )
+    for name, column, kind, colour, width in styles:
         options = {"color": colour, "linewidth": width}
         rates, sensitivity, _ = metrics.roc_curve(label, decisions[column])
         precision, recall, _ = metrics.precision_recall_curve(label, decisions[column])
-        auroc, auprc = (f"{column}: {name.upper()} {_printed(found[kind][name])}" for name in ("auroc", "auprc"))
+        auroc, auprc = (f"{name}: {area.upper()} {_printed(found[kind][area])}" for area in ("auroc", "auprc"))
         left.plot(rates, sensitivity, label=auroc, **options)
         right.plot(recall, precision, label=auprc, drawstyle="steps-post", **options)
     left.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
@@ -126,7 +129,7 @@ def ranking_curves(decisions, found):
 
 
 def _printed(score):
-    span = f" ({score['low']:.3f}–{score['high']:.3f})" if score["reason"] is None else ""
+    span = "" if score["low"] is None else f" ({score['low']:.3f}–{score['high']:.3f})"
     return f"{score['value']:.3f}{span}"
 
 
@@ -172,24 +175,20 @@ def reliability(decisions):
 def threshold_choice(inner, held_out, choices):
     """Show the sample F1 over the threshold, a panel a fold: on `inner` where it was chosen, and on `held_out`.
 
-    Both have ``fold`` and ``label``; `inner` has ``log_odds``, `held_out` ``p_seizure``.
+    Both have ``fold``, ``label`` and ``log_odds``.
     """
     figure, axes = _fold_panels(len(choices))
     for axis, choice in zip(axes, choices, strict=True):
         own, other = (table[table["fold"] == choice["fold"]] for table in (inner, held_out))
-        chosen = scores.f1_curve(own["label"], calibration.calibrate(own["log_odds"], choice["calibration"]))
+        chosen = scores.f1_curve(own["label"], own["log_odds"])
         axis.step(*chosen, where="pre", color=DECISION, linewidth=1.8, label="inner recordings: chosen by this")
         if other["label"].any():
-            unseen = scores.f1_curve(other["label"], other["p_seizure"])
+            unseen = scores.f1_curve(other["label"], other["log_odds"])
             axis.step(*unseen, where="pre", color=DARK, linewidth=0.9, label="held out: shown here, not used")
-        axis.axvline(choice["threshold"], color="black", linestyle="--", linewidth=1, label="threshold chosen")
-        axis.set(title=f"fold {choice['fold']}: {choice['threshold']:.2g}", xlim=(0, 1), ylim=(0, 1.02))
-        if min(one["threshold"] for one in choices) < RARE:
-            axis.set(xscale="logit", xlim=(FLOOR, 1 - FLOOR))
-            axis.set_xticks(list(TICKS), TICKS.values())
-            axis.set_xticks([], minor=True)
+        axis.axvline(choice["log_odds"], color="black", linestyle="--", linewidth=1, label="threshold chosen")
+        axis.set(title=f"fold {choice['fold']}: {choice['log_odds']:.2f}", ylim=(0, 1.02))
     axes[0].set_ylabel("sample F1")
-    figure.supxlabel("threshold on p_seizure", fontsize=9.6)
+    figure.supxlabel("threshold on log-odds", fontsize=9.6)
     return _finish(figure, axes[0])
 
 
@@ -274,24 +273,22 @@ def mistake(signal, sampling_hz, start_s, decisions, spans, recording, title):
 
 
 def score_comparison(compared, audited):
-    """Show scores with 95 % intervals: of all detectors, and of our network beside a random split of the same EEG.
+    """Show scores with 95 % intervals: of all detectors, and of single networks with freedoms of the reference's.
 
-    `compared` is ``comparison.json``, `audited` ``audit.json``.
+    `compared` are the rows of `comparison.compare`, `audited` those of `comparison.audit_leakage`.
     """
-    figure, axes = begin(WIDTH, 1.0 + 0.3 * len(compared["rows"]), 1, 3)
-    found = {row["name"]: row for row in compared["rows"]}
-    protocols = {row["protocol"]: row["f1"] for row in audited["rows"]}
+    figure, axes = begin(WIDTH, 1.0 + 0.3 * max(len(compared), len(audited)), 1, 3)
+    short = {"single": "one network", "split": "random split", "threshold": "threshold on test", "epoch": "epoch on test"}
+    short |= {"ensemble": "mean of networks", "all": "random split,\nboth on test"}
     panels = {
-        "AUPRC": {name: row["auprc"] for name, row in found.items()},
-        "Event F1": {name: row["event_f1"] for name, row in found.items()},
-        "Sample F1": {
-            "by recording": protocols[comparison.WEIGHTED], "random split\n(leak)": protocols[comparison.RANDOM]
-        },
-    }  # fmt: skip
+        "AUPRC, smoothed": {row["name"]: row["auprc_smoothed"] for row in compared},
+        "Event F1": {row["name"]: row["event_f1"] for row in compared},
+        "Sample F1": {short[row["protocol"]]: row["f1"] for row in audited},
+    }
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
-        for place, score in enumerate(rows.values()):
-            draw_means(axis, [place], [score], True, color=SEIZURE if "leak" in list(rows)[place] else DECISION)
+        for place, (name, score) in enumerate(rows.items()):
             if score["value"] is not None:
+                draw_means(axis, [place], [score], True, color=SEIZURE if "random split" in name else DECISION)
                 axis.annotate(f"{score['value']:.2f}", (score["value"], place - 0.15), ha="center", fontsize=8)
         axis.set(title=title, xlim=(0, 1.05), ylim=(len(rows) - 0.5, -0.6))
         axis.set_yticks(range(len(rows)), rows if axis is not axes[1] else [""] * len(rows))
@@ -299,3 +296,22 @@ def score_comparison(compared, audited):
     letter(axes)
     seaborn.despine(figure)
     return figure
+
+
+def past(rows):
+    """Show event F1 and AUPRC over the seizures that a detector had seen; `rows` of `comparison.score_past`."""
+    figure, (left, right) = begin(WIDTH, 3.4, 1, 2, sharex=True)
+    for number, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
+        own = [row for row in rows if row["method"] == method]
+        seen = [row["seizures_seen"] for row in own]
+        style = {"marker": "osv^D"[number % 5], "color": f"C{number}", "linewidth": 2 if method == comparison.OURS else 1}
+        style["label"] = comparison.METHODS[method]
+        left.plot(seen, [np.nan if row["f1"] is None else row["f1"] for row in own], **style)
+        right.plot(seen, [np.nan if row["auprc"] is None else row["auprc"] for row in own], **style)
+        if method == comparison.OURS:
+            draw_means(left, seen, [row["intervals"]["f1"] for row in own], color=style["color"], linestyle="none")
+    left.set(ylabel="event F1", xlabel="seizures seen", ylim=(0, 1.05))
+    right.set(ylabel="AUPRC, smoothed", xlabel="seizures seen", ylim=(0, 1.05))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    letter((left, right))
+    return _finish(figure, left)

@@ -11,7 +11,7 @@ from helpers.evaluate import calibration, intervals
 from helpers.evaluate.scores import missing_class
 
 POINTS = 1000  # rows of a curve's table at most: a page holds all points of all runs compared
-COLUMNS = ("p_seizure", "p_smooth")
+COLUMNS = ("log_odds", "log_odds_smooth")
 # The scores between 0 and 1 that are shown with their intervals: part of the intervals, name there and label.
 SAMPLES = {"accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "f1": "F1"}
 SCORES = {
@@ -38,7 +38,7 @@ def scores(intervals):
 
 
 def roc(predictions):
-    """Return the ROC curve of either probability and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
+    """Return the ROC curve of the log-odds, of those averaged, and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
     label, lines = predictions["label"], {"chance": np.array([[0.0, 0.0], [1.0, 1.0]])}
     if not missing_class(label.sum(), len(label)):
         lines = {name: np.column_stack(metrics.roc_curve(label, predictions[name])[:2]) for name in COLUMNS} | lines
@@ -47,7 +47,7 @@ def roc(predictions):
 
 
 def precision_recall(predictions):
-    """Return the precision–recall curve of either probability and of chance: ``recall``, ``precision``, ``line``.
+    """Return the precision–recall curve of the log-odds, of those averaged, and of chance: ``recall``, ``precision``, ``line``.
 
     Each step is two points, since precision is not linear in between.
     """

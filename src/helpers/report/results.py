@@ -78,11 +78,21 @@ def version():
         return str(citation["date-released"]), citation["version"]
 
 
+def coverage():
+    """Return what the benchmark measured of the intervals' coverage, as part of a sentence; "" without the file."""
+    path = files.ROOT / "output" / "benchmark" / "coverage.json"
+    if not path.exists():
+        return ""
+    found = files.read_json(path)
+    low, high = (end(found["coverage"].values()) for end in (min, max))
+    return f", and held the truth in {low:.0%} to {high:.0%} of {found['replicates']} replicates of another simulated patient"
+
+
 def print_scores(values, reasons):
-    """Return the reference's six scores as printed, by key; an undefined one says why, by `reasons`."""
+    """Return the reference's six scores as printed, by label; an undefined one says why, by `reasons`."""
     return {
-        key: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
-        for key, (_, form) in SCORES.items()
+        label: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
+        for key, (label, form) in SCORES.items()
     }
 
 
@@ -99,7 +109,8 @@ def with_interval(score, form="{:.3f}"):
     if score["value"] is None:
         return _undefined(score["reason"])
     value, low, high = ((form.format(score[key] or 0)).replace("-", "−") for key in ("value", "low", "high"))
-    return value if score["low"] is None else f"{value} ({low} to {high})"
+    span = "range " if score.get("kind") == "range" else ""
+    return value if score["low"] is None else f"{value} ({span}{low} to {high})"
 
 
 def _undefined(reason):

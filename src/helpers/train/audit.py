@@ -1,25 +1,14 @@
-"""The leakage audit: scores under a random split, EEG shared by training and test, and permuted labels.
-
-The reference's protocol: triptychs at steps shorter than a frame, from the recordings with a seizure only; two
-non-seizure triptychs drawn for each seizure triptych; 70 % of them, drawn at random, train, the others test, and also
-choose the epoch and the threshold. One thing is ours, as our network reads nothing else: a triptych's three frames are
-contiguous, and triptychs start every 3 s; the reference's frames overlapped, and now and then jumped in time.
-"""
+"""The leakage audit: networks under a random split, EEG shared by training and test, and permuted labels."""
 
 import numpy as np
 import pandas as pd
-import torch
-from scipy.special import expit
-from sklearn.model_selection import train_test_split
 
 from helpers.acquire.annotations import COLUMNS, Annotations
-from helpers.study import parallel
 from helpers.study.errors import RecordingError
-from helpers.train import inputs, training
+from helpers.train.folds import Split
+from helpers.train.training import few_others
 
-NEGATIVES = 2  # non-seizure samples for each seizure sample
-STEP = 0.75  # of a frame, from one triptych to the next: 3 s where a frame is 4 s
-TEST_SHARE = 0.3
+SHARES = (0.6, 0.8)  # of the triptychs train; those up to the second share are inner, the rest tests
 
 
 def shared_eeg(train, test):
@@ -39,52 +28,28 @@ def shared_eeg(train, test):
     return shared
 
 
-def draw_samples(samples, seed):
-    """Return the samples the reference would take: all seizure ones, and twice as many others, at random.
+def random_splits(count, seed, overlapping, samples):
+    """Return what `training.train_all` needs of networks that train on a random share of the triptychs, and the tests.
 
-    The others are from recordings that hold a seizure sample; all of them are taken if they are fewer.
+    The reference study split its overlapping triptychs so; all else is as in our folds of five blocks: three fifths
+    train, and of `samples` that do not, as many as for a network of ours are inner and tested.
 
-    Raises ValueError if there is no seizure sample.
+    Returns a list of (Split, `overlapping` to train on, samples to score), and a table of ``network``, ``sample`` (its
+    index), ``part`` (``inner`` or ``test``) and ``shared_eeg``, 1 if any second of it is in a training triptych.
     """
-    seizure = samples[samples["label"] == 1]
-    if seizure.empty:
-        raise ValueError(f"None of the {len(samples)} samples is seizure, so none can be drawn for each of them.")
-    others = samples[(samples["label"] == 0) & samples["recording"].isin(seizure["recording"])]
-    count = min(NEGATIVES * len(seizure), len(others))
-    return pd.concat([seizure, others.sample(count, random_state=seed)]).sort_index()
-
-
-def run_random_splits(seeds, folder, samples, frame_columns, settings):
-    """Train and test the study's network under the reference's protocol, once a seed, beside each other.
-
-    Each seed decides the samples drawn, the split and the network. `folder` is where `inputs.write_inputs` wrote,
-    `samples` are triptychs every `STEP` frames; `settings` as for `training.train_split`, but no weights are averaged.
-
-    Returns the test samples: ``seed``, ``recording``, ``start_s``, ``end_s``, ``label``, ``p_seizure``, and
-    ``shared_eeg``, 1 if any second of it is in a training sample.
-    """
-    pieces = [(seed, folder, samples, frame_columns, settings) for seed in seeds]
-    return pd.concat(parallel.parallel_map(_run_random_split, pieces, "random splits", "split"), ignore_index=True)
-
-
-def _run_random_split(seed, folder, samples, frame_columns, settings):
-    training.make_repeatable()
-    torch.manual_seed(seed)
-    samples = draw_samples(samples, seed)
-    inputs.check_columns(frame_columns, samples["column"])
-    sides = train_test_split(samples, test_size=TEST_SHARE, stratify=samples["label"], random_state=seed)
-    train, test = (side.sort_index() for side in sides)
-    read = inputs.read_inputs(folder, sorted(set(samples["recording"])))
-    network = training.untrained_network(read, sorted(set(train["recording"])), settings)
-    generator, lowest, kept = np.random.default_rng(seed), np.inf, None
-    # The epoch that suits the test best is kept: what one must not do, and the reference did.
-    for _ in training.train_epochs(network, read.pooled, train, frame_columns, settings, generator):
-        log_odds = training.predict(network, read.pooled, test, frame_columns)
-        if (loss := training.balanced_loss(test["label"], log_odds)) < lowest:
-            lowest, kept = loss, log_odds
-    found = test[[*COLUMNS, "label"]].assign(p_seizure=expit(kept), shared_eeg=shared_eeg(train, test).astype(int))
-    found.insert(0, "seed", seed)
-    return found
+    keys, pieces, tables = ["recording", "column"], [], []
+    for number in range(count):
+        split = Split(f"random{number}", tuple(sorted(set(overlapping["recording"]))))
+        place = np.random.default_rng(split.seed(seed)).random(len(overlapping))
+        train = overlapping[place < SHARES[0]]
+        part = overlapping[keys].assign(part=np.where(place < SHARES[1], "inner", "test"))[place >= SHARES[0]]
+        part = samples.reset_index(names="sample").merge(part, on=keys).set_index("sample", drop=False)
+        scored = [few_others(part[part["part"] == side]) for side in ("inner", "test")]
+        table = pd.concat(scored)
+        shared = shared_eeg(train, table).astype(int)
+        tables.append(table[["sample", "part"]].assign(network=split.name, shared_eeg=shared))
+        pieces.append((split, train, samples.loc[table["sample"]]))
+    return pieces, pd.concat(tables, ignore_index=True)
 
 
 def permute(annotations, seed, first_s=0.0):

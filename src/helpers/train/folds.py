@@ -1,100 +1,104 @@
 """Folds by recording: no frame, no second of EEG is on both sides of a split.
 
-Recordings are dealt to blocks, one recording with a seizure in each. A fold holds one block out. A network is trained
-without two blocks: in the fold of either, it is a member of the detector, and the other is its inner block, on which
-nothing but threshold, post-processing and temperature are chosen. So each fold's choices rest on several recordings
-that its members have not seen either, and each network serves two folds.
+Recordings, in order of time, are cut into blocks that hold about as many recordings with a seizure each. A fold holds
+one block out. Networks are trained without two blocks, several without the same two: in the fold of either they are
+members of the detector, and the other block is inner, on which nothing but thresholds and calibration are chosen. So a
+fold chooses on all other blocks, by networks that have seen neither these nor what it reports.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
+from string import ascii_lowercase
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: `held_out` is reported; `inner` are the numbers of the folds whose blocks are inner here, in order."""
+    """One fold: the block of recordings `held_out` is reported; the blocks of all other folds are inner in turn."""
 
     number: int
     held_out: tuple
-    inner: tuple
 
 
 @dataclass(frozen=True)
 class Split:
-    """What one network is trained on: all recordings but those of the two folds `without` (their numbers, rising)."""
+    """What one network is trained on: the recordings `train`; `without` are the numbers of the two folds it serves."""
 
-    without: tuple
+    name: str
     train: tuple
-
-    @property
-    def name(self):
-        """The network's name, as "0-3": of the two folds that it serves."""
-        return "-".join(map(str, self.without))
+    without: tuple = ()
 
     def seed(self, seed):
-        """Return a study's `seed` as this network's own."""
-        first, second = self.without
-        return (seed * 1000 + first) * 1000 + second
+        """Return a study's `seed` as this network's own, for numpy; torch takes `torch_seed`."""
+        return [seed, *self.name.encode()]
+
+    def torch_seed(self, seed):
+        """Return a study's `seed` as this network's own, a whole number."""
+        return int(np.random.SeedSequence(self.seed(seed)).generate_state(1)[0])
 
 
-def leave_one_recording_out(recordings, with_seizure, members=2):
-    """Return a list of Fold, each of which holds out one recording with a seizure, and its share of those without.
+def leave_blocks_out(recordings, with_seizure, count):
+    """Return a list of at most `count` Folds, each of which holds out one block of neighbouring recordings.
 
-    Recordings without a seizure are dealt in contiguous blocks, so that neighbours in time stay together.
-
-    Parameters
-    ----------
-    recordings : list of str
-        All recordings, in order of time.
-    with_seizure : collection of str
-    members : int
-        Networks a fold, at most: as many other blocks are inner in turn, the nearest first, on both sides alike.
+    `recordings` are all, in order of time; each block holds one of those `with_seizure` at least. Between the last
+    recording with a seizure of a block and the first of the next, the others are shared evenly.
 
     Raises ValueError if fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains.
     """
-    positive = [name for name in recordings if name in with_seizure]
-    free = [name for name in recordings if name not in with_seizure]
+    positive = [place for place, name in enumerate(recordings) if name in with_seizure]
     if len(positive) < 3:
+        found = ", ".join(recordings[place] for place in positive) or "none"
         raise ValueError(
-            f"Seizures are in {len(positive)} recordings ({', '.join(positive) or 'none'}) of {len(recordings)}; "
+            f"Seizures are in {len(positive)} recordings ({found}) of {len(recordings)}; "
             "the study needs at least 3: one held out, one to choose the threshold, one to train. "
             "Add recordings with seizures, or correct the summary."
         )
-    count = len(positive)
-    blocks = [tuple(block.tolist()) for block in np.array_split(np.array(free, dtype=str), count)]
-    # Neighbours on both sides, so that the relation is symmetric: two folds inner to each other share a network.
-    near = [side * distance for distance in range(1, min((members + 1) // 2, count // 2) + 1) for side in (1, -1)]
-    folds = [
-        Fold(number, (name, *blocks[number]), tuple(sorted({(number + offset) % count for offset in near})))
-        for number, name in enumerate(positive)
-    ]
+    groups = np.array_split(positive, min(max(count, 3), len(positive)))
+    cuts = [(one[-1] + other[0] + 1) // 2 for one, other in zip(groups, groups[1:], strict=False)]
+    blocks = zip([0, *cuts], [*cuts, len(recordings)], strict=True)
+    folds = [Fold(number, tuple(recordings[first:last])) for number, (first, last) in enumerate(blocks)]
     check(folds, recordings)
     return folds
 
 
-def splits(folds):
-    """Return the networks to train, each once, as a list of Split; `folds` are all of a study."""
-    recordings, found = sorted(name for fold in folds for name in fold.held_out), []
-    for without in sorted({tuple(sorted((fold.number, other))) for fold in folds for other in fold.inner}):
-        unseen = {name for number in without for name in folds[number].held_out}
-        found.append(Split(without, tuple(name for name in recordings if name not in unseen)))
+def splits(folds, members=1):
+    """Return the networks to train, as a list of Split: `members` without each two of all `folds` of a study."""
+    found = []
+    for pair in combinations(range(len(folds)), 2):
+        train = tuple(name for fold in folds if fold.number not in pair for name in fold.held_out)
+        found += [Split(f"{pair[0]}-{pair[1]}{draw}", train, pair) for draw in ascii_lowercase[:members]]
     return found
 
 
 def members(fold, networks):
-    """Return pairs of (the number of the inner fold, Split) of the networks of one fold, in order."""
-    by_pair = {split.without: split for split in networks}
-    return [(other, by_pair[tuple(sorted((fold.number, other)))]) for other in fold.inner]
+    """Return a dict: number of another fold → the Splits, in order, that serve both it and `fold`."""
+    found = {}
+    for split in networks:
+        if fold.number in split.without:
+            other = sum(split.without) - fold.number
+            found.setdefault(other, []).append(split)
+    return dict(sorted(found.items()))
 
 
-def covering(folds):
-    """Return few networks that serve all folds between them: a dict of fold number → Split."""
-    found, networks = {}, splits(folds)
+def covering(folds, networks):
+    """Return few of `networks` that serve all folds between them: a dict of fold number → Split."""
+    found = {}
     while len(found) < len(folds):
         best = max(networks, key=lambda split: sum(number not in found for number in split.without))
         found = {number: best for number in best.without} | found
     return found
+
+
+def grow(folds, with_seizure, members=1):
+    """Return the networks of the protocol in order of time, trained on the past only: a list of lists of Split.
+
+    The past ends after the first recording with a seizure, then after each block but the last.
+    """
+    recordings = [name for fold in folds for name in fold.held_out]
+    first = next(place for place, name in enumerate(recordings) if name in with_seizure) + 1
+    ends = sorted({first, *np.cumsum([len(fold.held_out) for fold in folds]).tolist()})[:-1]
+    return [[Split(f"past{end}{draw}", tuple(recordings[:end])) for draw in ascii_lowercase[:members]] for end in ends]
 
 
 def check(folds, recordings):
@@ -103,16 +107,15 @@ def check(folds, recordings):
     assert sorted(held_out) == sorted(recordings), f"held out {held_out}, of {recordings}"
     networks = splits(folds)
     for fold in folds:
-        assert fold.inner, f"fold {fold.number} has no inner block"
-        for other, split in members(fold, networks):
-            check_apart(fold, folds[other], split)
-            sides = [*fold.held_out, *folds[other].held_out, *split.train]
-            assert sorted(sides) == sorted(recordings), f"fold {fold.number} has {sides}, of {recordings}"
+        assert len(folds) > 2, f"fold {fold.number} has no inner block, or nothing to train on"
+        for other, served in members(fold, networks).items():
+            check_apart(fold, folds[other], *served)
 
 
-def check_apart(fold, inner, split):
-    """Raise AssertionError if a recording is on two sides: held out, inner, or in what the network trains on."""
-    sides = {"held out": set(fold.held_out), "inner": set(inner.held_out), "trained on": set(split.train)}
-    for one, other in (("held out", "inner"), ("held out", "trained on"), ("inner", "trained on")):
-        both = sorted(sides[one] & sides[other])
-        assert not both, f"fold {fold.number}: {', '.join(both)} is both {one} and {other}; it must be on one side."
+def check_apart(fold, inner, *networks):
+    """Raise AssertionError if a recording is on two sides: held out, inner, or in what a network trains on."""
+    for split in networks:
+        sides = {"held out": set(fold.held_out), "inner": set(inner.held_out), "trained on": set(split.train)}
+        for one, other in combinations(sides, 2):
+            both = sorted(sides[one] & sides[other])
+            assert not both, f"fold {fold.number}: {', '.join(both)} is both {one} and {other}; it must be on one side."

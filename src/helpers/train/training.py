@@ -10,22 +10,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from helpers.preprocess.spectrograms import EARLIER
 from helpers.study import parallel
-from helpers.train.folds import Split, check_apart, members, splits
+from helpers.train.folds import Split, check_apart, members
 from helpers.train.inputs import check_columns, read_inputs, slices, statistics
 from helpers.train.network import POOL, SpectrogramNetwork, pool_bins
 
 BACKGROUND_DB = (-10.0, 0.0)  # level of other EEG mixed into a triptych
-CURVE_SAMPLES = 120  # non-seizure samples of an unseen recording that its learning curve rests on, at most
+OTHERS = 2  # non-seizure samples for each seizure sample, among those that a network's history has
 
 
 @dataclass
 class TrainedNetwork:
-    """A network, its learning curves, and its log-odds for the samples that it has not seen."""
+    """A network, its log-odds for the samples that it has not seen, and, if it was followed, its `history`."""
 
     split: Split
     network: SpectrogramNetwork
-    curves: pd.DataFrame
     log_odds: pd.Series
+    history: pd.DataFrame
 
 
 def training_triptychs(split, overlapping):
@@ -40,38 +40,46 @@ def training_triptychs(split, overlapping):
     return train
 
 
-def train_all(folds, folder, overlapping, samples, frame_columns, settings, networks=None):
-    """Train the networks of all folds beside each other, one thread each; return a list of `TrainedNetwork`.
+def by_recording(networks, overlapping, samples):
+    """Yield for each Split what `train_all` needs: it, its triptychs to train on, and the samples it has not seen."""
+    for split in networks:
+        yield split, training_triptychs(split, overlapping), samples[~samples["recording"].isin(split.train)]
 
-    `folder` is where `inputs.write_inputs` wrote, `networks` the splits to train: by default all that the folds need.
-    The other arguments are those of `train_split`.
+
+def train_all(pieces, folder, frame_columns, settings, followed=()):
+    """Train networks beside each other, one thread each; return a list of `TrainedNetwork`.
+
+    Parameters
+    ----------
+    pieces : iterable of tuple
+        As from `by_recording`: a Split, the triptychs to train on, at small steps, and the samples to decide on.
+    folder : Path
+        Where `inputs.write_inputs` wrote.
+    settings : dict
+        The parameters of ``params/train.yaml`` from ``seed`` to ``weight_averaging``, without ``step_s``.
+    followed : collection of str
+        Names of the networks whose history is kept (see `fit`).
     """
-    names = [name for fold in folds for name in fold.held_out]
-    networks = splits(folds) if networks is None else networks
-    pieces = [(split, folder, names, overlapping, samples, frame_columns, settings) for split in networks]
+    pieces = [(*piece, folder, frame_columns, settings, piece[0].name in followed) for piece in pieces]
     return parallel.parallel_map(_train_from, pieces, "networks", "network")
 
 
-def _train_from(split, folder, names, *arguments):
-    return train_split(split, read_inputs(folder, names), *arguments)
+def _train_from(split, train, unseen, folder, *arguments):
+    names = sorted({*train["recording"], *unseen["recording"]})
+    return train_split(split, train, unseen, read_inputs(folder, names), *arguments)
 
 
-def train_split(split, inputs, overlapping, samples, frame_columns, settings):
-    """Train one network, and score the samples of the recordings that it has not seen; return a `TrainedNetwork`.
-
-    `overlapping` are the triptychs to train on, at small steps, `samples` those to decide on, one a frame. `settings`
-    are the parameters of ``params/train.yaml`` from ``seed`` to ``weight_averaging``, without ``step_s``.
-    """
+def train_split(split, train, unseen, inputs, frame_columns, settings, followed=False):
+    """Train one network on the triptychs `train`, and score those of `unseen`; return a `TrainedNetwork`."""
     make_repeatable()
-    torch.manual_seed(split.seed(settings["seed"]))
-    generator = np.random.default_rng([settings["seed"], *split.without])
-    train = training_triptychs(split, overlapping)
-    unseen = samples[~samples["recording"].isin(split.train)]
+    torch.manual_seed(split.torch_seed(settings["seed"]))
+    generator = np.random.default_rng(split.seed(settings["seed"]))
     check_columns(frame_columns, np.concatenate([train["column"], unseen["column"]]))
-    network = untrained_network(inputs, split.train, settings)
-    curves = fit(network, inputs.pooled, train, unseen, frame_columns, settings, generator)
+    network = untrained_network(inputs, sorted(set(train["recording"])), settings)
+    watched = few_others(unseen) if followed else unseen[:0]
+    history = fit(network, inputs.pooled, train, watched, frame_columns, settings, generator)
     log_odds = pd.Series(predict(network, inputs.pooled, unseen, frame_columns), index=unseen.index)
-    return TrainedNetwork(split, network.cpu(), curves.assign(network=split.name), log_odds)
+    return TrainedNetwork(split, network.cpu(), log_odds, history.assign(network=split.name))
 
 
 def make_repeatable():
@@ -97,36 +105,48 @@ def untrained_network(inputs, names, settings):
     return network.to(device())
 
 
-def fit(network, pooled, train, unseen, frame_columns, settings, generator):
-    """Train `network` in place, average the weights of its last epochs, and return its learning curves.
+def fit(network, pooled, train, watched, frame_columns, settings, generator):
+    """Train `network` in place, average the weights of its last epochs, and return its history.
 
     How many epochs is a setting, not a choice: stopping where one held-out recording likes it best follows that
     recording's chance. Averaged weights lie in a flatter place (Izmailov et al., UAI 2018).
 
-    The curves have a row an epoch and unseen recording: ``epoch``, ``train_loss`` (of augmented triptychs),
-    ``recording``, ``loss`` (of its `curve_samples`, both classes weighted alike).
+    The history has a row an epoch and `watched` sample: ``epoch``, ``train_loss`` (of augmented triptychs), ``sample``
+    (its index), ``log_odds``; epoch 0 is the network with averaged weights.
     """
-    rows, total, count = [], {}, 0
-    groups = {name: curve_samples(part, CURVE_SAMPLES) for name, part in unseen.groupby("recording", sort=False)}
+    parts, total, count = [], {}, 0
     for epoch, train_loss in train_epochs(network, pooled, train, frame_columns, settings, generator):
-        for name, part in groups.items():
-            score = predict(network, pooled, part, frame_columns)
-            rows.append((epoch, train_loss, name, balanced_loss(part["label"], score)))
+        parts.append(_look(network, pooled, watched, frame_columns, epoch, train_loss))
         if is_averaged(epoch, settings):
             count += 1
             for name, value in network.state_dict().items():
                 total[name] = total[name] + value if name in total else value.clone()
     network.load_state_dict({name: value / count for name, value in total.items()})
     network.eval()
-    return pd.DataFrame(rows, columns=["epoch", "train_loss", "recording", "loss"])
+    return pd.concat([_look(network, pooled, watched, frame_columns, 0, np.nan), *parts], ignore_index=True)
 
 
-def curve_samples(samples, most):
-    """Return all seizure samples and at most `most` others, evenly spaced: to score all costs more than to train."""
-    others = np.flatnonzero(samples["label"] == 0)
-    kept = (samples["label"] == 1).to_numpy(copy=True)
-    kept[others[np.linspace(0, len(others) - 1, min(most, len(others))).round().astype(int)]] = True
+def _look(network, pooled, watched, frame_columns, epoch, train_loss):
+    log_odds = predict(network, pooled, watched, frame_columns)
+    return pd.DataFrame({"epoch": epoch, "train_loss": train_loss, "sample": watched.index, "log_odds": log_odds})
+
+
+def few_others(samples):
+    """Return all seizure samples, and of the others `OTHERS` for each, evenly spaced: to score all costs too much."""
+    others, label = np.flatnonzero(samples["label"] == 0), samples["label"].to_numpy()
+    kept, most = label == 1, min(OTHERS * max(int(label.sum()), 1), len(others))
+    kept[others[np.linspace(0, len(others) - 1, most).round().astype(int)]] = True
     return samples[kept]
+
+
+def learning_curves(history, samples):
+    """Return the balanced loss of each ``network``, ``epoch`` and ``recording`` of a history, and the ``train_loss``."""
+    table = history[history["epoch"] > 0].join(samples[["recording", "label"]], on="sample")
+    rows = [
+        (*keys, part["train_loss"].iloc[0], balanced_loss(part["label"], part["log_odds"]))
+        for keys, part in table.groupby(["network", "epoch", "recording"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["network", "epoch", "recording", "train_loss", "loss"])
 
 
 def is_averaged(epoch, settings):
@@ -235,19 +255,20 @@ def out_of_fold(folds, scored, samples):
     `scored` is a list of (folds.Split, pandas.Series): log-odds by the index of `samples`, of each network for all that
     it has not seen.
 
-    Returns `samples` with ``fold`` and ``log_odds``, the mean of the fold's members; and for each fold and member its
-    inner block: rows of `samples` with ``fold``, ``network`` and ``log_odds``.
+    Returns `samples` with ``fold`` and ``log_odds``, the mean of the fold's networks; and for each fold and each other
+    block rows of `samples` with ``sample`` (their index), ``fold``, ``inner`` (the other fold) and ``log_odds``, the mean
+    of the networks that have seen neither block.
 
     Raises AssertionError if a network was trained on a recording that it scores: nothing of it may be reported.
     """
-    log_odds, predictions, inner = {split.without: values for split, values in scored}, [], []
+    log_odds, predictions, inner = {split.name: values for split, values in scored}, [], []
     for fold in folds:
-        held_out, of_members = samples[samples["recording"].isin(fold.held_out)], []
-        for other, split in members(fold, [split for split, _ in scored]):
-            check_apart(fold, folds[other], split)
-            values = log_odds[split.without]
-            of_members.append(values.loc[held_out.index].to_numpy())
+        held_out, of_pairs = samples[samples["recording"].isin(fold.held_out)], []
+        for other, networks in members(fold, [split for split, _ in scored]).items():
+            check_apart(fold, folds[other], *networks)
+            mean = sum(log_odds[split.name] for split in networks) / len(networks)
+            of_pairs.append(mean.loc[held_out.index].to_numpy())
             block = samples[samples["recording"].isin(folds[other].held_out)]
-            inner.append(block.assign(fold=fold.number, network=split.name, log_odds=values.loc[block.index]))
-        predictions.append(held_out.assign(fold=fold.number, log_odds=np.mean(of_members, axis=0)))
-    return pd.concat(predictions).loc[samples.index], pd.concat(inner, ignore_index=True)
+            inner.append(block.assign(fold=fold.number, inner=other, log_odds=mean.loc[block.index]))
+        predictions.append(held_out.assign(fold=fold.number, log_odds=np.mean(of_pairs, axis=0)))
+    return pd.concat(predictions).loc[samples.index], pd.concat(inner).reset_index(names="sample")
