@@ -33,10 +33,10 @@ def test_events_are_counted_as_by_timescoring():
 
 
 def test_overlapping_alarms_are_one_and_those_without_length_are_none():
-    """In any order: 0–200 s holds 10–20 s, 800–1000 s meets 950–1100 s, nothing lasts from 500 to 500 s. The seizure
-    at 2000 s is missed, by 0.1 s in the second draw, and found by the third."""
-    start = np.array([[8000, 100, 5000, 0, 9500], [19600, 0, 0, 0, 0], [19601, 0, 0, 0, 0]])
-    end = np.array([[10000, 200, 5000, 2000, 11000], [19700, 0, 0, 0, 0], [19701, 0, 0, 0, 0]])
+    """In any order: 0–200 s holds 10–20 s and meets 250–260 s; 800–1000 s meets 950–1100 s; 500–500 s is none. The
+    seizure at 2000 s is missed, by 0.1 s in the second draw, and found by the third."""
+    start = np.array([[8000, 100, 5000, 0, 9500, 2500], [19600, 0, 0, 0, 0, 0], [19601, 0, 0, 0, 0, 0]])
+    end = np.array([[10000, 200, 5000, 2000, 11000, 2600], [19700, 0, 0, 0, 0, 0], [19701, 0, 0, 0, 0, 0]])
     found = controls.count_events(np.array([[2000.0, 2010.0]]), start, end, 30000)
     assert found.tolist() == [[1, 0, 2], [1, 0, 1], [1, 1, 0]]
 

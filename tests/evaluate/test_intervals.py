@@ -71,7 +71,8 @@ def test_interval_of_a_share_by_hand():
     [(None, [np.nan] * 4, "undefined"), (None, [], "undefined"), (0.5, [0.5, np.nan, np.nan], "67% of the draws")],
 )
 def test_no_interval_has_a_reason(value, estimates, reason):
-    """Nothing is made up where there is nothing to tell from."""
+    """Nothing is made up where there is nothing to tell from; no range, either, of what no recording alone defines."""
+    assert "100% of the draws" in intervals.interval(0.5, [np.nan] * 3, 3)["reason"]
     found = intervals.interval(value, estimates, 7)
     assert found["low"] is None and found["high"] is None and found["value"] == value and reason in found["reason"]
     assert found["kind"] is None

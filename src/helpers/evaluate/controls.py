@@ -45,8 +45,8 @@ def score_controls(found, annotations, seed=0, draws=DRAWS):
         for control, (first, stop) in alarms.items():
             totals[control] = totals[control] + count_events(annotations.spans(name), first, np.minimum(stop, n), n)
     rates = {control: _rates(counts, annotations.hours) for control, counts in totals.items()}
-    ours, rows = rates.pop("ours")["f1"][0], [{"control": control, **_mean(rates[control])} for control in rates]
-    reached = draws - (rates["rotated"]["f1"] < ours).sum()
+    reached = draws - (rates["rotated"]["f1"] < rates.pop("ours")["f1"][0]).sum()
+    rows = [{"control": control, **_mean(table)} for control, table in rates.items()]
     return [*rows[:2], rows[2] | {"reached": float((1 + reached) / (1 + draws))}]
 
 
@@ -67,18 +67,16 @@ def count_events(true, start, end, n):
     first = np.ones(start.shape, bool)
     first[:, 1:] = start[:, 1:] - end[:, :-1] >= MERGED
     start = np.maximum.accumulate(np.where(first, start, 0), axis=1)  # of what is merged
-    last = np.hstack([first[:, 1:], padding > 0]) & (start < end)
+    end = np.where(np.hstack([first[:, 1:], padding > 0]), end, 0)  # once for all that is merged
     in_window = np.zeros(n + 1, int)  # how many tenths before each lie in a window
     for opens, closes in windows:
         in_window[opens + 1 : closes + 1] = 1
     in_window = in_window.cumsum()
-    detected = sum(
-        ((np.minimum(end, closes) > np.maximum(start, opens)) & last).any(axis=1) for opens, closes in windows
-    )
+    detected = sum((np.minimum(end, closes) > np.maximum(start, opens)).any(axis=1) for opens, closes in windows)
     false_alarms = np.zeros(len(start), int)
     for piece in range(0, n, LONGEST):
         begins, stops = np.minimum(start + piece, n), np.minimum(np.minimum(start + piece + LONGEST, end), n)
-        false_alarms += (last & (stops > begins) & (in_window[stops] == in_window[begins])).sum(axis=1)
+        false_alarms += ((stops > begins) & (in_window[stops] == in_window[begins])).sum(axis=1)
     return np.stack(np.broadcast_arrays(len(seizures), detected, false_alarms), axis=1)
 
 
@@ -87,8 +85,7 @@ def _rates(counts, hours):
 
 
 def _mean(table):
-    found = {name: None if np.isnan(mean) else float(mean) for name, mean in table.mean().items()}
-    ends = (
-        {} if len(table) == 1 else dict(zip(("f1_low", "f1_high"), table["f1"].quantile([0.025, 0.975]), strict=True))
-    )
-    return found | ends
+    found = table.mean().to_dict()
+    if len(table) > 1:
+        found |= {name: table["f1"].quantile(share) for name, share in (("f1_low", 0.025), ("f1_high", 0.975))}
+    return {name: None if np.isnan(number) else float(number) for name, number in found.items()}

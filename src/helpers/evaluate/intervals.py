@@ -29,27 +29,23 @@ CHUNK = 2_000_000  # numbers held at a time while drawing, so that a day of EEG 
 
 
 class Draws(NamedTuple):
-    """A score and what it is in each draw, NaN where undefined: what `interval` takes, ``interval(*draws)``.
-
-    ``estimates`` are float [draw], or [recording] where fewer than `FEWEST` recordings hold a seizure. ``recordings``:
-    how many do. ``samples``: of how many independent samples the score is a share, from 0 to 1, or None if of none.
-    """
+    """A score with its draws: what `interval` takes, ``interval(*draws)``."""
 
     value: float | None
-    estimates: np.ndarray
-    recordings: int
-    samples: float | None = None
+    estimates: np.ndarray  # float [draw], NaN where undefined; [recording] where fewer than `FEWEST` hold a seizure
+    recordings: int  # how many hold a seizure
+    samples: float | None = None  # of how many independent samples the score is a share; None: of none
 
 
 def resample(holds, seed=0, draws=DRAWS):
     """Return how often each recording is drawn, int [draw, recording]; `holds`: bool [recording], is there a seizure.
 
-    Each row sums to the number of recordings. Where fewer than `FEWEST` hold a seizure, each row is one recording.
+    Where fewer than `FEWEST` hold one, each row is one recording alone.
     """
     n = len(holds)
     if n < 1 or draws < 1:
         raise RecordingError(f"{n} recordings cannot be drawn {draws} times. Give at least one of each.")
-    if np.sum(holds) < FEWEST:
+    if sum(holds) < FEWEST:
         return np.eye(n, dtype=int)
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
 
@@ -61,18 +57,17 @@ def interval(value, estimates, recordings, samples=None):
     of a share on log-odds, by the delta method. A share's ends are never closer than the exact ones of so many
     independent samples: where all recordings score alike, nothing else says how far it would move.
     """
-    value = None if value is None or np.isnan(value) else float(value)
-    estimates = np.asarray(estimates, float)
-    defined = estimates[~np.isnan(estimates)]
-    dropped = 1 - len(defined) / len(estimates) if len(estimates) else 0.0
-    if value is None:
+    defined = np.asarray(estimates, float)
+    defined = defined[~np.isnan(defined)]
+    dropped = 1 - len(defined) / max(len(estimates), 1)
+    if value is None or np.isnan(value):
         return _found(None, reason="the score is undefined", dropped=dropped)
+    if not len(defined) or (dropped > 0.5 and recordings >= FEWEST):
+        return _found(value, reason=f"the score is undefined in {dropped:.0%} of the draws", dropped=dropped)
     if recordings < FEWEST:
         there = "is 1 recording" if recordings == 1 else f"are {recordings} recordings"
         reason = f"there {there} with a seizure; an interval needs {FEWEST}, so the ends are the lowest and highest"
         return _found(value, defined.min(), defined.max(), "range", dropped, f"{reason} of a recording")
-    if dropped > 0.5:
-        return _found(value, reason=f"the score is undefined in {dropped:.0%} of the draws", dropped=dropped)
     half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * np.sqrt(recordings / (recordings - 1))
     if samples is None:
         return _found(value, value - half, value + half, "bootstrap", dropped)
@@ -84,7 +79,7 @@ def interval(value, estimates, recordings, samples=None):
 
 
 def _found(value, low=None, high=None, kind=None, dropped=0.0, reason=None):
-    low, high = (None if end is None else float(end) for end in (low, high))
+    value, low, high = (None if number is None else float(number) for number in (value, low, high))
     return {"value": value, "low": low, "high": high, "kind": kind, "dropped": float(dropped), "reason": reason}
 
 
@@ -106,11 +101,9 @@ def bootstrap(metrics, sums, seed=0, draws=DRAWS):
     holds = np.ones(len(ordered), bool) if isinstance(seizure, int) else seizure.to_numpy() > 0
     totals = resample(holds, seed, draws) @ ordered.to_numpy(float)
     rows = [metrics(**dict(zip(sums.columns, row, strict=True))) for row in totals.tolist()]
-    estimates, total = pd.DataFrame(rows, dtype=float), sums.sum().to_dict()
-    return {
-        name: Draws(value, estimates[name].to_numpy(), int(holds.sum()), _samples(name, total))
-        for name, value in metrics(**total).items()
-    }
+    estimates, total, n = pd.DataFrame(rows, dtype=float), sums.sum().to_dict(), int(holds.sum())
+    values = metrics(**total).items()
+    return {name: Draws(value, estimates[name].to_numpy(), n, _samples(name, total)) for name, value in values}
 
 
 def _samples(name, total):
@@ -167,12 +160,9 @@ def bootstrap_ranking(table, column="p_seizure", seed=0, draws=DRAWS):
     weights = resample(holds, seed, draws).astype(float)
     parts = np.array_split(weights, -(-len(weights) * counts.shape[2] // CHUNK))
     estimates = np.concatenate([areas(*(part @ counts)) for part in parts], axis=1)
-    (auroc, auprc), label, p, n = estimates, table["label"], table[column], int(holds.sum())
-    seizure = int(label.sum())
-    return {
-        "auroc": Draws(scores.auroc(label, p), auroc, n, seizure),
-        "auprc": Draws(scores.auprc(label, p), auprc, n, seizure / SHARED),
-    }
+    pair, n, seizure = (table["label"], table[column]), int(holds.sum()), int(table["label"].sum())
+    auroc = Draws(scores.auroc(*pair), estimates[0], n, seizure)
+    return {"auroc": auroc, "auprc": Draws(scores.auprc(*pair), estimates[1], n, seizure / SHARED)}
 
 
 def ranking_intervals(table, column="p_seizure", seed=0, draws=DRAWS):
@@ -193,7 +183,7 @@ def median_latency(table):
     latency = table["latency_s"].dropna().to_numpy()
     if not len(latency):
         return _found(None, reason="no seizure was found")
-    value, ends = float(np.median(latency)), quantile_test(latency, p=0.5).confidence_interval(LEVEL)
+    value, ends = np.median(latency), quantile_test(latency, p=0.5).confidence_interval(LEVEL)
     if np.isfinite(ends).all():
         return _found(value, *ends, "exact")
     reason = f"seizures found: {len(latency)}; an interval needs 6, so the ends are the lowest and highest latency"
