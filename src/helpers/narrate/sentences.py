@@ -2,9 +2,9 @@
 
 A line there is a sentence. ``[found|recognised]`` in it stands for either word, and slots are ``{key}``, a fact as
 printed; ``{key~}``, with its interval if it has one; ``{phrase:argument,…}``, computed by one of `PHRASES`; and
-``{?phrase:…}``, a phrase that is a condition, and not said. A line is left out where a slot has nothing to say; one that
-begins with ``|`` then stands in for it. In a paragraph with ``@``, which stands for the key of a sample, the lines are
-said of each sample that is explained.
+``{?phrase:…}``, a phrase that is a condition, and not said. A line is left out where a slot has nothing to say; then
+one that begins with ``|`` stands in for it. In a paragraph with ``@``, which stands for the key of a sample, the lines
+are said of each sample that is explained.
 """
 
 import itertools
@@ -122,15 +122,13 @@ def _standing(facts, score):
         named, other, ahead = (f"baselines.{method}{key}" for key in ("", f".{score}", f".ahead_{score}"))
         if None in (values[own]["printed"], values[other]["printed"], values[ahead]["printed"]):
             continue
-        stands = f"is {_than(facts, own, other)[0]} (without an interval)"
+        stands = f"{_than(facts, own, other)[0]} (without an interval)"
         if ends := values[ahead]["interval"]:
             low, high = number(ends["low"]), number(ends["high"])
-            stands = (
-                f"is {'clearly above' if low > 0 else 'clearly below' if high < 0 else 'not clearly different from'}"
-            )
+            stands = "clearly above" if low > 0 else "clearly below" if high < 0 else "not clearly different from"
         groups.setdefault(stands, []).append(f"{show(facts, named)} ({show(facts, other)})")
         keys += [named, other, ahead]
-    said = listed([f"{stands} that of {listed(names)}" for stands, names in groups.items()])
+    said = listed([f"is {stands} that of {listed(names)}" for stands, names in groups.items()])
     return said and f"{values[own]['name']}, {show(facts, own)}, {said}", keys
 
 

@@ -13,7 +13,7 @@ FORM = Path(__file__).parent / "templates" / "report.md"  # with the reference's
 
 
 def text(found, page=False):
-    """Return ``report.md``, line by line in the reference's form; for a page of the site, its pictures have alt texts."""
+    """Return ``report.md``, line by line in the reference's form; as a `page` of the site, with alt texts."""
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(FORM.read_text(encoding="utf-8")).render(
         found=found,
