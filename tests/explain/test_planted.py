@@ -70,133 +70,93 @@ def test_masks_by_hand():
     5.6 in one other cell: 5.6/√8 = 1.98, too little. Channel 3 has nothing."""
     amplitude = np.zeros((1, 4, 2, 4), np.float32)
     amplitude[0, 0, 1, 1:3], amplitude[0, 1, 1, 1:3], amplitude[0, 2, 0, 3] = 8, 4, 5.6
-    found = planted.masks(amplitude)
-    assert found["time × frequency"].tolist() == [[[False, False, False, True], [False, True, True, False]]]
-    assert found["time"].tolist() == [[False, True, True, True]]
-    assert found["frequency"].tolist() == [[True, True]]
-    assert found["channel"].tolist() == [True, True, False, False]
-    nothing = planted.masks(np.zeros((3, 4, 2, 4), np.float32))
-    assert not any(mask.any() for mask in nothing.values())
-    assert {name: mask.shape for name, mask in nothing.items()} == {
-        "time × frequency": (3, 2, 4), "time": (3, 4), "frequency": (3, 2), "channel": (4,)
-    }  # fmt: skip
+    cells, channels = planted.masks(amplitude)
+    assert cells.tolist() == [[[False, False, False, True], [False, True, True, False]]]
+    assert channels.tolist() == [True, True, False, False]
+    assert not any(mask.any() for mask in planted.masks(np.zeros((3, 4, 2, 4), np.float32)))
 
 
 @pytest.mark.parametrize(
-    ("relevance", "truth", "auc", "mass", "pointing"),
+    ("relevance", "truth", "auc", "precision"),
     [
-        ([4, 3, 2, 1], [1, 1, 0, 0], 1, 7 / 10, 1),
-        ([1, 2, 3, 4], [1, 1, 0, 0], 0, 3 / 10, 0),
-        ([2, 2, 3, -1], [1, 0, 0, 1], 0.5 / 4, 2 / 7, 0),  # of four pairs one is a tie; what is negative has no mass
-        ([3, 3, 1, 3], [1, 0, 0, 1], 3 / 4, 6 / 10, 2 / 3),  # two of the three highest; pairs ½ 1 ½ 1
-        ([5, 5, 5, 5], [1, 0, 0, 0], 0.5, 1 / 4, 1 / 4),  # blind
-        ([-1, -2, -3, 0], [1, 0, 0, 0], 2 / 3, np.nan, np.nan),  # nothing above zero
-        ([4, 3, 2, 1], [1, 1, 1, 1], np.nan, np.nan, np.nan),
-        ([4, 3, 2, 1], [0, 0, 0, 0], np.nan, np.nan, np.nan),
+        ([[4, 3, 2, 1]], [[1, 1, 0, 0]], 1, 1),
+        ([[1, 2, 3, 4]], [[1, 1, 0, 0]], 0, 0),
+        ([[2, 2, 3, -1]], [[1, 0, 0, 1]], 0.5 / 4, 0.5 / 2),  # of the two highest one is not planted, one of two ties
+        ([[3, 3, 1, 3]], [[1, 0, 0, 1]], 3 / 4, 2 / 3),  # two of three ties; pairs ½ 1 ½ 1
+        ([[5, 5, 5, 5]], [[1, 0, 0, 0]], 0.5, 1 / 4),  # blind
+        ([[4, 3, 2, 1]], [[1, 1, 1, 1]], np.nan, np.nan),
+        ([[4, 3, 2, 1]], [[0, 0, 0, 0]], np.nan, np.nan),
+        # 9 over 8 0 0: 3 of 3 pairs; 5 and 4 against 6 and 4: 1½ of 4, of the two highest 6 and 5 one; no pair
+        ([[9, 8, 0, 0], [5, 4, 6, 4], [1, 1, 1, 1]], [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]], 4.5 / 7, 2 / 3),
     ],
 )
-def test_score_by_hand(relevance, truth, auc, mass, pointing):
-    """Pairs in order, mass on planted cells, and the highest cell; one axis has no score at one frequency."""
-    found = planted.score(relevance, np.array(truth, bool))
+def test_score_by_hand(relevance, truth, auc, precision):
+    """Pairs in order within groups, and as many of the highest cells of each group as are planted in it."""
+    found = planted.score(np.array(relevance, float), np.array(truth, bool))
     assert list(found) == list(planted.SCORES)
-    expected = {"auc": auc, "auc_at_frequency": np.nan, "mass": mass, "pointing": pointing}
-    assert found == pytest.approx(expected, nan_ok=True)
-
-
-def test_score_at_frequency_by_hand():
-    """Bin 0: 9 is planted, over 8 0 0: 3 of 3 pairs. Bin 1: 5 and 4 are, against 6 and 4: 1½ of 4. Bin 2: nothing, no
-    pair. Of all 3 · 9 pairs, 9 is ahead in 9, 5 in 7 (not of 8 and 6), 4 in 6 and ties in one."""
-    relevance = np.array([[[9, 8, 0, 0], [5, 4, 6, 4], [1, 1, 1, 1]]], float)
-    truth = np.array([[[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]], bool)
-    found = planted.score(relevance, truth)
-    assert found["auc_at_frequency"] == pytest.approx((3 + 1.5) / (3 + 4))
-    assert found["auc"] == pytest.approx((9 + 7 + 6.5) / 27)
-
-
-def test_knowing_frequencies_gives_nothing_at_one_frequency():
-    """Planted in the lowest bin of t1 and t2. Low bins high at all times, as in any EEG: ahead of the 18 cells of other
-    bins, tied with the 2 of t0, and those alone count at one frequency. There, knowing the times is enough."""
-    truth = np.zeros((3, 4, 2), bool)
-    truth[1:, 0] = True
-    by_frequency = np.broadcast_to(np.array([4.0, 3, 2, 1])[:, None], truth.shape)
-    found = planted.score(by_frequency, truth)
-    assert found["auc"] == pytest.approx((18 + 1) / 20) and found["auc_at_frequency"] == 0.5
-    by_time = np.broadcast_to(np.array([0.0, 1, 1])[:, None, None], truth.shape)
-    assert planted.score(by_time, truth)["auc_at_frequency"] == 1
-    everywhere = np.zeros((3, 4, 2), bool)
-    everywhere[:, 0] = True  # no two cells of one bin differ
-    found = planted.score(by_frequency, everywhere)
-    assert found["auc"] == 1 and np.isnan(found["auc_at_frequency"])
+    assert found == pytest.approx({"auc": auc, "precision": precision}, nan_ok=True)
 
 
 def test_chance_is_what_blind_maps_score_on_average():
-    """0.5, 0.5, and the share of cells planted, 5 of 24: 2000 random maps have it on average, and so has a flat one."""
-    truth, generator = np.zeros((3, 4, 2), bool), np.random.default_rng(0)
-    truth.flat[:5] = True
+    """0.5, and the share planted of each group: 5 of 8, none of the next and 2 of 8, on average over those planted
+    (25 + 4)/8 of 7: 2000 random maps have it on average, and so has a flat one."""
+    truth, generator = np.zeros((3, 8), bool), np.random.default_rng(0)
+    truth[0, :5], truth[2, 6:] = True, True
     many = pd.DataFrame([planted.score(generator.random(truth.shape), truth) for _ in range(2000)])
-    assert many.mean().to_numpy() == pytest.approx([0.5, 0.5, 5 / 24, 5 / 24], abs=0.03)
-    assert list(planted.score(np.ones(truth.shape), truth).values()) == [0.5, 0.5, 5 / 24, 5 / 24]
-
-
-PLANTED_AXIS = {
-    "window_s": 1.0, "hop_s": 0.5, "frame_columns": 2, "frequencies_hz": [1.0, 2.0, 3.0, 4.0],
-    "channels": ["F7-T7", "T8-P8"],
-}  # fmt: skip
+    assert many.mean().to_numpy() == pytest.approx([0.5, 29 / 8 / 7], abs=0.02)
+    assert list(planted.score(np.ones(truth.shape), truth).values()) == pytest.approx([0.5, 29 / 8 / 7])
 
 
 @pytest.fixture
-def scored():
-    """Planted: in sample 7 F7-T7 at 1 Hz in t1, in sample 3 T8-P8 at 2 Hz in t2: 2 cells each of 24, in 4 bins.
+def truth():
+    """Planted at t1, from its second column on, and t2, in channels 0 and 2 of 4 and in the lowest two bins of 5."""
+    cells = np.zeros((3, 5, 4), bool)
+    cells[1, :2, 2:] = cells[2, :2] = True
+    return cells, np.array([True, False, True, False])
 
-    Scores as a dict of (along, map, sample) → scores. Grad-CAM and Integrated Gradients are the truth, Grad-CAM++ is
-    blind; power is 4, 3, 2, 1 from the lowest bin on, at all times, in both channels; other EEG has a little where the
-    seizure is, and most in the other channel everywhere else, as muscle might.
-    """
-    rows = [("a", "F7-T7", 1.0, 2.0, 0.6, 1.4, 9.0), ("b", "T8-P8", 2.0, 3.0, 1.6, 2.4, 9.0)]
+
+def scores(relevance, truth):
+    return {along: planted.score(*pair)["auc"] for along, pair in planted.groups(relevance, *truth).items()}
+
+
+def test_the_truth_itself_is_found_along_each_axis(truth):
+    cells, channels = truth
+    assert scores((cells[:, None] & channels[:, None, None]) * 1.0, truth) == dict.fromkeys(planted.ALONG, 1)
+    assert scores(cells * 1.0, truth) == dict.fromkeys(planted.ALONG[:3], 1)  # a map without channels
+
+
+def test_each_axis_gives_no_credit_for_what_any_eeg_or_label_has(truth):
+    """High in low bins: the bins, and nothing at one frequency. High in late frames: nothing within a frame; at one
+    frequency, of 2 · 6 · 6 pairs only those within t1 tie: 2 · 2 · 2 of them. High in channels 0 and 2: they alone."""
+    bins, steps = np.array([4.0, 4, 3, 2, 1])[:, None], np.array([0.0, 1, 2])[:, None, None]
+    low, late = np.broadcast_to(bins, (3, 5, 4)), np.broadcast_to(steps, (3, 5, 4))
+    assert scores(low, truth) == {"time × frequency": 0.5, "frequency": 1, "time": 0.5}
+    assert scores(late, truth) == {"time × frequency": (72 - 4) / 72, "frequency": 0.5, "time": 0.5}
+    at = np.broadcast_to(np.array([1.0, 0, 1, 0])[:, None, None], (3, 4, 5, 4))
+    assert scores(at, truth) == {"time × frequency": 0.5, "frequency": 0.5, "time": 0.5, "channel": 1}
+
+
+def test_channels_count_where_something_is_planted(truth):
+    """Muscle in the other channels, everywhere but at the planted times and frequencies: it is left out."""
+    cells, channels = truth
+    relevance = np.where(cells[:, None], channels[:, None, None] * 1.0, ~channels[:, None, None] * 9.0)
+    assert scores(relevance, truth)["channel"] == 1
+
+
+def test_maps_are_scored_sample_by_sample_against_their_own_truth():
+    """In sample 7 F7-T7 at 1 Hz in t1, in sample 3 T8-P8 at 2 Hz in t2. One map finds both, one has them exchanged: at
+    one frequency and in the planted frame it has nothing at all, so ties."""
+    axis = AXIS | {"frame_columns": 2, "frequencies_hz": [1.0, 2.0, 3.0, 4.0], "channels": ["F7-T7", "T8-P8"]}
+    rows = table(("a", "F7-T7", 1.0, 2.0, 0.6, 1.4, 9.0), ("b", "T8-P8", 2.0, 3.0, 1.6, 2.4, 9.0))
     samples = pd.DataFrame({"sample": [7, 3], "recording": ["a", "b"], "column": 0})
-    truth = np.zeros((2, 3, 2, 4, 2))
-    truth[0, 1, 0, 0], truth[1, 2, 1, 1] = 1, 1
-    power = np.broadcast_to(np.array([4.0, 3, 2, 1])[:, None], truth.shape)
-    muscle = truth + 5 * (truth.any(axis=2, keepdims=True) == 0) * np.array([[0, 1], [1, 0]])[:, None, :, None, None]
-    maps = {"gradcam": truth.max(axis=2), "gradcampp": np.ones((2, 3, 4, 2)), "ig": np.zeros((2, 3, 4, 2))}
-    full = {"ig": truth, "power": power, "other_eeg": muscle}
-    found = planted.score_along_axes(pd.DataFrame(rows, columns=planted.COLUMNS), samples, maps, full, PLANTED_AXIS)
-    return found.set_index(["along", "map", "sample"])[list(planted.SCORES)].T.to_dict("list")
-
-
-def test_a_perfect_map_beats_power_and_a_blind_one(scored):
-    """Of 2 · 22 pairs power leads the 18 cells of lower bins, ties with 4 of its own: 20/22, and at 2 Hz 14/22; mass
-    is 2 · 4/60 and 2 · 3/60; the highest cells are the 6 of 1 Hz. At one frequency it knows nothing."""
-    along = "time × frequency"
-    assert scored[along, "gradcam", 7] == scored[along, "gradcam", 3] == scored[along, "ig", 7] == [1, 1, 1, 1]
-    assert scored[along, "power", 7] == pytest.approx([20 / 22, 0.5, 8 / 60, 2 / 6])
-    assert scored[along, "power", 3] == pytest.approx([14 / 22, 0.5, 6 / 60, 0])
+    right = np.zeros((2, 3, 2, 4, 2))
+    right[0, 1, 0, 0], right[1, 2, 1, 1] = 1, 1
+    maps = {"right": right, "without": right.max(axis=2), "exchanged": right[::-1]}
+    found = planted.score_maps(rows, samples, maps, axis).set_index(["map", "along", "sample"])["auc"]
     for sample in (7, 3):
-        assert scored[along, "gradcampp", sample] == scored[along, "chance", sample] == [0.5, 0.5, 1 / 12, 1 / 12]
-
-
-def test_truths_along_each_axis(scored):
-    """Means over all else. Time: 2 of 6 columns; frequency: 1 of 12 bins, that of 1 Hz one of three highest; channel: 1
-    of 2, only for maps that have channels."""
-
-    for along, name, sample, auc, mass, pointing in [
-        ("time", "gradcam", 3, 1, 1, 1),
-        ("time", "power", 7, 0.5, 1 / 3, 1 / 3),
-        ("time", "chance", 3, 0.5, 1 / 3, 1 / 3),
-        ("frequency", "gradcam", 3, 1, 1, 1),
-        ("frequency", "power", 7, (9 + 1) / 11, 4 / 30, 1 / 3),
-        ("channel", "ig", 7, 1, 1, 1),
-        ("channel", "ig", 3, 1, 1, 1),
-        ("channel", "power", 7, 0.5, 0.5, 0.5),
-        ("channel", "chance", 7, 0.5, 0.5, 0.5),
-    ]:
-        assert scored[along, name, sample] == pytest.approx([auc, np.nan, mass, pointing], nan_ok=True)
-    assert {name for along, name, _ in scored if along == "channel"} == {"chance", "ig", "power", "other_eeg"}
-
-
-@pytest.mark.parametrize("sample", [7, 3])
-def test_where_planted_leaves_out_what_comes_with_it(scored, sample):
-    """Muscle in the other channel, everywhere but in the seizure's cells: wrong in all, right where it is planted."""
-    assert scored["channel", "other_eeg", sample][0] == 0
-    assert scored["channel, where planted", "other_eeg", sample][0] == 1
-    assert scored["channel, where planted", "ig", sample][0] == 1
+        for along in planted.ALONG[:2]:
+            assert found["right", along, sample] == found["without", along, sample] == 1
+            assert found["chance", along, sample] == found["exchanged", along, sample] == 0.5
+        assert found["right", "channel", sample] == 1 and found["chance", "channel", sample] == 0.5
+        assert np.isnan(found["right", "time", sample])  # the frame is planted from end to end
+    assert ("without", "channel", 7) not in found.index and len(found) == 2 * (4 * 3 + 3)

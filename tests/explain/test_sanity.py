@@ -1,7 +1,6 @@
 """The tests of the methods: tables and verdicts made by hand, and small random networks from end to end."""
 
 import itertools
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,14 +9,16 @@ import pytest
 import torch
 from test_training import made_network
 
-from helpers.evaluate import intervals
-from helpers.explain import attributions, deletion, sanity
+from helpers.explain import attributions, deletion, planted, sanity
 from helpers.preprocess import spectrograms
 from helpers.study import files
 from helpers.train import network, training
 
-COMPLETENESS, TRUTH, POWER, WEIGHTS, LABELS, DELETION, INSERTION, STABILITY = sanity.RULES
-METHODS = list(attributions.METHODS)
+AXES = ("frequency", "time", "channel")
+RULES = ["completeness", *(f"planted {axis}" for axis in AXES), "random weights", "permuted labels", "members"]
+RULES += ["stability", "deletion", "insertion"]
+METHODS, TESTED = list(attributions.METHODS), [*attributions.METHODS, "gradinput"]
+MAPS = [name for name in sanity.MAPS if name not in sanity.BASELINES]  # all methods, and the broken maps
 SIZE = 8  # columns of a frame
 AXIS = {  # cells of one pooled bin and two pooled columns
     "window_s": 0.5, "hop_s": 0.125, "frame_columns": SIZE, "channels": list("abc"), "frequencies_hz": list(range(8)),
@@ -142,110 +143,99 @@ def test_rank_correlation_by_hand(one, other, expected):
     assert found.dtype == np.float64 and found == pytest.approx([expected], nan_ok=True)
 
 
-def test_agreement_by_hand():
-    """Maps of four cells, of two samples. Grad-CAM and Grad-CAM++ agree in the first and are reversed in the second;
-    Integrated Gradients order both as 2 1 4 3, ±0.6; and are flat in the second."""
-    one, other = np.array([[1, 2, 3, 4], [1, 2, 3, 4]]), np.array([[2, 3, 4, 9], [4, 3, 2, 1]])
-    maps = {"gradcam": one, "gradcampp": other, "ig": np.array([[2, 1, 4, 3], [0, 0, 0, 0]]), "power": one}
-    found = sanity.agreement(maps, pd.DataFrame({"sample": [7, 3]}, index=[1, 0]))
-    assert found["pair"].tolist() == [
-        pair for pair in ("gradcam|gradcampp", "gradcam|ig", "gradcampp|ig") for _ in "ab"
-    ]
-    assert found["sample"].tolist() == [7, 3] * 3
-    assert found["correlation"].to_numpy() == pytest.approx([1, -1, 0.6, 0, 0.6, 0])
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch):
-    """30 draws in place of 2000: a summary has a hundred intervals."""
-    monkeypatch.setattr(intervals, "score_intervals", partial(intervals.score_intervals, draws=30))
+def test_complexity_by_hand():
+    """Absolute values in a hundred bins: all in one, 0; half in each of two, ln 2."""
+    found = sanity.complexity(np.array([[3.0, -3, 3, 3], [1, 2, -2, -1], [1, 2, -2, 1]]))
+    assert found == pytest.approx([0, np.log(2), np.log(2)])
 
 
 # What each test finds where a method passes: of every sample, or one value a recording.
-PASSING = dict(
-    mix=0.1, noise=0.8, labels=0.2, retrained=0.6, deletion=0.3, insertion=0.7, mass=0.5, chance=0.2, power=0.4
-)  # fmt: skip
+PASSING = {
+    "mix": 0.1, "unsigned": 0.15, "noise": 0.8, "members": 0.6, "labels": 0.2, "retrained": 0.6, "deletion": 0.3,
+    "insertion": 0.7, "frequency": 0.9, "time": 0.9, "channel": 0.9, "chance": 0.5, "power": 0.6,
+}  # fmt: skip
 
 
 def samples(recordings="abcd"):
-    """A seizure and another sample of each recording, numbered from 10 on, in no order."""
+    """A seizure and another sample of each recording, numbered from 10 on, in no order; a cluster each recording."""
     table = pd.DataFrame({"recording": [name for name in recordings for _ in "ab"], "label": [1, 0] * len(recordings)})
-    return table.assign(sample=np.arange(len(table)) + 10).iloc[::-1].reset_index(drop=True)
+    return table.assign(sample=np.arange(len(table)) + 10, cluster=table["recording"]).iloc[::-1].reset_index(drop=True)
 
 
 def made(table, **changes):
-    """The tables that the tests return, the same for all methods; curves are level, so that their area is their height.
+    """The tables that the tests return, the same for all maps; curves are level, so that their area is their height.
 
-    Along time alone planted truth says the opposite: no verdict comes from there.
+    On time × frequency planted truth says the opposite: no verdict comes from there.
     """
     names = sorted(table["recording"].unique())
     values = {
         key: table["recording"].map(dict(zip(names, np.broadcast_to(value, len(names)), strict=True)))
         for key, value in {**PASSING, **changes}.items()
     }
-    hit = table["label"] == 1
-    first, *_, last = (f"weights:{layer}" for layer in sanity.LAYERS)
-    levels = {first: 0.9, last: values["mix"], **{name: values[name] for name in ("labels", "retrained", "noise")}}
+    hit, (first, *_, last) = table["label"] == 1, (f"weights:{layer}" for layer in sanity.LAYERS)
+    levels = {first: 0.9, last: values["mix"], f"magnitude:{last}": values["unsigned"]}
+    levels |= {name: values[name] for name in ("labels", "retrained", "members", "noise")}
     perturbed = [
-        pd.DataFrame({"sample": table["sample"], "method": method, "test": test, "correlation": level})
+        pd.DataFrame({"sample": table["sample"], "method": method, "test": test, "draw": draw, "value": level})
         for test, level in levels.items()
-        for method in METHODS
+        for method in TESTED
+        for draw in ("01" if last in test else "0")
     ]
-    perturbed.append(perturbed[-1].assign(test="magnitude:noise", correlation=0.95))
     curves = [
         pd.DataFrame({"sample": table["sample"], "map": name, "kind": kind, "share": share, "score": level})[hit]
         for kind in ("deletion", "insertion")
-        for name, level in [*((method, values[kind]) for method in METHODS), ("power", 0.45), ("random", 0.5)]
+        for name, level in [*((name, values[kind]) for name in MAPS), ("power", 0.45), ("random", 0.5)]
         for share in np.linspace(0, 1, deletion.STEPS + 1).round(6)
     ]
-    masses = dict.fromkeys(METHODS, values["mass"]) | {"chance": values["chance"], "power": values["power"]}
-    masses |= {"above_mean": 0.3, "other_eeg": 0.1}
+    baselines = {name: values["chance"] for name in sanity.BASELINES} | {"power": values["power"]}
     truths = [
-        pd.DataFrame({"sample": table["sample"], "along": along, "map": name, "auc": np.nan, "mass": mass})[hit]
-        for along, sign in (("time × frequency", 1), ("time", -1))
-        for name, mass in ((name, sign * mass) for name, mass in masses.items())
+        pd.DataFrame({"sample": table["sample"], "along": along, "map": name, "auc": auc, "precision": 0.25})[hit]
+        for along in planted.ALONG
+        for name, auc in {**{name: values.get(along, 0.0) for name in MAPS}, **baselines}.items()
     ]
-    pairs = [f"{one}|{other}" for one, other in itertools.combinations(METHODS, 2)]
-    agreement = [pd.DataFrame({"sample": table["sample"], "pair": pair, "correlation": 0.3}) for pair in pairs]
-    found = {"perturbation": perturbed, "deletion": curves, "agreement": agreement, "truth": truths}
-    found = {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
-    found["truth"] = found["truth"].assign(auc_at_frequency=np.nan, pointing=np.nan)
-    return found
+    found = {"perturbation": perturbed, "deletion": curves, "truth": truths}
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
 
 
 def summed(table, tests, delta=0.01, total=1.0):
     return sanity.summary(table, tests, np.full(len(table), delta), np.full(len(table), total))
 
 
-def passing(method):
-    """Every rule passes; completeness is a rule for Integrated Gradients alone."""
-    return dict.fromkeys(sanity.RULES, True) | ({} if method == "ig" else {COMPLETENESS: None})
+def passing(name):
+    """Every rule that applies passes: completeness to Integrated Gradients alone, changed networks to few methods."""
+    given = dict.fromkeys(RULES, True) | ({} if name == "ig" else {"completeness": None})
+    return given if name in TESTED else given | dict.fromkeys(RULES[4:8])
+
+
+PLANTED = RULES[1:4]
 
 
 @pytest.mark.parametrize(
     ("changes", "failing"),
     [
-        ({"mix": 0.19, "noise": 0.71, "labels": 0.59, "deletion": 0.49, "insertion": 0.51, "mass": 0.41}, []),
+        ({"mix": 0.19, "noise": 0.71, "labels": 0.59, "members": 0.51, "deletion": 0.44, "insertion": 0.51}, []),
         ({"mix": [0.0, 0.0, 0.0, 0.7]}, []),  # the mean counts
-        ({"mix": 0.21}, [WEIGHTS]),
-        ({"noise": 0.69}, [STABILITY]),
-        ({"labels": 0.6}, [LABELS]),
-        ({"labels": [0.4, 0.4, 0.4, 1.0]}, [LABELS]),  # the mean of +0.2 thrice and −0.4 is above 0, not all draws
-        ({"deletion": 0.5}, [DELETION]),
-        ({"deletion": [0.3, 0.3, 0.3, 0.9]}, [DELETION]),
-        ({"insertion": 0.5}, [INSERTION]),
-        ({"insertion": [0.7, 0.7, 0.7, 0.1]}, [INSERTION]),
-        ({"mass": 0.4}, [POWER]),
-        ({"mass": 0.2, "noise": 0.0}, [TRUTH, POWER, STABILITY]),
+        ({"mix": 0.21}, ["random weights"]),
+        ({"mix": -0.21}, ["random weights"]),
+        ({"mix": 0.0, "unsigned": 0.21}, ["random weights"]),  # unlike by its signs alone
+        ({"noise": 0.69}, ["stability"]),
+        ({"members": 0.49}, ["members"]),
+        ({"labels": 0.6}, ["permuted labels"]),
+        ({"labels": [0.4, 0.4, 0.4, 1.0]}, ["permuted labels"]),  # the mean of +0.2 thrice and −0.4 is above 0
+        ({"deletion": 0.45}, ["deletion"]),  # as fast as in order of power
+        ({"deletion": [0.3, 0.3, 0.3, 0.9]}, ["deletion"]),
+        ({"insertion": 0.5}, ["insertion"]),  # as fast as at random; power is slower
+        ({"time": 0.6, "channel": 0.49}, PLANTED[1:]),  # no better than power; worse than chance
+        ({"frequency": [0.9, 0.9, 0.9, 0.1]}, PLANTED[:1]),
     ],
 )
 def test_each_rule_passes_and_fails_on_its_own_figure(changes, failing):
-    """Of four recordings; one method's figures alone are changed: it fails these rules, and no other method does."""
+    """Of four recordings; one method's figures alone are changed: it fails these rules, and no other map does."""
     table = samples()
     tests, other = made(table), made(table, **changes)
     for name, key in (("perturbation", "method"), ("deletion", "map"), ("truth", "map")):
         tests[name] = tests[name].where(tests[name][key] != "ig", other[name])
-    expected = {method: passing(method) for method in METHODS}
+    expected = {name: passing(name) for name in MAPS}
     expected["ig"] |= dict.fromkeys(failing, False)
     assert summed(table, tests)["verdicts"] == expected
 
@@ -266,34 +256,30 @@ def test_completeness_is_that_of_the_worst_sample(delta, total, passes):
     deltas[3], totals[3] = delta, total
     found = sanity.summary(table, made(table), deltas, totals)
     assert found["completeness"] == {"largest": pytest.approx(abs(delta) / max(1, abs(total))), "n": 8}
-    assert [found["verdicts"][method][COMPLETENESS] for method in METHODS] == [None, None, passes]
+    assert [found["verdicts"][name]["completeness"] for name in METHODS] == [None, None, passes]
 
 
 @pytest.mark.parametrize(
     ("recordings", "changes", "verdicts"),
     [
-        # Chance and power are ahead in one recording of four: the intervals reach below 0.
-        ("abcd", {"chance": [0.3, 0.3, 0.3, 0.9], "power": [0.3, 0.3, 0.9, 0.3]}, {TRUTH: False, POWER: False}),
-        # Two recordings have no interval; what asks for a mean alone is told.
-        ("ab", {}, dict.fromkeys([TRUTH, POWER, LABELS, DELETION, INSERTION])),
-        # Maps that are flat before and after, samples that score no higher than other EEG, maps of zeros without mass.
-        (
-            "abcd",
-            dict.fromkeys(("mix", "noise", "labels", "deletion", "insertion", "mass"), np.nan),
-            dict.fromkeys([TRUTH, POWER, WEIGHTS, STABILITY, LABELS, DELETION, INSERTION]),
-        ),
+        # Chance is ahead in one recording of four: the intervals reach below 0.
+        ("abcd", {"chance": [0.3, 0.3, 0.3, 1.9]}, dict.fromkeys(PLANTED, False)),
+        # Two clusters have no interval; what asks for a mean alone is told.
+        ("ab", {}, dict.fromkeys([*PLANTED, "permuted labels", "deletion", "insertion"])),
+        # Maps that are flat before and after, samples that score no higher than other EEG, nothing planted.
+        ("abcd", dict.fromkeys(PASSING, np.nan), dict.fromkeys(RULES[1:])),
     ],
 )
 def test_verdicts_need_figures_and_intervals(tmp_path, recordings, changes, verdicts):
-    """The same of all methods; on measured EEG, without planted truth, neither rule about it is tested."""
+    """The same of all maps; on measured EEG, without planted truth, no rule about it is tested."""
     table = samples(recordings)
     tests = made(table, **changes)
     found = summed(table, tests)
-    assert found["verdicts"] == {method: passing(method) | verdicts for method in METHODS}
+    expected = {name: passing(name) | {rule: value for rule, value in verdicts.items()} for name in MAPS}
+    assert found["verdicts"] == expected
     files.write_json(tmp_path / "sanity.json", found)
     measured = summed(table, {name: part for name, part in tests.items() if name != "truth"})
-    unknown = verdicts | {TRUTH: None, POWER: None}
-    assert measured["verdicts"] == {method: passing(method) | unknown for method in METHODS}
+    assert measured["verdicts"] == {name: given | dict.fromkeys(PLANTED) for name, given in expected.items()}
     assert measured["truth"] is None
 
 
@@ -304,16 +290,14 @@ def test_figures_by_hand():
     tests = made(table, deletion=[0.1, 0.2, 0.3, np.nan], labels=[0.0, 0.2, 0.4, np.nan])
     of_ig = tests["deletion"]["map"] == "ig"
     tests["deletion"]["score"] = tests["deletion"]["score"].where(~of_ig, 1 - tests["deletion"]["share"])
-    tests["truth"].loc[tests["truth"]["map"] == "ig", "pointing"] = 1.0
+    second = (tests["perturbation"]["draw"] == "1") & (tests["perturbation"]["method"] == "ig")
+    tests["perturbation"].loc[second, "value"] += 0.1
     found = summed(table, tests)
-    assert found["tested"] == {"seizure": 4, "other": 4}
-    assert found["rules"] == sanity.RULES and found["layers"] == sanity.LAYERS
-    assert set(found["maps"]) == {*METHODS, *sanity.BASELINES}
-    truth, gain = found["truth"]["time × frequency"], found["gain"]
-    ahead = found["truth"]["ahead"]["time × frequency"]["ig"]
+    assert found["tested"] == {"seizure": 4, "other": 4} and found["layers"] == sanity.LAYERS
+    truth, gain, last = found["truth"]["time"], found["gain"], f"weights:{sanity.LAYERS[-1]}"
     for figure, value, n in [
         (found["disturbed"]["weights:score"]["gradcam"], 0.9, 8),
-        (found["disturbed"]["magnitude:noise"]["ig"], 0.95, 8),
+        (found["disturbed"][last]["ig"], 0.15, 8),  # of two draws
         (found["disturbed"]["labels"]["ig"], 0.2, 6),
         (found["retraining_gap"]["ig"], 0.4, 6),
         (gain["deletion"]["gradcam"], 0.3, 3),
@@ -322,32 +306,29 @@ def test_figures_by_hand():
         (gain["insertion"]["power"], -0.05, 4),
         (gain["insertion"]["gradcam"], 0.2, 4),
         (found["beyond_power"]["deletion"]["gradcam"], 0.25, 3),
-        (found["agreement"]["gradcam|ig"], 0.3, 8),
-        (truth["power"]["mass"], 0.4, 4),
-        (truth["ig"]["pointing"], 1, 4),
-        (ahead["chance"]["mass"], 0.3, 4),
-        (ahead["other_eeg"]["mass"], 0.4, 4),
-        (found["truth"]["ahead"]["time"]["gradcam"]["power"]["mass"], -0.1, 4),
+        (truth["power"]["auc"], 0.6, 4),
+        (truth["ig"]["precision"], 0.25, 4),
+        (found["truth"]["ahead"]["time"]["ig"]["chance"], 0.4, 4),
+        (found["truth"]["ahead"]["time × frequency"]["ig"]["power"], -0.6, 4),
     ]:
         assert (figure["value"], figure["n"]) == (pytest.approx(value), n)
-    assert set(truth["ig"]) == {"mass", "pointing"} and set(truth["power"]) == {"mass"}  # the others are undefined
-    assert set(found["disturbed"]["magnitude:noise"]) == {"ig"} and "random" not in gain["deletion"]
+    assert found["draws"][last] == {name: pytest.approx([0.1, 0.2 if name == "ig" else 0.1]) for name in TESTED}
+    assert found["draws"][f"magnitude:{last}"]["gradcam"] == pytest.approx([0.15, 0.15])
     curves = found["curves"]
-    assert curves["deletion"]["gradcam"] == pytest.approx([0.2] * 11) and curves["insertion"]["random"] == [0.5] * 11
-    assert curves["deletion"]["ig"] == pytest.approx(np.linspace(1, 0, 11))
+    assert curves["deletion"]["gradcam"] == pytest.approx([0.2] * 6) and curves["insertion"]["random"] == [0.5] * 6
+    assert curves["deletion"]["ig"] == pytest.approx(np.linspace(1, 0, 6))
 
 
-def test_a_mean_over_recordings_by_hand(monkeypatch):
+def test_a_mean_over_clusters_by_hand():
     """a: 1, 1, 1; b: 0; c: NaN, 1: each sample weighs the same, 4/5 of five. Of three draws all may be b (1 in 27), or
-    none (8 in 27): from 0 to 1. Two recordings have no interval, and no values have no mean; the reason is told."""
-    monkeypatch.undo()  # all draws
+    none (8 in 27): from 0 to 1. Two clusters have no interval, and no values have no mean; the reason is told."""
     table = pd.DataFrame({"sample": range(6), "x": [1, 0, np.nan, 1, 1, 1]})
-    recordings = pd.Series(["a", "b", "c", "c", "a", "a"])
-    found = sanity.mean_over_recordings(table, "x", recordings)
+    clusters = pd.Series(["a", "b", "c", "c", "a", "a"])
+    found = sanity.mean_over_clusters(table, "x", clusters)
     assert (found["value"], found["low"], found["high"], found["n"]) == (pytest.approx(0.8), 0, 1, 5)
-    assert found["reason"] is None and sanity.mean_over_recordings(table[::-1], "x", recordings) == found
-    two, none = (sanity.mean_over_recordings(table[:3][rows], "x", recordings) for rows in ([True] * 3, [False] * 3))
-    assert (two["value"], two["low"], two["n"]) == (0.5, None, 2) and "there are 2 recordings" in two["reason"]
+    assert found["reason"] is None and sanity.mean_over_clusters(table[::-1], "x", clusters) == found
+    two, none = (sanity.mean_over_clusters(table[:3][rows], "x", clusters) for rows in ([True] * 3, [False] * 3))
+    assert (two["value"], two["low"], two["n"]) == (0.5, None, 2) and "there are 2" in two["reason"]
     assert (none["value"], none["low"], none["n"]) == (None, None, 0) and "undefined" in none["reason"]
 
 
@@ -384,8 +365,11 @@ def world(tmp_path_factory):
     table = table.assign(decided=decided, label=decided)
     assert 3 <= sum(decided) <= 7
     maps = {"noise": generator.normal(size=(len(table), 3, 8, SIZE)).astype(np.float32)}
-    maps |= {"flat": np.zeros_like(maps["noise"]), **{name: maps["noise"] ** 2 for name in METHODS}}
+    maps |= {"flat": np.zeros_like(maps["noise"]), "power": maps["noise"][::-1].copy()}
+    maps |= {name: maps["noise"] ** 2 for name in METHODS}
+    baselines = {fold: (torch.full((3, 8, 1), 0.5 * fold), 0.0, 0.0, 0.0) for fold in members}
     return SimpleNamespace(
+        baselines=baselines,
         folder=folder, weights=weights, permuted=permuted, members=members, table=table, background=background,
         pairs={0: ("0-1", "0-2"), 1: ("1-2", "0-1")}, powers=powers, maps=maps,
     )  # fmt: skip
@@ -393,7 +377,7 @@ def world(tmp_path_factory):
 
 def perturbation(world, **changes):
     given = SimpleNamespace(**{**vars(world), **changes})
-    place = (given.folder, given.weights, given.permuted, given.members, given.pairs)
+    place = (given.folder, given.weights, given.permuted, given.members, given.pairs, given.baselines)
     return sanity.perturbation_test(*place, given.table, SIZE, 8)
 
 
@@ -429,31 +413,41 @@ def test_one_worker_or_two_give_the_same(runs, name):
 
 
 def test_perturbation_is_what_it_says(world, runs):
-    """Of the four samples of fold 1, anew: the ensemble against itself with noise and without its first three layers;
-    the network 1-2 against the one trained on permuted labels, and against 0-1."""
+    """Of the four samples of fold 1, anew, on maps of 2 × 2 cells: the network 1-2 against itself without its first
+    three layers and, second draw, without all, against the one trained on permuted labels, and against 0-1, which is
+    the only other member; the ensemble against itself with noise."""
     part = world.table[world.table["fold"] == 1]
     triptychs = training.slices(world.powers, part, SIZE)
 
     def maps(folder, names, change=lambda network: network, given=triptychs):
         one = change(network.load_ensemble(folder, names))
-        return attributions.predicted_relevance(one, given, part["decided"].to_numpy(), sanity.STEPS)
+        predicted, baseline = part["decided"].to_numpy(), world.baselines[1][0]
+        found = attributions.predicted_relevance(one, given, predicted, baseline, sanity.STEPS, sanity.SIGNED)
+        found = {name: values.sum(axis=2) if values.ndim == 5 else values for name, values in found.items()}
+        return {name: values.reshape(4, 3, 4, 2, 4, 2).mean(axis=(3, 5)) for name, values in found.items()}
 
-    trained, single = maps(world.weights, ["0-1", "1-2"]), maps(world.weights, ["1-2"])
-    lost = maps(world.weights, ["0-1", "1-2"], lambda network: sanity.randomise_weights(network, 3, 8 + 3))
-    noise = maps(world.weights, ["0-1", "1-2"], given=sanity.add_noise(triptychs, sanity.NOISE_DB, 8))
-    found = runs["1"]["perturbation"].pivot(index="sample", columns=["test", "method"], values="correlation")
+    def lose(depth, draw):
+        return lambda network: sanity.randomise_weights(network, depth, 8 + 100 * depth + draw)
+
+    single, trained = maps(world.weights, ["1-2"]), maps(world.weights, ["0-1", "1-2"])
+    noisy = sanity.add_noise(triptychs, sanity.NOISE_DB, 8)
+    found = runs["1"]["perturbation"].pivot(index="sample", columns=["test", "draw", "method"], values="value")
     found = found.loc[part["sample"]]
-    for test, before, after in (
-        ("weights:embed", trained, lost),
-        ("noise", trained, noise),
-        ("labels", single, maps(world.permuted, ["1-2"])),
-        ("retrained", single, maps(world.weights, ["0-1"])),
+    for test, draw, before, after in (
+        ("weights:embed", "0", single, maps(world.weights, ["1-2"], lose(3, 0))),
+        ("weights:mix", "1", single, maps(world.weights, ["1-2"], lose(6, 1))),
+        ("labels", "0", single, maps(world.permuted, ["1-2"])),
+        ("retrained", "0", single, maps(world.weights, ["0-1"])),
+        ("members", "0", maps(world.weights, ["0-1"]), single),
+        ("noise", "0", trained, maps(world.weights, ["0-1", "1-2"], given=noisy)),
     ):
-        for method in METHODS:
+        for method in TESTED:
             expected = sanity.rank_correlation(before[method], after[method])
-            assert found[test, method].to_numpy() == pytest.approx(expected, abs=1e-3, nan_ok=True)
+            assert found[test, draw, method].to_numpy() == pytest.approx(expected, abs=1e-2, nan_ok=True)
         expected = sanity.rank_correlation(abs(before["ig"]), abs(after["ig"]))
-        assert found[f"magnitude:{test}", "ig"].to_numpy() == pytest.approx(expected, abs=1e-3)
+        assert found[f"magnitude:{test}", draw, "ig"].to_numpy() == pytest.approx(expected, abs=1e-2)
+    draws = runs["1"]["perturbation"].groupby("test")["draw"].nunique()
+    assert draws["weights:mix"] == draws["complexity"] == 10 and draws["weights:score"] == 1
 
 
 def test_deletion_is_what_it_says(world, runs):
@@ -467,23 +461,35 @@ def test_deletion_is_what_it_says(world, runs):
         means = world.maps["noise"][position].reshape(3, 4, 2, 2, 4).mean(axis=(2, 4)).ravel()
         ensemble, sign = network.load_ensemble(world.weights, world.members[row.fold]), 2 * row.decided - 1
         for name, order in (("noise", np.argsort(-means)), ("flat", np.arange(24))):
-            expected = deletion.curves(ensemble, pooled, other, order, (1, 2), sign)
+            expected = deletion.curves(ensemble, pooled, other, order, 2, sign)
             for kind, curve in zip(("deletion", "insertion"), expected, strict=True):
                 assert found[kind, name, row.sample].to_numpy() == pytest.approx(curve, abs=1e-3)
 
 
-def test_baseline_maps_by_hand(world):
-    """The sample's power; less the mean of its fold's networks' training means; EEG of the other fold: −5 dB for fold 0
-    and 5 dB for fold 1."""
-    found = sanity.baseline_maps(world.folder, world.weights, world.members, world.table, world.background, AXIS, 8)
-    assert set(found) == set(sanity.BASELINES) - {"chance"}
+def rank(world, table):
+    place = (world.folder, world.weights, world.members, world.baselines, table, world.background)
+    return sanity.maps_to_rank(*place, AXIS, 4, 8)
+
+
+def test_maps_without_a_network_by_hand(world, in_this_process):
+    """The sample's power; less the mean of its fold's networks' training means; how steep it is; EEG of the other fold:
+    −5 dB for fold 0 and 5 dB for fold 1. And each method's map has its sign and its shape."""
+    found = rank(world, world.table)
+    methods = {*attributions.METHODS, *attributions.BESIDE}
+    assert set(found) == methods | set(sanity.BASELINES) - {"chance"}
     np.testing.assert_array_equal(found["power"], training.slices(world.powers, world.table, SIZE).numpy())
+    steepness = np.gradient(found["power"], axis=4) ** 2 + np.gradient(found["power"], axis=3) ** 2
+    np.testing.assert_allclose(found["edges"], steepness**0.5, rtol=1e-5)
     for position, row in enumerate(world.table.itertuples()):
         members = [network.load(world.weights / f"{name}.safetensors") for name in world.members[row.fold]]
         mean = np.mean([member.mean.numpy() for member in members], axis=0)
         difference = found["power"][position] - found["above_mean"][position]
         np.testing.assert_allclose(difference, np.broadcast_to(mean, difference.shape), atol=1e-4)
         assert (found["other_eeg"][position] == (-5.0, 5.0)[row.fold]).all()
+        ensemble, sign = network.load_ensemble(world.weights, world.members[row.fold]), 2 * row.decided - 1
+        own, others = torch.from_numpy(found["power"][[position]]), torch.from_numpy(found["other_eeg"][[position]])
+        fall = attributions.occlude(ensemble, own, others, AXIS["frequencies_hz"]).numpy()
+        np.testing.assert_allclose(found["occlusion"][[position]], sign * fall, atol=1e-5)
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -494,22 +500,18 @@ def test_from_networks_to_a_summary(world, runs, in_this_process, tmp_path, righ
     if not right:
         none = sanity.samples_to_test(world.table.assign(decided=1 - world.table["label"]), 5)
         place = (world.folder, world.weights, world.members, none, world.background)
-        maps = sanity.baseline_maps(*place, AXIS, 8)
-        assert all(len(values) == 0 for values in maps.values())
-        tests = {
-            "perturbation": perturbation(world, table=none),
-            "deletion": deletion.all_curves(*place, maps, AXIS, 8),
-        }
-    tests["agreement"] = sanity.agreement(world.maps, world.table)
-    found = sanity.summary(world.table, tests, np.full(10, 0.01), np.ones(10))
+        assert rank(world, none) == {}
+        tests = {"perturbation": perturbation(world, table=none), "deletion": deletion.all_curves(*place, {}, AXIS, 8)}
+    table = world.table.assign(cluster=world.table["recording"])
+    found = sanity.summary(table, tests, np.full(10, 0.01), np.ones(10))
     files.write_json(tmp_path / "sanity.json", found)
     assert files.read_json(tmp_path / "sanity.json")["verdicts"] == found["verdicts"]
-    assert all(list(verdicts) == list(sanity.RULES) for verdicts in found["verdicts"].values())
-    assert found["verdicts"]["ig"][COMPLETENESS] is True
+    assert all(list(verdicts) == RULES for verdicts in found["verdicts"].values())
+    assert found["verdicts"]["ig"]["completeness"] is True
     seizures = int(world.table["label"].sum())
     assert found["tested"] == ({"seizure": seizures, "other": 10 - seizures} if right else {"seizure": 0, "other": 0})
     if right:
-        assert set(found["gain"]["deletion"]) == set(world.maps) and found["verdicts"]["ig"][DELETION] is not None
+        assert set(found["gain"]["deletion"]) == set(world.maps)
     else:
         assert found["disturbed"] == found["gain"] == {}
         assert all(set(verdicts.values()) <= {None, True} for verdicts in found["verdicts"].values())

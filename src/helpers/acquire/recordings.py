@@ -35,7 +35,8 @@ def acquire(patient):
     kind, unlisted = declaration["source"], []
     description = DESCRIPTIONS[kind]
     if kind == "simulate":
-        simulation.simulate_patient(folder, patient, declaration["recordings"], declaration["seed"])
+        plan = declaration["recordings"], declaration["seed"], declaration.get("truth")
+        simulation.simulate_patient(folder, patient, *plan)
     elif kind == "physionet":
         unlisted = physionet.unlisted(patient, physionet.fetch(patient, folder))
         if unlisted:

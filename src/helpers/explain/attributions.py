@@ -1,11 +1,11 @@
-"""Grad-CAM, Grad-CAM++ and Integrated Gradients for each of t0, t1, t2; and the samples they are computed for."""
+"""Grad-CAM, Grad-CAM++, Integrated Gradients and methods beside them; and the samples they are computed for."""
 
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
-from captum.attr import IntegratedGradients
+from captum.attr import FeatureAblation, IntegratedGradients, NoiseTunnel, Saliency
 
 from helpers.preprocess import spectrograms
 from helpers.study import parallel
@@ -13,9 +13,13 @@ from helpers.study.bands import band_masks
 from helpers.train import network as networks
 from helpers.train import training
 
-METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}
+METHODS = {"gradcam": "Grad-CAM", "gradcampp": "Grad-CAM++", "ig": "Integrated Gradients"}  # the reference study's
+BESIDE = {"gradinput": "gradient × input", "smooth": "SmoothGrad-IG", "occlusion": "occlusion"}
 BATCH = 16  # samples explained at once: more is no faster and takes more memory
 PATH_BATCH = 32  # triptychs on the paths of Integrated Gradients at once
+NOISE_DB, NOISY = 1.0, 4  # of SmoothGrad: noise in each cell, and how many noisy samples are averaged
+CONVERGED = 0.05  # largest convergence delta, as a share of the sum of the attributions, or of 1
+MEAN_OF = 100  # samples of a class whose mean power the neutral baseline lies between
 
 
 def grad_cam(maps, gradients):
@@ -33,6 +37,9 @@ def grad_cam_plus_plus(maps, gradients):
 
     As in the paper, the class score is Y = exp(S): where S is piecewise linear in A, the higher derivatives of Y are
     powers of ∂S/∂A, and the factor exp(S) cancels in α and only scales the map.
+
+    It is no method of its own here: our network sums a map over frequency and time, so its gradient g is the same at
+    each place, and w = Z g / (2 + g ΣA) for g > 0. As g ΣA is far below 2, that is Grad-CAM of the maps with g > 0.
     """
     square, cube = gradients**2, gradients**3
     # (19): α_ij^k = g² / (2 g² + Σ_ab A_ab^k g³), and 0 where the gradient is 0
@@ -65,66 +72,105 @@ def class_maps(network, triptychs, predicted):
     }
 
 
-def integrated_gradients(network, triptychs, steps=64):
-    """Return Integrated Gradients (Sundararajan et al. 2017) of the log-odds of seizure, whatever was predicted.
+def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
+    """Return what each cell adds to the log-odds of seizure, whatever was predicted: float32 [sample, 3, C, F, T].
 
-    The baseline is the training recordings' mean log power in each channel and bin (of an ensemble, the mean of the
-    members' means). The network first averages 2 × 2 cells, each of which has a quarter of their gradient: captum
-    walks the path of the averages, `steps` points long, to the same numbers in a quarter of the memory.
-
-    Returns
-    -------
-    attribution : float32 array [sample, 3, C, F, T]
-    delta : float64 array [sample]
-        Convergence delta: sum of the attributions minus (score − score at the baseline); 0 if exact.
+    ``ig``: Integrated Gradients (Sundararajan et al. 2017); ``gradinput``: the gradient at the sample times the way
+    from the baseline (captum's DeepLIFT has no rule for a GRU's gates); ``smooth``: the mean of Integrated Gradients
+    of noisy samples (Smilkov et al. 2017), fewer steps each. The baseline is a tensor [C, F, 1] in dB, by default the
+    mean of the training recordings. The network first averages 2 × 2 cells, each of which has a quarter of their
+    gradient: captum walks the path of the averages, `steps` points long, to the same numbers.
     """
+    baseline = network.mean if baseline is None else baseline
     pooled = networks.pool_steps(triptychs)
-    baseline = networks.pool_bins(network.mean).expand_as(pooled)
+    path = IntegratedGradients(partial(_score, network), multiply_by_inputs=False)
+    options = {"baselines": networks.pool_bins(baseline).expand_as(pooled), "internal_batch_size": PATH_BATCH}
+    if method == "gradinput":
+        gradients = Saliency(partial(_score, network)).attribute(pooled, abs=False)
+    elif method == "smooth":
+        noise = {"nt_type": "smoothgrad", "nt_samples": NOISY, "nt_samples_batch_size": 1, "stdevs": NOISE_DB}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            gradients = NoiseTunnel(path).attribute(pooled, **noise, **options, n_steps=max(steps // NOISY, 2))
+    else:
+        gradients = path.attribute(pooled, **options, n_steps=steps)
+    return (networks.unpool(gradients.detach() / networks.POOL**2, triptychs.shape) * (triptychs - baseline)).float()
 
-    def score(points):
-        return network.decide(network.encode(points))
 
-    gradients = IntegratedGradients(score, multiply_by_inputs=False).attribute(
-        pooled, baselines=baseline, n_steps=steps, internal_batch_size=PATH_BATCH
-    )
-    attribution = networks.unpool(gradients.detach() / networks.POOL**2, triptychs.shape) * (triptychs - network.mean)
+def _score(network, pooled):
+    return network.decide(network.encode(pooled))
+
+
+def occlude(network, triptychs, others, frequencies_hz):
+    """Return how much the log-odds fall when a band of a channel is replaced by other EEG, [sample, 3, C, F, T].
+
+    `others`, [sample, 3, C, F, T], is EEG outside seizures of the same patient: values that occur in the data. All
+    three frames are replaced together, so the map is the same at all times; a band's fall is shared by its cells.
+    """
+    pooled, channels = networks.pool_steps(triptychs), triptychs.shape[2]
+    band = np.stack(list(band_masks(np.asarray(frequencies_hz)).values())).argmax(axis=0)[:: networks.POOL]
+    group = torch.from_numpy(band[: pooled.shape[3]])[None] * channels + torch.arange(channels)[:, None]
+    mask = group[None, None, :, :, None].expand(1, *pooled.shape[1:])
     with torch.no_grad():
-        change = (score(pooled) - score(baseline[:1])).double()
-    delta = attribution.sum(dim=(1, 2, 3, 4), dtype=torch.float64) - change
-    return attribution.float().numpy(), delta.numpy()
+        fall = FeatureAblation(partial(_score, network)).attribute(
+            pooled, baselines=networks.pool_steps(others), feature_mask=mask, perturbations_per_eval=8
+        )
+    size = torch.bincount(group.ravel())[group][None, None, :, :, None] * 3 * triptychs.shape[4] * networks.POOL
+    return networks.unpool(fall / size, triptychs.shape).float()
 
 
-def predicted_relevance(network, triptychs, predicted, steps=64):
-    """Return each method's relevance for the predicted class: a dict of `METHODS` → float32 [sample, 3, F, T].
+def neutral_baselines(folder, weights, members, table, frame_columns):
+    """Return for each fold a baseline on which its ensemble is undecided, as Izzo et al. (2020) propose.
 
-    Integrated Gradients are summed over channels; what speaks against the predicted class is negative.
+    It lies on the line from the mean power of other samples to that of seizure samples, of other folds, where the
+    log-odds are nearest the fold's threshold; it is constant in time. From there, attributions sum to how far a
+    decision is from its threshold; from the training mean, itself a clear "no", a "no" may sum to "yes".
+
+    `table` has ``recording``, ``column``, ``fold``, ``label``, ``log_odds``, ``p_seizure`` and ``threshold``. Return a
+    dict of fold → (float32 tensor [C, F, 1], log-odds there, log-odds at the training mean, threshold in log-odds).
     """
-    attribution, _ = integrated_gradients(network, triptychs, steps)
-    sign = class_sign(predicted).numpy()[:, None, None, None]
-    return class_maps(network, triptychs, predicted) | {"ig": attribution.sum(axis=2) * sign}
+    found = {}
+    for fold, own in table.groupby("fold"):
+        network, means = networks.load_ensemble(weights, members[fold]), []
+        for label in (0, 1):
+            rows = table[(table["fold"] != fold) & (table["label"] == label)]
+            rows = rows.iloc[evenly_spaced(len(rows), min(MEAN_OF, len(rows)))]
+            powers = spectrograms.open_spectrogram(folder, rows["recording"].unique())
+            means.append(training.slices(powers, rows, frame_columns).mean(dim=(0, 1, 4))[..., None])
+        line = [torch.lerp(*means, share) for share in torch.linspace(0, 1.5, 61)]
+        constant = torch.stack([*line, network.mean])[:, None].expand(-1, 3, -1, -1, networks.POOL)
+        with torch.no_grad():
+            *along, at_mean = network(constant).double().tolist()
+        ordered = own.sort_values("p_seizure")
+        threshold = float(np.interp(own["threshold"].iloc[0], ordered["p_seizure"], ordered["log_odds"]))
+        nearest = int(np.abs(np.array(along) - threshold).argmin())
+        found[fold] = line[nearest], along[nearest], at_mean, threshold
+    return found
 
 
-def explain_all(folder, weights, members, table, frame_columns, steps, all_axes=False):
-    """Explain all samples of a table by all methods, in parallel.
+def predicted_relevance(network, triptychs, predicted, baseline=None, steps=64, methods=("ig",)):
+    """Return relevance for the predicted class: class maps, [sample, 3, F, T], and `methods`, [sample, 3, C, F, T].
 
-    Parameters
-    ----------
-    folder, weights : Path
-        Of the spectrograms, and of the networks.
-    members : dict of int → list of str
-        The names of a fold's networks.
-    table : pandas.DataFrame
-        ``recording``, ``column``, ``fold``, ``decided`` and ``log_odds``; RuntimeError if they are not the networks'.
-    frame_columns, steps : int
-
-    Returns
-    -------
-    dict of str → array, in the order of `table`
-        ``gradcam``, ``gradcampp`` [sample, 3, F, T] for the predicted class; ``ig`` [sample, 3, F, T], toward seizure,
-        summed over channels; ``ig_channels`` [sample, 3, C, T], summed over frequencies; with `all_axes` ``ig_full``,
-        [sample, 3, C, F, T]; ``delta`` and ``total``, float64 [sample]: convergence delta, sum of all attributions.
+    What speaks against the predicted class is negative in the latter (see `toward_seizure`).
     """
-    work = partial(_explain_part, steps=steps, all_axes=all_axes)
+    sign = class_sign(predicted)[:, None, None, None, None]
+    signed = {one: (toward_seizure(network, triptychs, baseline, steps, one) * sign).numpy() for one in methods}
+    return class_maps(network, triptychs, predicted) | signed
+
+
+def explain_all(folder, weights, members, table, frame_columns, steps, baselines=None):
+    """Explain all samples of a table by the reference study's methods, in parallel.
+
+    `folder` and `weights` hold spectrograms and networks; `members` maps a fold to its networks' names; `baselines` are
+    from `neutral_baselines` (default: the training means). `table` has ``recording``, ``column``, ``fold``, ``decided``
+    and ``log_odds``: RuntimeError if these are not the networks'.
+
+    Return a dict of arrays in the order of `table`: ``gradcam``, ``gradcampp`` [sample, 3, F, T] for the predicted
+    class; ``ig`` [sample, 3, F, T], toward seizure, summed over channels; ``ig_channels`` [sample, 3, C, T], summed
+    over frequencies; ``delta`` and ``total``, float64 [sample]: convergence delta (their sum minus the change in
+    score) and sum of all attributions. Where the delta is above `CONVERGED`, the path has up to 8 · `steps` points.
+    """
+    work = partial(_explain_part, steps=steps, baselines=baselines)
     return map_by_fold(work, folder, weights, members, table, frame_columns)
 
 
@@ -159,7 +205,7 @@ def _apply(function, folder, weights, names, part, frame_columns):
     return function(networks.load_ensemble(weights, names), training.slices(powers, part, frame_columns), part)
 
 
-def _explain_part(network, triptychs, part, steps, all_axes):
+def _explain_part(network, triptychs, part, steps, baselines):
     with torch.no_grad():
         gap = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
     if (wrong := ~(gap <= 1e-3)).any():  # NaN is wrong, too
@@ -168,21 +214,42 @@ def _explain_part(network, triptychs, part, steps, all_axes):
             f"{gap[wrong.argmax()]:.3g} from those in decisions.csv. Weights and decisions are of two runs: make both "
             "again with `dvc repro`."
         )
-    attribution, delta = integrated_gradients(network, triptychs, steps)
+    baseline = network.mean if baselines is None else baselines[part["fold"].iloc[0]][0]
+    with torch.no_grad():
+        change = (network(triptychs) - network(baseline.expand_as(triptychs[:1]))).double()
+    attribution = toward_seizure(network, triptychs, baseline, steps)
+    for finer in (2 * steps, 4 * steps, 8 * steps):
+        total = attribution.sum(dim=(1, 2, 3, 4), dtype=torch.float64)
+        coarse = (total - change).abs() > CONVERGED * total.abs().clamp(min=1)
+        if coarse.any():
+            attribution[coarse] = toward_seizure(network, triptychs[coarse], baseline, finer)
+    total = attribution.sum(dim=(1, 2, 3, 4), dtype=torch.float64)
     return class_maps(network, triptychs, part["decided"].to_numpy()) | {
-        "ig": attribution.sum(axis=2),
-        "ig_channels": attribution.sum(axis=3),
-        "delta": delta,
-        "total": attribution.sum(axis=(1, 2, 3, 4), dtype=np.float64),
-        **({"ig_full": attribution} if all_axes else {}),
+        "ig": attribution.sum(dim=2).numpy(),
+        "ig_channels": attribution.sum(dim=3).numpy(),
+        "delta": (total - change).numpy(),
+        "total": total.numpy(),
     }
 
 
-def strongest_bands(relevance, frequencies_hz):
-    """Return for each step of relevance [3, F, T] the band with the highest mean above zero, or None.
+def by_band(maps, frequencies_hz):
+    """Return the relevance of maps [sample, 3, F, T], a dict by method, by band and step: float64 [sample, 3, band].
 
-    The mean is over bins and columns, so that a wide band does not win by its width.
+    A mean over the band's bins: of ``ig``, toward seizure, the log-odds that one bin adds in a step; of class
+    activation maps a multiple of the mean over the triptych, 1 if the map is flat, NaN if it is zero.
     """
+    masks, found = band_masks(frequencies_hz), {}
+    for name, values in maps.items():
+        bins = values.sum(axis=3, dtype=float)
+        means = np.stack([bins[:, :, mask].mean(axis=2) for mask in masks.values()], axis=2)
+        overall = bins.mean(axis=(1, 2))[:, None, None]
+        relative = np.divide(means, overall, out=np.full_like(means, np.nan), where=overall > 0)
+        found[name] = means if name == "ig" else relative
+    return found
+
+
+def strongest_bands(relevance, frequencies_hz):
+    """Return for each step of relevance [3, F, T] the band whose cells have the highest mean above zero, or None."""
     masks, found = band_masks(frequencies_hz), []
     for step in np.clip(relevance, 0, None):
         means = {band: float(step[mask].mean()) for band, mask in masks.items() if mask.any()}
@@ -202,24 +269,20 @@ def evenly_spaced(length, count):
     return np.array([int((part + 0.5) * length / count) for part in range(count)], int)
 
 
-def select_samples(decisions, most, always=False):
-    """Return the rows of `decisions` to explain, in their order: at most `most`, unless more are required.
+def select_samples(decisions, most, always):
+    """Return the rows of `decisions` to explain, in their order: those `always` names, bool [sample], and `most` more.
 
-    Required are seizures (``label``), samples decided seizure (``decided``) and those `always` names, bool [sample];
-    the others are evenly spaced in time.
+    These are as many of each kind, by ``label`` and ``decided``, if there are so many; evenly spaced in time.
     """
-    required = ((decisions["label"] == 1) | (decisions["decided"] == 1)).to_numpy() | np.asarray(always)
-    others = np.flatnonzero(~required)
-    count = min(len(others), max(0, most - int(required.sum())))
-    required[others[evenly_spaced(len(others), count)]] = True
-    return decisions[required]
+    kinds = decisions.groupby(["label", "decided"]).indices
+    chosen = np.array(always)
+    for rows in kinds.values():
+        chosen[rows[evenly_spaced(len(rows), min(len(rows), most // len(kinds)))]] = True
+    return decisions[chosen]
 
 
 def clearest_errors(decisions):
-    """Return the clearest error of each kind, at most one missed seizure and one false alarm, rows of `decisions`.
-
-    It is the one whose ``p_seizure`` lies farthest from its fold's ``threshold``, in log-odds (ties by ``sample``).
-    """
+    """Return the missed seizure and the false alarm farthest from their ``threshold``, in log-odds, or fewer rows."""
     p, threshold = (decisions[name].clip(1e-12, 1 - 1e-12) for name in ("p_seizure", "threshold"))
     distance = (np.log(p / (1 - p)) - np.log(threshold / (1 - threshold))).abs()
     wrong = decisions.assign(distance=distance)[decisions["label"] != decisions["decided"]]
@@ -230,8 +293,8 @@ def clearest_errors(decisions):
 def representative_samples(decisions, per_class):
     """Return `per_class` rows of `decisions` of each true class, seizures first, not chosen for how good they look.
 
-    A class is ordered by ``p_seizure`` (ties by ``sample``) and divided into equal parts; the middle of each is taken.
-    Raise ValueError if a class has fewer samples.
+    A class is ordered by ``p_seizure`` and divided into equal parts; the middle of each is taken. ValueError if it has
+    fewer samples.
     """
     rows = []
     for label, name in ((1, "seizure"), (0, "non-seizure")):

@@ -5,7 +5,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 COLUMNS = ["recording", "channel", "start_s", "end_s", "low_hz", "high_hz", "amplitude"]
-SCORES = ("auc", "auc_at_frequency", "mass", "pointing")
+SCORES = ("auc", "precision")
+ALONG = ("time × frequency", "frequency", "time", "channel")
 
 
 def amplitudes(planted, sample, axis):
@@ -34,72 +35,68 @@ def amplitudes(planted, sample, axis):
 
 
 def masks(amplitude):
-    """Return where one triptych is planted, from `amplitudes`: a dict of axis → bool array.
+    """Return which cells of one triptych are planted, bool [3, F, T], and which channels, bool [C], from `amplitudes`.
 
-    ``time × frequency`` [3, F, T]: cells with a seizure in any channel; ``time`` [3, T] and ``frequency`` [3, F]: where
-    there is such a cell. A seizure that has spread is in all channels, so ``channel`` [C] has those where it is at
-    least half as strong (RMS) as in the strongest.
+    A seizure that has spread is in all channels: those count where it is at least half as strong (RMS) as in the
+    strongest.
     """
-    cells = amplitude.max(axis=1) > 0
     strength = np.sqrt((amplitude.astype(float) ** 2).mean(axis=(0, 2, 3)))
-    return {
-        "time × frequency": cells,
-        "time": cells.any(axis=1),
-        "frequency": cells.any(axis=2),
-        "channel": (strength > 0) & (strength >= 0.5 * strength.max()),
+    return amplitude.max(axis=1) > 0, (strength > 0) & (strength >= 0.5 * strength.max())
+
+
+def groups(relevance, cells, channels):
+    """Return what is ranked along each axis, and the truth of it: a dict of `ALONG` → two arrays [group, cell].
+
+    `relevance` is [3, F, T], or [3, C, F, T], of which alone channels are ranked; the truth is from `masks`. Only cells
+    of one group are compared, so that no credit is given for knowing what any EEG, or any label, has in common: that
+    most power is at low frequencies, or that a decision is on the last frame.
+
+    ``time × frequency``: cells at one frequency; ``time``: cells at one frequency of one frame; ``frequency``: bins of
+    one frame, means over its time; ``channel``: means over the planted times and frequencies.
+    """
+    flat = relevance.mean(axis=1) if relevance.ndim == 4 else relevance
+    swapped, truth = (np.swapaxes(each, 0, 1).reshape(each.shape[1], -1) for each in (flat, cells))
+    found = {
+        "time × frequency": (swapped, truth),
+        "frequency": (flat.mean(axis=2), cells.any(axis=2)),
+        "time": tuple(each.reshape(-1, each.shape[-1]) for each in (flat, cells)),
     }
+    if relevance.ndim == 4:
+        found["channel"] = (relevance * cells[:, None]).sum(axis=(0, 2, 3))[None], channels[None]
+    return found
 
 
 def score(relevance, truth):
-    """Score one map, float, against the truth, bool, of the same shape; NaN where all cells are planted, or none.
+    """Score what is ranked against the truth, both [group, cell]; NaN where in no group some are planted, and some not.
 
-    ``auc`` is how often a planted cell lies above another (ties half), 0.5 by chance; ``auc_at_frequency`` the same for
-    two cells at one frequency, of [3, F, T]: any EEG has most power at low frequencies, where seizures are planted, and
-    this gives no credit for knowing that. ``mass`` is the share of the relevance above zero that lies on planted cells;
-    ``pointing`` is 1 if the highest cell is planted (the share of them among equals; the pointing game of Zhang et al.,
-    ECCV 2016): both are NaN where nothing is above zero, and by chance the share of planted cells.
+    ``auc`` is how often a planted cell lies above another one of its group (ties half): 0.5 by chance. ``precision`` is
+    the share of planted ones among as many of the highest cells of each group as are planted in it (ties by their
+    share): by chance, the share that is planted.
     """
-    relevance, truth = np.asarray(relevance, float), np.asarray(truth)
-    found = {"auc": _auc(relevance.reshape(1, -1), truth.reshape(1, -1)), "auc_at_frequency": np.nan}
-    if truth.ndim == 3:
-        found["auc_at_frequency"] = _auc(*(np.swapaxes(a, 0, 1).reshape(a.shape[1], -1) for a in (relevance, truth)))
-    positive = np.clip(relevance, 0, None)
-    if not 0 < truth.mean() < 1 or not positive.any():
-        return found | {"mass": np.nan, "pointing": np.nan}
-    pointing = truth[relevance == relevance.max()].mean()
-    return found | {"mass": float(positive[truth].sum() / positive.sum()), "pointing": float(pointing)}
-
-
-def _auc(relevance, truth):
-    """Return the share of pairs in order of a planted and another cell of one group, [group, cell]; NaN without any."""
-    inside = truth.sum(axis=1)
-    pairs = (inside * (truth.shape[1] - inside)).sum()
+    inside, size = truth.sum(axis=1), truth.shape[1]
+    mixed = (inside > 0) & (inside < size)
+    if not mixed.any():
+        return dict.fromkeys(SCORES, np.nan)
+    relevance, truth, inside = np.asarray(relevance, float)[mixed], truth[mixed], inside[mixed]
     ordered = (rankdata(relevance, axis=1) * truth).sum() - (inside * (inside + 1) / 2).sum()
-    return float(ordered / pairs) if pairs else np.nan
+    limit = np.take_along_axis(np.sort(relevance, axis=1), (size - inside)[:, None], axis=1)
+    above, ties = relevance > limit, relevance == limit
+    share = (inside - above.sum(axis=1)) / ties.sum(axis=1)
+    hits = (above & truth).sum() + ((ties & truth).sum(axis=1) * share).sum()
+    return {"auc": float(ordered / (inside * (size - inside)).sum()), "precision": float(hits / inside.sum())}
 
 
-def score_along_axes(rows, table, maps, full, axis):
+def score_maps(rows, table, maps, axis):
     """Return how each map of each sample scores along each axis: ``sample``, ``along``, ``map`` and the `SCORES`.
 
     `rows` and `axis` are as for `amplitudes`; `table` has ``sample``, ``recording``, ``column``; `maps` are relevance
-    for the predicted class, a dict of str → float [sample, 3, F, T], `full` those with channels, [sample, 3, C, F, T].
-    The map ``chance`` is flat. ``channel, where planted`` counts only the times and frequencies at which a channel
-    carries the seizure, so that what accompanies it, as muscle does, is left out.
+    for the predicted class, a dict of str → float [sample, 3, F, T] or, with channels, [sample, 3, C, F, T]. The map
+    ``chance`` is flat.
     """
-    where = [masks(amplitudes(rows, sample, axis)) for sample in table.itertuples()]
-    maps = maps | {name: values.mean(axis=2) for name, values in full.items()}
-    cells = np.stack([mask["time × frequency"] for mask in where])[:, :, None]
-    along = {
-        "time × frequency": maps,
-        "time": {name: values.mean(axis=2) for name, values in maps.items()},
-        "frequency": {name: values.mean(axis=3) for name, values in maps.items()},
-        "channel": {name: values.mean(axis=(1, 3, 4)) for name, values in full.items()},
-        "channel, where planted": {name: (values * cells).sum(axis=(1, 3, 4)) for name, values in full.items()},
-    }
-    found = []
-    for name, each in along.items():
-        for row, (sample, mask) in enumerate(zip(table["sample"], where, strict=True)):
-            truth = mask[name.removesuffix(", where planted")]
-            own = {"chance": np.ones(truth.shape)} | {key: values[row] for key, values in each.items()}
-            found += [{"sample": sample, "along": name, "map": key, **score(map_, truth)} for key, map_ in own.items()]
+    found, flat = [], np.ones((3, len(axis["channels"]), len(axis["frequencies_hz"]), axis["frame_columns"]))
+    for number, sample in enumerate(table.itertuples()):
+        truth = masks(amplitudes(rows, sample, axis))
+        for name, each in {"chance": flat, **{name: values[number] for name, values in maps.items()}}.items():
+            for along, pair in groups(each, *truth).items():
+                found.append({"sample": sample.sample, "along": along, "map": name, **score(*pair)})
     return pd.DataFrame(found)

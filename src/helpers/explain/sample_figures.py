@@ -1,6 +1,7 @@
 """Figures of single samples: the composed one, and the pictures of the reference study. Readable in grey."""
 
 import itertools
+import textwrap
 from typing import NamedTuple
 
 import matplotlib
@@ -41,12 +42,12 @@ class Moment(NamedTuple):
     channels: np.ndarray
 
 
-def sample_figure(moment, axis, decisions, spans, simulated, failed, method="ig", figure=None):
+def sample_figure(moment, axis, decisions, spans, simulated, words, method="ig", figure=None):
     """Show a `Moment`: EEG, probability, the spectrogram as the network reads it, and what a method attributes to it.
 
     `axis` is from `filterbank.axes`; `decisions` is ``decisions.csv``; `spans` are the recording's seizures, [seizure,
-    2] in s; `failed` lists the tests that each method fails (see `sanity.RULES`). `figure`, an earlier one, is drawn on
-    again, which takes half the time.
+    2] in s; `words` say of each method what it passes and fails (`sanity.in_words`). `figure`, an earlier one, is drawn
+    on again, which takes half the time.
     """
     figure, panels = _empty_panels(figure)
     sample, where = moment.sample, (axis["frequencies_hz"], moment.sample.start_s, axis["hop_s"])
@@ -77,7 +78,7 @@ def sample_figure(moment, axis, decisions, spans, simulated, failed, method="ig"
     decided += f", threshold {sample.threshold:.3f}, {'' if sample.alarm else 'no '}alarm"
     figure.text(0.01, 0.985, title, va="center", fontsize=10, weight="bold")
     figure.text(0.01, 0.965, decided, va="center")
-    figure.text(0.99, 0.985, _failures(method, failed), va="center", ha="right", color=SEIZURE)
+    figure.text(0.01, 0.945, f"{METHODS[method]}: {words[method]}", va="center", fontsize=7)
     return figure
 
 
@@ -86,7 +87,7 @@ def _empty_panels(figure):
     if figure is None:
         rows = [["eeg"] * 6, ["."] * 6, ["course"] * 6, ["."] * 6, ["power"] * 3 + ["heat"] * 3, ["."] * 6]
         rows.append([step for step in ("t0", "t1", "t2") for _ in range(2)])
-        place = {"left": 0.105, "right": 0.955, "top": 0.93, "bottom": 0.05, "hspace": 0, "wspace": 0.45}
+        place = {"left": 0.105, "right": 0.955, "top": 0.915, "bottom": 0.05, "hspace": 0, "wspace": 0.45}
         options = {"height_ratios": [11, 1.7, 1.8, 1.9, 4.6, 3.4, 5.2], "gridspec_kw": place, "layout": "none"}
         return begin(WIDTH, 10.2, mosaic=rows, **options)  # constrained layout would take most of the time
     panels = {panel.get_label(): panel for panel in figure.axes}
@@ -136,7 +137,7 @@ def _draw_scalps(axes, values):
         for name, (x, y) in places.items() if named else ():
             axis.text(x, y, name, ha="center", va="center", fontsize=7)
         axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.15), aspect="equal")
-        axis.set_title(f"t{step}: {signed_text(values[step].sum())} log-odds", loc="center")
+        axis.set_title(f"t{step}: {values[step].sum():+.2f} log-odds".replace("-", "−", 1), loc="center")
         axis.axis("off")
     _draw_key_below(axes[1], lines, "Integrated Gradients by channel (log-odds)", (0, -0.04, 1, 0.06))
 
@@ -154,7 +155,7 @@ def electrode_places():
     return places | {name: np.add(places[name[0] + "Z"], places[far]) / 2 for name, far in halfway.items()}
 
 
-def sample_pictures(sample, power, maps, axis, limits, simulated, failed):
+def sample_pictures(sample, power, maps, axis, limits, simulated, words):
     """Yield the seven pictures of one sample, (file name, figure), under the reference study's names.
 
     `power` is the mean over channels in dB, float [3, F, T], drawn within `limits`; `maps`, of the same shape, are
@@ -166,14 +167,14 @@ def sample_pictures(sample, power, maps, axis, limits, simulated, failed):
     below = power[0], power[1] | {"cmap": "gray"}
     for method, called in METHODS.items():
         values, options, label = _scaled(maps[method], method)
-        high, failures = options["clim"][1], _failures(method, failed)
+        high, said = options["clim"][1], f"{called}: {words[method]}"
         layers = [(values, options | {"lines": "grey"})] if method == "ig" else [below, (values, options)]
         drawn = layers, [-0.4 * high, 0.4 * high] if method == "ig" else [0.5, 0.8], *place, label
-        picture = _steps(*drawn, _title(sample, simulated, called), failures)
+        picture = _steps(*drawn, _title(sample, simulated, called), said)
         yield f"{name}_{'ig_triptych' if method == 'ig' else method}.png", picture
     for step in range(3):
         title = f"Sample {sample.sample}, {METHODS['ig']} of t{step}"
-        yield f"{name}_ig_t{step}.png", _steps(*drawn, title, failures, [step])
+        yield f"{name}_ig_t{step}.png", _steps(*drawn, title, said, [step])
 
 
 def _title(sample, simulated, method=None):
@@ -182,18 +183,15 @@ def _title(sample, simulated, method=None):
     return f"Sample {sample.sample}, {where}: true {true}, predicted {decided}, p_seizure {sample.p_seizure:.3f}"
 
 
-def _failures(method, failed):
-    return f"{METHODS[method]} fails: {', '.join(failed[method])}" if failed[method] else ""
-
-
-def _steps(layers, levels, axis, start_s, label, title, failures="", steps=(0, 1, 2)):
+def _steps(layers, levels, axis, start_s, label, title, said="", steps=(0, 1, 2)):
     """Show steps of `layers`, a list of ([3, F, T], options), over each other; outline `levels` of the last one.
 
     Negative levels are dashed, as in grey both ends of the signed colours are dark.
     """
     figure, panels = begin(1.5 + 2.5 * len(steps), 3.2, 1, len(steps), sharey=True, squeeze=False)
     figure.suptitle(title, x=0.01, ha="left")
-    figure.supxlabel(failures, x=0.01, ha="left", color=SEIZURE)
+    said = "\n".join(textwrap.wrap(said, 45 * len(steps)))
+    figure.supxlabel(said, x=0.01, ha="left", fontsize=7)
     for step, panel in zip(steps, panels[0], strict=True):
         where = axis["frequencies_hz"], start_s + step * axis["frame_columns"] * axis["hop_s"], axis["hop_s"]
         for number, (values, options) in enumerate(layers):
@@ -204,28 +202,11 @@ def _steps(layers, levels, axis, start_s, label, title, failures="", steps=(0, 1
         panel.set_title(f"t{step}")
     key = figure.colorbar(image, ax=panels, label=label, pad=0.04, aspect=10)
     if len(layers) > 1:
-        _draw_grey_below(key.ax, 0)
+        draw_grey_below(key.ax, 0)
     return figure
 
 
-def _draw_grey_below(axis, along):
+def draw_grey_below(axis, along):
     """Draw the spectrogram's greys below a key of relevance, across it, as the map lies over the spectrogram."""
     extent = (*axis.get_xlim(), *axis.get_ylim())
     axis.imshow(np.expand_dims(np.linspace(0, 1, 64), along), cmap="gray", extent=extent, aspect="auto", zorder=-1)
-
-
-def colour_key(label, limits, cmap, ends):
-    """Show a colour key on its own, with the meaning of its two ends written above them."""
-    figure, axis = begin(5.5, 1.1)
-    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*limits), cmap)
-    figure.colorbar(scale, cax=axis, orientation="horizontal", label=label)
-    if cmap is RELEVANCE_MAP:
-        _draw_grey_below(axis, 1)
-    for x, text, side in ((0, ends[0], "left"), (1, ends[1], "right")):
-        axis.annotate(text, (x, 1.15), xycoords="axes fraction", ha=side, va="bottom", fontsize=9)
-    return figure
-
-
-def signed_text(value):
-    """Return a number with two digits and its sign."""
-    return f"{value:+.2f}".replace("-", "−")

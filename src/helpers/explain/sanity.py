@@ -1,17 +1,16 @@
-"""Tests of the methods: random weights, permuted labels, noise, deletion, planted truth; and which each method passes.
+"""Tests of the methods: random weights, permuted labels, other members, noise; and what each method passes.
 
 A map that stays when the network is no longer the trained one explains the input, not the network (Adebayo et al.,
-Sanity Checks for Saliency Maps, NeurIPS 2018). A method that fails one of the `RULES` says so above its pictures.
+Sanity Checks for Saliency Maps, NeurIPS 2018).
 """
 
 import copy
 import itertools
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
-import pandas as pd
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import entropy, spearmanr
 
 from helpers.evaluate import intervals
 from helpers.explain import attributions, deletion, planted
@@ -19,28 +18,26 @@ from helpers.preprocess import spectrograms
 from helpers.train import network as networks
 from helpers.train import training
 
-RULES = {
-    "completeness": "the convergence delta of every sample is at most 5 % of the sum of its attributions, or of 1",
-    "planted truth": "on time × frequency, a larger share of the relevance lies on planted cells than by chance, with "
-    "the whole interval of the difference",
-    "beyond power": "and a larger one than of the spectrogram's own power (dB re 1 µV²/Hz), with the whole interval",
-    "random weights": "the mean rank correlation with the trained map is below 0.2 once all weights are random",
-    "permuted labels": "the mean rank correlation with the map of a network trained on permuted labels lies below that "
-    "of two networks trained on the true ones, with the whole interval of the difference",
-    "deletion": "the log-odds fall faster than in random order of cells, with the whole interval of the difference",
-    "insertion": "the log-odds rise faster than in random order of cells, with the whole interval of the difference",
-    "stability": "the mean rank correlation with the map of the same sample with a little noise is at least 0.7",
-}
+UNLIKE, REPEATABLE, ALIKE = 0.2, 0.5, 0.7  # rank correlations: notebook 05 states the rules
 BASELINES = {  # maps that need no network
     "chance": "chance",
     "power": "power of the sample",
     "above_mean": "power above the training mean",
+    "edges": "edges of the spectrogram",
     "other_eeg": "power of other EEG",
 }
+BROKEN = {  # of Integrated Gradients: what a test must notice
+    "shuffled": "IG, channels shuffled",
+    "wrong_class": "IG, of the wrong class",
+    "elsewhere": "IG, of another sample",
+}
+MAPS = attributions.METHODS | attributions.BESIDE | BASELINES | BROKEN
+SIGNED = ("ig", "gradinput")  # beside the class maps, tested on changed networks: the other methods cost too much
 LAYERS = ("score", "recur", "embed", "evolve", "shape", "mix")  # from the decision to the input
-UNLIKE, ALIKE = 0.2, 0.7
+DRAWS, FEWER = 10, 1  # of random weights: of all layers, and of the first ones only
+MEMBERS = 3  # networks of a fold whose maps are compared with each other
 NOISE_DB = 1.0  # a periodogram's own chance deviation is 5.6 dB a cell
-STEPS = 8  # points on the path: enough for a rank correlation
+STEPS = 6  # points on the path: enough for a rank correlation
 
 
 def samples_to_test(table, per_class):
@@ -55,10 +52,7 @@ def samples_to_test(table, per_class):
 
 
 def randomise_weights(network, depth, seed):
-    """Return a copy of an ensemble whose members' first `depth` `LAYERS` are as before training.
-
-    The training statistics stay: they are the scale of the input, not learnt by gradient.
-    """
+    """Return a copy of an ensemble whose members' first `depth` `LAYERS` are random; their statistics stay."""
     changed = copy.deepcopy(network)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -75,10 +69,7 @@ def add_noise(triptychs, deviation_db, seed):
 
 
 def rank_correlation(maps, others):
-    """Return Spearman's correlation of each sample's two maps [sample, …], float64 [sample].
-
-    It is 0 where one of the two is the same everywhere and so orders nothing, NaN where both are.
-    """
+    """Return Spearman's correlation of each sample's two maps, float64 [sample]: 0 if one is flat, NaN if both are."""
     found = []
     for pair in zip(maps, others, strict=True):
         constant = [np.ptp(values) == 0 for values in pair]
@@ -87,8 +78,13 @@ def rank_correlation(maps, others):
     return np.array(found, float)
 
 
-def perturbation_test(folder, weights, permuted, members, pairs, table, frame_columns, seed):
-    """Return how alike each method's maps stay under perturbed weights, labels and input.
+def complexity(maps):
+    """Return the entropy of the histogram of each map's absolute values, in 100 bins: float64 [sample]."""
+    return np.array([entropy(np.histogram(np.abs(values), 100)[0]) for values in maps])
+
+
+def perturbation_test(folder, weights, permuted, members, pairs, baselines, table, frame_columns, seed):
+    """Return how alike each method's maps stay under other weights, labels, members and input.
 
     Arguments are those of `attributions.explain_all`, with ``sample`` in `table`; `permuted` is the folder of networks
     trained on permuted labels; `pairs` maps a fold to the name of one of these and of another network of the fold.
@@ -96,110 +92,127 @@ def perturbation_test(folder, weights, permuted, members, pairs, table, frame_co
     Returns
     -------
     pandas.DataFrame
-        ``sample``, ``method``, ``test`` and ``correlation``. Tests are ``weights:score`` … ``weights:mix`` (random down
-        to that one of the `LAYERS`), ``labels`` (a network against itself trained on permuted labels), ``retrained``
-        (against another one trained on true labels) and ``noise``; ``magnitude:…`` is of the maps without their signs.
+        ``sample``, ``method``, ``test``, ``draw`` and ``value``, a rank correlation of pooled maps. Tests of that one
+        network are ``weights:score`` … ``weights:mix`` (random down to that one of the `LAYERS`), ``labels`` (itself
+        trained on permuted labels) and ``retrained`` (the other network); ``members`` compares networks of the fold,
+        ``noise`` is of the ensemble. ``magnitude:…`` is of the maps without their signs. ``complexity``: by which share
+        random weights make a map's entropy rise, as they should (efficient MPRT; Hedström et al. 2024).
     """
-    work = partial(_perturb, weights=weights, permuted=permuted, pairs=pairs, seed=seed)
+    given = {"weights": weights, "permuted": permuted, "members": members, "pairs": pairs, "baselines": baselines}
+    work = partial(_perturb, **given, seed=seed)
     found = attributions.map_by_fold(work, folder, weights, members, table, frame_columns)
-    return attributions.to_table(found, table["sample"].to_numpy(), ["test", "method"], "correlation")
+    return attributions.to_table(found, table["sample"].to_numpy(), ["test", "method", "draw"], "value")
 
 
-def _perturb(network, triptychs, part, weights, permuted, pairs, seed):
+def _perturb(network, triptychs, part, weights, permuted, pairs, members, seed, baselines):
+    fold, predicted = part["fold"].iloc[0], part["decided"].to_numpy()
+
     def maps(of, inputs=triptychs):
-        return attributions.predicted_relevance(of, inputs, part["decided"].to_numpy(), STEPS)
+        found = attributions.predicted_relevance(of, inputs, predicted, baselines[fold][0], STEPS, SIGNED)
+        flat = {name: values.sum(axis=2) if values.ndim == 5 else values for name, values in found.items()}
+        return {name: networks.pool(torch.from_numpy(values)).numpy() for name, values in flat.items()}
 
     def maps_of(folder, name):
         return maps(networks.load_ensemble(folder, [name]))
 
-    trained, (name, other) = maps(network), pairs[part["fold"].iloc[0]]
-    single = maps_of(weights, name)
+    name, other = pairs[fold]
+    own = {one: maps_of(weights, one) for one in dict.fromkeys([name, other, *members[fold][:MEMBERS]])}
     compared = {
-        f"weights:{layer}": (trained, maps(randomise_weights(network, depth, seed + depth)))
-        for depth, layer in enumerate(LAYERS, start=1)
+        ("labels", 0): (own[name], maps_of(permuted, name)),
+        ("retrained", 0): (own[name], own[other]),
+        ("noise", 0): (maps(network), maps(network, add_noise(triptychs, NOISE_DB, seed))),
     }
-    compared["labels"] = (single, maps_of(permuted, name))
-    compared["retrained"] = (single, maps_of(weights, other))
-    compared["noise"] = (trained, maps(network, add_noise(triptychs, NOISE_DB, seed)))
-    found = {}
-    for test, (before, after) in compared.items():
-        for method in attributions.METHODS:
-            found[f"{test}/{method}"] = rank_correlation(before[method], after[method])
-        found[f"magnitude:{test}/ig"] = rank_correlation(np.abs(before["ig"]), np.abs(after["ig"]))
+    for draw, pair in enumerate(itertools.combinations(members[fold][:MEMBERS], 2)):
+        compared["members", draw] = tuple(own[one] for one in pair)
+    single, found = networks.load_ensemble(weights, [name]), {}
+    for depth, layer in enumerate(LAYERS, start=1):
+        for draw in range(DRAWS if depth == len(LAYERS) else FEWER):
+            changed = randomise_weights(single, depth, seed + 100 * depth + draw)
+            compared[f"weights:{layer}", draw] = own[name], maps(changed)
+    for (test, draw), (before, after) in compared.items():
+        for method in before:
+            one, another = before[method], after[method]
+            found[f"{test}/{method}/{draw}"] = rank_correlation(one, another)
+            found[f"magnitude:{test}/{method}/{draw}"] = rank_correlation(np.abs(one), np.abs(another))
+            if test == f"weights:{LAYERS[-1]}":
+                was = complexity(one)
+                found[f"complexity/{method}/{draw}"] = (complexity(another) - was) / np.maximum(was, 1e-6)
     return found
 
 
-def baseline_maps(folder, weights, members, table, background, axis, seed):
-    """Return the `BASELINES` other than chance: a dict of str → float32 [sample, 3, C, F, T] in dB.
+def maps_to_rank(folder, weights, members, baselines, table, background, axis, steps, seed):
+    """Return maps of samples by all methods, with channels where they have them, and without a network.
 
-    Arguments are those of `deletion.all_curves`.
+    A dict of `MAPS`, but for chance and the `BROKEN` ones → float32 [sample, 3, F, T] or [sample, 3, C, F, T], for the
+    predicted class; empty if `table` is. Arguments as for `attributions.explain_all` and `deletion.all_curves`.
     """
-    if table.empty:
-        none = np.zeros((0, 3, len(axis["channels"]), len(axis["frequencies_hz"]), axis["frame_columns"]), np.float32)
-        return dict.fromkeys(("power", "above_mean", "other_eeg"), none)
-
-    def triptychs(samples):
-        powers = spectrograms.open_spectrogram(folder, samples["recording"].unique())
-        return training.slices(powers, samples, axis["frame_columns"]).numpy()
-
-    generator = np.random.default_rng(seed)
-    others = [background[background["fold"] != fold] for fold in table["fold"]]
-    others = pd.concat([each.iloc[[generator.integers(len(each))]] for each in others])
-    means = {fold: networks.load_ensemble(weights, members[fold]).mean.numpy() for fold in table["fold"].unique()}
-    power = triptychs(table)
-    above = power - np.stack([means[fold] for fold in table["fold"]])[:, None]
-    return {"power": power, "above_mean": above, "other_eeg": triptychs(others)}
+    given = {"folder": folder, "background": background, "baselines": baselines, "axis": axis, "steps": steps}
+    work = partial(_maps_of_part, **given, seed=seed)
+    return attributions.map_by_fold(work, folder, weights, members, table, axis["frame_columns"])
 
 
-def agreement(maps, table):
-    """Return how alike the maps of two methods are for each sample: ``sample``, ``pair`` and ``correlation``."""
-    pairs = itertools.combinations(attributions.METHODS, 2)
-    found = {f"{one}|{other}": rank_correlation(maps[one], maps[other]) for one, other in pairs}
-    return attributions.to_table(found, table["sample"].to_numpy(), ["pair"], "correlation")
+def _maps_of_part(network, triptychs, part, folder, background, baselines, axis, steps, seed):
+    predicted, baseline = part["decided"].to_numpy(), baselines[part["fold"].iloc[0]][0]
+    drawn = [deletion.draw_others(background, sample, 1, seed).iloc[0] for sample in part.to_dict("records")]
+    powers = spectrograms.open_spectrogram(folder, list({row["recording"] for row in drawn}))
+    columns = {name: [row[name] for row in drawn] for name in ("recording", "column")}
+    others = training.slices(powers, columns, axis["frame_columns"])
+    found = attributions.predicted_relevance(network, triptychs, predicted, baseline, steps, (*SIGNED, "smooth"))
+    sign, power = attributions.class_sign(predicted)[:, None, None, None, None], triptychs.numpy()
+    return found | {
+        "occlusion": (attributions.occlude(network, triptychs, others, axis["frequencies_hz"]) * sign).numpy(),
+        "power": power,
+        "above_mean": (triptychs - network.mean).numpy(),
+        "edges": np.hypot(*np.gradient(power, axis=(3, 4))),
+        "other_eeg": others.numpy(),
+    }
 
 
-def mean_over_recordings(table, column, recordings):
-    """Return the mean of a column over samples, NaN left out, with its interval by bootstrap over recordings.
+def mean_over_clusters(table, column, clusters):
+    """Return the mean of a column over samples, NaN left out, with its interval by bootstrap over clusters.
 
-    `recordings` is a Series by ``sample``. Return a dict as from `intervals.interval`, and ``n``: of how many samples.
+    `clusters`, a Series by ``sample``, names its seizure or recording. A dict as from `intervals.interval`, and ``n``.
     """
     values = table[["sample", column]].dropna()
     if values.empty:
         return {**intervals.interval(None, [], 0), "n": 0}
-    groups = values[column].astype(float).groupby(recordings.loc[values["sample"]].to_numpy())
-    sums = groups.agg(total="sum", number="size").astype(float)
-    found = intervals.score_intervals(lambda total, number: {"mean": total / number if number else None}, sums)
-    return {**found["mean"], "n": len(values)}
+    groups = values[column].astype(float).groupby(clusters.loc[values["sample"]].to_numpy())
+    sums = groups.agg(["sum", "size"]).to_numpy(float)
+    total, number = sums.T @ _resample(len(sums)).T
+    return {**intervals.interval(values[column].mean(), total / number, len(sums)), "n": values["sample"].nunique()}
+
+
+_resample = cache(intervals.resample)
 
 
 def summary(table, tests, delta, total):
     """Return the results of all tests, each with its interval, and whether each method passes, as ``sanity.json``.
 
-    `table` has ``sample``, ``recording`` and ``label`` of all samples; `delta` and `total` are those of Integrated
-    Gradients. `tests` are tables: ``perturbation`` (`perturbation_test`), ``deletion`` (`deletion.all_curves`),
-    ``agreement`` and, of a simulated patient, ``truth`` (`planted.score_along_axes`).
+    `table` has ``sample``, ``cluster`` (see `mean_over_clusters`) and ``label`` of all samples; `delta` and `total` are
+    those of Integrated Gradients. `tests` are tables: ``perturbation`` (`perturbation_test`), ``deletion``
+    (`deletion.all_curves`) and, of a simulated patient, ``truth`` (`planted.score_maps`).
     """
-    mean = partial(mean_over_recordings, recordings=table.set_index("sample")["recording"])
-    miss = np.abs(delta) / np.maximum(1.0, np.abs(total))
-    perturbed = tests["perturbation"]
+    mean = partial(mean_over_clusters, clusters=table.set_index("sample")["cluster"])
+    miss, perturbed = np.abs(delta) / np.maximum(1.0, np.abs(total)), tests["perturbation"]
     labels = table.set_index("sample")["label"].loc[perturbed["sample"].unique()]
-    correlation = partial(mean, column="correlation")
+
+    def by_draw(part):
+        return part.groupby("draw", sort=False)["value"].mean().tolist()
+
     found = {
-        "rules": RULES,
-        "methods": attributions.METHODS,
-        "maps": attributions.METHODS | BASELINES,
-        "layers": LAYERS,
+        "methods": attributions.METHODS, "beside": attributions.BESIDE, "maps": MAPS, "layers": LAYERS,
         "tested": {"seizure": int((labels == 1).sum()), "other": int((labels == 0).sum())},
         "completeness": {"largest": float(miss.max()), "n": len(miss)},
         "truth": _truth(tests["truth"], mean) if "truth" in tests else None,
-        "disturbed": _nested(perturbed, ["test", "method"], correlation),
+        "disturbed": _nested(perturbed, ["test", "method"], partial(mean, column="value")),
+        "draws": _nested(perturbed[perturbed["test"].str.endswith(LAYERS[-1])], ["test", "method"], by_draw),
         **_deletion(tests["deletion"], mean),
-        "agreement": _nested(tests["agreement"], ["pair"], correlation),
-    }
-    gap = perturbed.pivot(index=["sample", "method"], columns="test", values="correlation").reset_index()
-    gap = gap.assign(correlation=gap["retrained"] - gap["labels"]) if len(gap) else gap
-    found["retraining_gap"] = _nested(gap, ["method"], correlation)
-    return found | {"verdicts": {method: _verdicts(method, found) for method in attributions.METHODS}}
+    }  # fmt: skip
+    wide = perturbed[perturbed["draw"].astype(str) == "0"]
+    wide = wide.pivot(index=["sample", "method"], columns="test", values="value").reset_index()
+    gap = wide.assign(value=wide["retrained"] - wide["labels"]) if len(wide) else wide
+    found["retraining_gap"] = _nested(gap, ["method"], partial(mean, column="value"))
+    return found | {"verdicts": {name: _verdicts(name, found) for name in MAPS if name not in BASELINES}}
 
 
 def _nested(table, keys, function):
@@ -213,12 +226,12 @@ def _truth(scores, mean):
     def each(part):
         return {name: mean(part, name) for name in planted.SCORES if part[name].notna().any()}
 
-    def ahead(part):  # the mean difference between a method and each baseline
-        wide = part.set_index(["map", "sample"])[list(planted.SCORES)]
+    def ahead(part):  # the mean difference between a map and each baseline
+        wide = part.pivot(index="sample", columns="map", values="auc")
+        names = [name for name in wide if name not in BASELINES]
         return {
-            name: {other: each((wide.loc[name] - wide.loc[other]).reset_index()) for other in BASELINES}
-            for name in attributions.METHODS
-            if name in wide.index
+            name: {other: mean((wide[name] - wide[other]).rename("auc").reset_index(), "auc") for other in BASELINES}
+            for name in names
         }
 
     return _nested(scores, ["along", "map"], each) | {"ahead": _nested(scores, ["along"], ahead)}
@@ -228,41 +241,43 @@ def _deletion(curves, mean):
     """Return how much faster each map is than random order (``gain``) and than power, by area; and mean curves."""
     if curves.empty:
         return {"gain": {}, "beyond_power": {}, "curves": {}}
-    areas = curves.groupby(["kind", "map", "sample"], sort=False)["score"].agg(deletion.area).reset_index()
+    area = partial(np.trapezoid, dx=1 / deletion.STEPS)
+    areas = curves.groupby(["kind", "map", "sample"], sort=False)["score"].agg(area).reset_index()
     wide = areas.pivot(index=["kind", "sample"], columns="map", values="score")
     faster = wide.index.get_level_values("kind").map({"deletion": -1, "insertion": 1})  # it is to fall, and to rise
 
-    def gains(rival, names):
-        gap = wide[names].sub(wide[rival], axis=0).mul(faster, axis=0).stack().rename("gain").reset_index()
+    def gains(rival):
+        gap = wide.drop(columns=rival).sub(wide[rival], axis=0).mul(faster, axis=0).stack().rename("gain").reset_index()
         return _nested(gap, ["kind", "map"], partial(mean, column="gain"))
 
     at = curves.groupby(["kind", "map", "share"], sort=False)["score"].mean().reset_index()
     return {
-        "gain": gains("random", [name for name in wide if name != "random"]),
-        "beyond_power": gains("power", list(attributions.METHODS)) if "power" in wide else {},
+        "gain": gains("random"),
+        "beyond_power": gains("power"),
         "curves": _nested(at, ["kind", "map"], lambda part: [None if np.isnan(v) else v for v in part["score"]]),
     }
 
 
-def _verdicts(method, found):
-    """Return what each of the `RULES` says of a method: true, false, or None where it was not tested."""
+def _verdicts(name, found):
+    """Return which rules a map passes: true, false, or None where it was not tested; notebook 05 states them."""
 
-    def above(figure):
-        return None if not figure or figure["low"] is None else bool(figure["low"] > 0)
+    def above(*figures):
+        known = [figure["low"] for figure in figures if figure and figure["low"] is not None]
+        return all(low > 0 for low in known) if len(known) == len(figures) else None
 
-    def value(test):
-        return found["disturbed"].get(test, {}).get(method, {}).get("value")
+    def compare(passes, *tests):
+        values = [found["disturbed"].get(test, {}).get(name, {}).get("value") for test in tests]
+        return None if None in values else all(map(passes, values))
 
-    random, noise = value(f"weights:{LAYERS[-1]}"), value("noise")
-    ahead = found["truth"]["ahead"]["time × frequency"][method] if found["truth"] else {}
-    gain = {kind: found["gain"].get(kind, {}).get(method) for kind in ("deletion", "insertion")}
-    return {
-        "completeness": found["completeness"]["largest"] <= 0.05 if method == "ig" else None,
-        "planted truth": above(ahead.get("chance", {}).get("mass")),
-        "beyond power": above(ahead.get("power", {}).get("mass")),
-        "random weights": None if random is None else random < UNLIKE,
-        "permuted labels": above(found["retraining_gap"].get(method)),
-        "deletion": above(gain["deletion"]),
-        "insertion": above(gain["insertion"]),
-        "stability": None if noise is None else noise >= ALIKE,
-    }
+    random, ahead = f"weights:{LAYERS[-1]}", (found["truth"] or {}).get("ahead", {})
+    given = {"completeness": found["completeness"]["largest"] <= attributions.CONVERGED if name == "ig" else None}
+    for axis in ("frequency", "time", "channel"):
+        own = ahead.get(axis, {}).get(name, {})
+        given[f"planted {axis}"] = above(own.get("chance"), own.get("power"))
+    given["random weights"] = compare(lambda each: abs(each) < UNLIKE, random, f"magnitude:{random}")
+    given["permuted labels"] = above(found["retraining_gap"].get(name))
+    given["members"] = compare(lambda each: each >= REPEATABLE, "members")
+    given["stability"] = compare(lambda each: each >= ALIKE, "noise")
+    for kind in ("deletion", "insertion"):
+        given[kind] = above(*(found[of].get(kind, {}).get(name) for of in ("gain", "beyond_power")))
+    return given

@@ -110,6 +110,7 @@ class Simulate(Physionet):
     recordings: dict[NAME, Recording] = Field(
         description="lines like 'p_01: {duration_s: 240, seizures: [[110, 152]]}'"
     )
+    truth: choice("distractors", "suppression") = None  # seizures that power does not show, to test explanations
 
 
 class Directory(Physionet):

@@ -22,7 +22,7 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 2.5) if fast else 0)
     for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
         wave = wave * column(traits["gains"])
-        rows += _plant(wave, hertz, half_width_hz, start_s, end_s)
+        rows += plant(wave, hertz, half_width_hz, start_s, end_s)
         potentials[:, when] += wave
     places, muscle_uv = ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(1, 50) * strength
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
@@ -80,7 +80,7 @@ def _ictal_waves(rng, traits, growth, reach):
     yield 1.4 * growth * local, np.full(samples, 2.5), 1.7
 
 
-def _plant(wave, hertz, half_width_hz, start_s, end_s):
+def plant(wave, hertz, half_width_hz, start_s, end_s, noticeable_uv=NOTICEABLE_UV):
     """Return planted rows of a wave [21, samples] of frequency `hertz` [samples], second by second."""
     channels, rows = derive(wave), []
     for first in range(0, len(hertz), RATE_HZ):
@@ -89,7 +89,7 @@ def _plant(wave, hertz, half_width_hz, start_s, end_s):
         low_hz, high_hz = max(hertz[second].min() - half_width_hz, 0), hertz[second].max() + half_width_hz
         amplitudes = np.sqrt((channels[:, second] ** 2).mean(axis=1))
         for channel, amplitude in zip(CHANNELS, amplitudes, strict=True):
-            if amplitude >= NOTICEABLE_UV:
+            if amplitude >= noticeable_uv:
                 rows.append((channel, from_s, to_s, round(low_hz, 2), round(high_hz, 2), round(amplitude, 2)))
     return rows
 

@@ -15,7 +15,7 @@ import pandas as pd
 from edfio import Edf, EdfSignal, Recording
 
 from helpers.acquire.annotation_files import read_summary
-from helpers.acquire.simulated import background, ictal
+from helpers.acquire.simulated import background, distractors, ictal
 from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, derive, field
 from helpers.acquire.simulated.signals import RATE_HZ, column
 from helpers.study.errors import RecordingError
@@ -32,13 +32,14 @@ SUMMARY_HEAD = "\n".join([*SUMMARY_HEAD, *(f"Channel {i}: {channel}" for i, chan
 EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
 
 
-def simulate_patient(folder, patient, recordings, seed):
+def simulate_patient(folder, patient, recordings, seed, truth=None):
     """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`, made if absent.
 
     The EDF files of an earlier plan are removed.
 
     `patient`, its name, and `seed` decide what is stable in it, such as the seizure focus. `recordings` is a dict
-    ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in the order of recording.
+    ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in the order of recording. `truth` is None, or
+    one of `distractors.VARIANTS`.
 
     ValueError if there are no recordings, or the plan of one cannot be simulated; nothing is written then.
     """
@@ -56,7 +57,7 @@ def simulate_patient(folder, patient, recordings, seed):
             if Path(entry["file"]).stem not in recordings:
                 (folder / entry["file"]).unlink(missing_ok=True)
     for name, plan in recordings.items():
-        pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed))
+        pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed, truth))
         entries.append(_summary_entry(name, start, plan))
         start += timedelta(seconds=plan["duration_s"] + GAP_S)
     planted = parallel_map(_write_recording, pieces, f"simulate {patient}", "recording")
@@ -64,7 +65,7 @@ def simulate_patient(folder, patient, recordings, seed):
     write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False, lineterminator="\n"))
 
 
-def simulate_recording(patient, name, duration_s, seizures, seed):
+def simulate_recording(patient, name, duration_s, seizures, seed, truth=None):
     """Simulate one recording; it depends on its own arguments only, so recordings may be made in parallel.
 
     Returns the EEG in µV, float64 [23, duration_s * 256] in the order of `CHANNELS`, and a DataFrame of planted truth:
@@ -75,12 +76,17 @@ def simulate_recording(patient, name, duration_s, seizures, seed):
     rng = _generator(seed, patient, name)
     traits = background.shift(rng, _traits(seed, patient), int(duration_s) * RATE_HZ)
     potentials = background.ongoing(rng, traits)
-    background.add_graphoelements(rng, traits, potentials)
-    background.add_rhythmic_bursts(rng, traits, potentials)
+    if not truth:
+        background.add_graphoelements(rng, traits, potentials)
+        background.add_rhythmic_bursts(rng, traits, potentials)
     potentials *= column(traits["gains"])
     background.add_recorder(rng, traits, potentials)
     background.add_artefacts(rng, traits, potentials)
-    planted = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
+    if truth:
+        focus = _generator(seed, patient, truth).integers(len(distractors.PLACES))
+        planted = distractors.add_rhythms(rng, focus, potentials, seizures, truth)
+    else:
+        planted = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
     eeg = derive(potentials.astype(np.float64))  # whose sums are exact
     np.clip(eeg, -LIMIT_UV, LIMIT_UV, out=eeg)
     rows = pd.DataFrame(planted, columns=PLANTED_COLUMNS[1:])
