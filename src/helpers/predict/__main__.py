@@ -30,12 +30,8 @@ def write_page(patient, source):
 
     from helpers.report import pages, site
 
-    folder = files.ROOT / "output" / patient / "predictions" / source.stem
-    given = {
-        "patient": patient,
-        "edf": str(source.resolve(strict=True)),
-        "copy_recording": os.environ.get("COPY", "") == "1",
-    }
+    folder, place = files.ROOT / "output" / patient / "predictions" / source.stem, source.resolve(strict=True)
+    given = {"patient": patient, "edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
     folder.mkdir(parents=True, exist_ok=True)
     notebook = files.ROOT / "notebooks" / "predict.ipynb"
     done = papermill.execute_notebook(notebook, folder / "predict.ipynb", given, engine_name="study")

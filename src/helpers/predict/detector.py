@@ -103,7 +103,7 @@ def _decide_block(recording, axis, networks, first, last):
 
 
 def events(table):
-    """Return alarms: ``start_s``, ``end_s``, ``confidence``, the highest ``p_smooth``, and the index of their ``peak``."""
+    """Return alarms: ``start_s``, ``end_s``, ``confidence`` (the highest ``p_smooth``), ``peak`` (an index)."""
     found, rows = scores.events(table), []
     for start_s, end_s in found[["start_s", "end_s"]].itertuples(index=False):
         own = table[table["last_start_s"].between(start_s, end_s, inclusive="left")]
