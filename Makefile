@@ -1,20 +1,17 @@
 # Two commands: `make study` and `make test`. `make help` lists the rest.
 PATIENT ?= sim08
-FOLDER ?=
 PYTHON ?= python3
 SEED := $(or $(SEED),$(shell date +%s))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # As typed, since make would expand $(shell …) in them; and by the environment, since a shell would read a command line.
-override PATIENT := $(value PATIENT)
-override FOLDER := $(value FOLDER)
-export PATIENT FOLDER
+$(foreach name,PATIENT FOLDER EDF COPY,$(eval override $(name) := $$(value $(name))))
+export PATIENT FOLDER EDF COPY
 # DVC's default, /var/tmp/dvc, can be written by every user of the machine.
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
 LOCKED := $(PIP) --require-hashes
-.DEFAULT_GOAL := help
-.PHONY: help study test test-fast test-browser lab check archive lock
+.PHONY: help study predict test test-fast test-browser lab check archive lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -25,6 +22,9 @@ study: .venv/quarto  ## run the study of PATIENT (default sim08) and print where
 	@python -m helpers.study.locks output/.study.lock dvc repro "report@$$PATIENT"
 	@python -m helpers.study.locks output/.study.lock dvc repro --single-item overview
 	@echo "The study: output/$$PATIENT/report/index.html; all patients: output/overview/index.html"
+
+predict: .venv/installed  ## find seizures in EDF=<file or folder>, new recordings of PATIENT; COPY=1: annotate copies
+	@python -m helpers.predict "$$EDF"
 
 test: .venv/installed  ## run all tests in a random order, which SEED=<number> repeats
 	@echo "SEED=$(SEED)" && python -m pytest -q -n auto --randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(ARGUMENTS)

@@ -107,7 +107,8 @@ def test_the_overview_depends_on_what_it_imports():
 
 
 def test_imports_point_one_way():
-    """A folder imports the ground and folders of stages before it; narrate reads facts, not other stages' code."""
+    """A folder imports the ground and folders of stages before it; narrate reads facts, not other stages' code; nothing
+    imports report and predict, but for the renderer of pages, which predict uses."""
     for path in HELPERS.rglob("*.py"):
         place = path.relative_to(HELPERS).parts
         own = place[0] if len(place) > 1 else ""
@@ -121,7 +122,7 @@ def test_imports_point_one_way():
             if own in STAGES:
                 assert module == "figures" or STAGES.index(other) < STAGES.index(own), where
             else:
-                assert other != "report", where
+                assert other not in ("report", "predict") or (own == "predict" and module in ("pages", "site")), where
 
 
 def test_no_module_imports_itself_through_others():

@@ -127,6 +127,41 @@ def write(recording, path, axis, lengths=None):
 
     Raises RecordingError if the sampling rate is not that of `axis`, or the recording is shorter than a window.
     """
+    channels, columns = len(axis["channels"]), count_columns(recording, axis)
+    with ExitStack() as stack:
+        power = _array(stack, path, np.float16, (channels, len(axis["frequencies_hz"]), columns))
+        sums = None if lengths is None else _array(stack, lengths, np.float32, (channels, columns))
+        for first in range(0, columns, BLOCK_COLUMNS):
+            last = min(first + BLOCK_COLUMNS, columns)
+            power[:, :, first:last], own = read_power(recording, axis, first, last)
+            if sums is not None:
+                hop = (own.shape[1] - 1) // (last - first)
+                sums[:, first:last] = [line_length(signal, hop) for signal in own]
+        del power, sums
+    return columns
+
+
+def count_columns(recording, axis):
+    """Return how many columns the recording's spectrogram has; raises as `write`."""
+    *_, hop, samples = _sizes(recording, axis)
+    return samples // hop
+
+
+def read_power(recording, axis, first, last):
+    """Return the columns from `first` up to, and without, `last` of a recording's spectrogram, as `write` has them.
+
+    Beside them, the samples that they stand for, after the one before: float32 [channel, 1 + columns · hop] in µV.
+    """
+    rate, ratio, window, hop, samples = _sizes(recording, axis)
+    windows, own = _block(recording, ratio, samples, first, last, window, hop)
+    power = np.empty((len(windows), len(axis["frequencies_hz"]), last - first), np.float16)
+    for channel, signal in enumerate(windows):  # one at a time: its spectra stay in the processor's cache
+        power[channel] = without_mains(log_power(signal, rate, axis["frequencies_hz"]), axis)
+    return power, own
+
+
+def _sizes(recording, axis):
+    """Return the rate of the spectrogram and its ratio to the recording's; window, hop and recording in samples."""
     header, own_hz = recording.header, axis["sampling_hz"]
     if header.sampling_hz != own_hz:
         raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {own_hz:g} Hz.")
@@ -135,20 +170,7 @@ def write(recording, path, axis, lengths=None):
     window, hop, samples = round(axis["window_s"] * rate), round(axis["hop_s"] * rate), int(header.samples * ratio)
     if samples < window:
         raise RecordingError(f"{header.file} has {samples} samples, less than one window of {window}.")
-    channels, columns = len(axis["channels"]), samples // hop
-    with ExitStack() as stack:
-        power = _array(stack, path, np.float16, (channels, len(axis["frequencies_hz"]), columns))
-        sums = None if lengths is None else _array(stack, lengths, np.float32, (channels, columns))
-        for first in range(0, columns, BLOCK_COLUMNS):
-            last = min(first + BLOCK_COLUMNS, columns)
-            windows, own = _block(recording, ratio, samples, first, last, window, hop)
-            for channel in range(channels):  # one at a time: its spectra stay in the processor's cache
-                density = without_mains(log_power(windows[channel], rate, axis["frequencies_hz"]), axis)
-                power[channel, :, first:last] = density.astype(np.float16)
-                if sums is not None:
-                    sums[channel, first:last] = line_length(own[channel], hop)
-        del power, sums
-    return columns
+    return rate, ratio, window, hop, samples
 
 
 def _array(stack, path, dtype, shape):

@@ -86,6 +86,13 @@ STAGES = {
 }
 
 
+class Predict(Parameters):
+    """What ``notebooks/predict.ipynb``, which is no stage, is run with."""
+
+    edf: text(4096)
+    copy_recording: Annotated[bool, Field(description="true or false")]
+
+
 class Recording(Parameters):
     """A recording to be simulated."""
 
@@ -131,12 +138,13 @@ def check(stage, given, declared):
     ValueError if the stage is unknown, or a key is unknown, missing, of another type or out of range; the message names
     the key, the value and the range.
     """
-    if stage not in STAGES:
+    models = STAGES | {"predict": Predict}
+    if stage not in models:
         raise ValueError(f"There is no stage '{stage}'; {suggest(stage, STAGES)}")
     where = f"params/{stage}.yaml"
     if "patient" not in given:
         raise ValueError(f"{stage} has no patient; give one, as in: papermill … -r patient sim08")
-    validate(STAGES[stage], {key: value for key, value in given.items() if key != "patient"}, where)
+    validate(models[stage], {key: value for key, value in given.items() if key != "patient"}, where)
     if set(declared) != set(given):
         odd = ", ".join(sorted(set(declared) ^ set(given)))
         raise ValueError(

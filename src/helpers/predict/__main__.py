@@ -1,0 +1,79 @@
+"""Predict seizures in recordings that are not in the study, by a patient's networks.
+
+``python -m helpers.predict <EDF file or folder>``: tables and a page, below ``output/<patient>/predictions/``.
+``python -m helpers.predict <EDF file> <TSV file> [<patient>]``: the table alone, as SzCORE runs a detector.
+The patient is the last word, or the variable ``PATIENT``; ``COPY=1`` copies each recording with its annotations.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from helpers.predict import annotated, detector
+from helpers.study import errors, files, patients
+
+
+def write_events(patient, source, target):
+    """Predict on one EDF file and write its events to a ``.tsv`` file."""
+    if target.exists() and target.samefile(source):
+        raise ValueError(f"{target} is the recording itself. Name another file for its events.")
+    known = detector.load(patient)
+    recording, _, axis = detector.examine(source, known)
+    found = detector.events(detector.predict(known, recording, axis)[0])
+    events = annotated.tabulate(found, annotated.start_time(source), recording.header.duration_s)
+    files.write_text(target, events.to_csv(sep="\t", index=False))
+
+
+def write_page(patient, source):
+    """Run the notebook on one EDF file, render it as a page, and print a line for each event."""
+    import papermill  # here, as a table alone takes neither notebook nor page
+
+    from helpers.report import pages, site
+
+    folder, place = files.ROOT / "output" / patient / "predictions" / source.stem, source.resolve(strict=True)
+    given = {"patient": patient, "edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = files.ROOT / "notebooks" / "predict.ipynb"
+    done = papermill.execute_notebook(notebook, folder / "predict.ipynb", given, engine_name="study")
+    title, text, pictures = pages.read(done, "predict", article=True)
+    site.render({"index": (title, text)}, pictures, folder / "page", f"Patient {patient}: {source.name}")
+    lines = (folder / f"{source.stem}_events.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    for onset, duration, kind, confidence, *_ in (line.split("\t") for line in lines):
+        said = f"sz from {float(onset):g} s, {float(duration):g} s long, confidence {confidence}"
+        print(f"{errors.printable(source.name)}: {said if kind == 'sz' else 'no seizure found'}")
+    print(f"The page: {errors.printable(files.display_path(folder))}/page/index.html")
+
+
+def recordings(source):
+    """Return the EDF files that a path names: itself, or all below a folder; ValueError if two have one name."""
+    if not source.is_dir():
+        return [source]
+    found = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".edf" and path.name[:2] != "._")
+    stems = {path.stem: path for path in found}
+    if not found or len(stems) < len(found):
+        what = f"{len(found)} EDF files, some of one name: predict these apart" if found else "no EDF file"
+        raise ValueError(f"{source} holds {what}.")
+    return found
+
+
+def main(source="", target=None, patient=None):
+    """Predict, and return what went wrong: a message for each recording."""
+    patient, faults = patient or os.environ.get("PATIENT", ""), []
+    try:
+        patients.load(patient)
+        if target:
+            write_events(patient, Path(source), Path(target))
+        for path in [] if target else recordings(Path(source)):
+            try:
+                write_page(patient, path)
+            except SystemExit as end:
+                if not isinstance(end.code, str):  # Ctrl-C, not the engine's message
+                    raise
+                faults.append(end.code.strip())
+    except (OSError, ValueError, RuntimeError) as error:
+        faults.append(f"error in the prediction: {errors.printable(error)}")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(main(*sys.argv[1:])) or 0 if 1 < len(sys.argv) < 5 and sys.argv[1] else __doc__)

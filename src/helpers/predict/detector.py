@@ -1,0 +1,111 @@
+"""A patient's detector, all networks of the study together, and its decisions on a recording that is not in the study.
+
+The study reports each recording by networks that have not seen it; here all are new to the recording, and all decide.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from helpers.acquire import edf, montages, quality
+from helpers.acquire.annotations import COLUMNS, Annotations
+from helpers.evaluate import decisions, scores
+from helpers.preprocess import filterbank, spectrograms
+from helpers.study import files, parallel
+from helpers.study.errors import RecordingError
+from helpers.train import inputs, network, training
+
+NAME = "recording"  # of the one recording in tables: a file's own name may hold anything
+BLOCK_FRAMES = 128  # decided at a time: memory does not grow with the recording, and the result is always the same
+
+
+@dataclass(frozen=True)
+class Detector:
+    """The networks of a study, and by what rule they decide."""
+
+    patient: str
+    networks: network.Ensemble
+    choice: dict  # from `decisions.choose`
+    axis: dict  # of the study's spectrograms, from `filterbank.axes`
+    source: dict  # from `recordings.acquire`, with ``mains_hz``
+
+
+def load(patient):
+    """Return the `Detector` of a patient that has been studied.
+
+    Threshold, smallest duration and calibration are chosen on all held-out predictions of the study together, each by
+    networks that had not seen it (``patient_alarm`` in ``metrics.json``).
+
+    Raises FileNotFoundError if a stage has not run, ValueError if the results are of a version that chose none.
+    """
+    folds = files.read_json(files.stage_output(patient, "train", "training.json"))["folds"]
+    names = dict.fromkeys(name for fold in folds for name in fold["networks"])
+    choice = files.read_json(files.stage_output(patient, "evaluate", "metrics.json")).get("patient_alarm")
+    if choice is None:
+        raise ValueError(f"The study of {patient} is of an older version. Run `dvc repro evaluate@{patient}`.")
+    networks = network.load_ensemble(files.stage_output(patient, "train", "weights"), names)
+    axis, source = (("preprocess", "axes.json"), ("acquire", "source.json"))
+    return Detector(
+        patient, networks, choice, *(files.read_json(files.stage_output(patient, *x)) for x in (axis, source))
+    )
+
+
+def examine(path, detector):
+    """Open an EDF file and read all of it; return it, what `quality.examine` found, and its axes (`filterbank.axes`).
+
+    Raises RecordingError if it is no whole EDF file, lacks channels, holds no EEG or is too short for a decision.
+    """
+    try:
+        examined = quality.examine(path)
+    except RecordingError as error:  # which would advise to leave it out of a study
+        raise RecordingError(str(error).replace(f", {montages.LEAVE_OUT}", ".")) from error
+    header, own = examined.header, detector.axis
+    if header.duration_s < 3 * own["frame_s"]:
+        raise RecordingError(
+            f"{header.file} lasts {header.duration_s:g} s. The networks of {detector.patient} read three frames of "
+            f"{own['frame_s']:g} s before they decide: give at least {3 * own['frame_s']:g} s."
+        )
+    sizes = (own[key] for key in ("window_s", "hop_s", "frame_s"))
+    axis = filterbank.axes(header.sampling_hz, *sizes, detector.source["mains_hz"])
+    return edf.Recording(Path(path), header), examined, axis
+
+
+def predict(detector, recording, axis):
+    """Decide on each frame but the first two: return rows as of `decisions.apply`, and mean power [C, F] in dB."""
+    columns = filterbank.count_columns(recording, axis)
+    count = columns // axis["frame_columns"]
+    edges = [*range(2, count, BLOCK_FRAMES), count]
+    pieces = [(recording, axis, detector.networks.networks, *edge) for edge in zip(edges, edges[1:], strict=False)]
+    log_odds, power = zip(*parallel.parallel_map(_decide_block, pieces, "predict", "block", threads=True), strict=True)
+    nothing = Annotations(pd.DataFrame(columns=COLUMNS), {NAME: recording.header.duration_s})
+    table = spectrograms.triptychs(axis, {NAME: columns}, nothing, axis["frame_s"])
+    table = table.assign(log_odds=np.concatenate(log_odds)).rename_axis("sample").reset_index()
+    return decisions.apply(table, detector.choice), sum(power) / (count * axis["frame_columns"])
+
+
+def _decide_block(recording, axis, networks, first, last):
+    """Return the log-odds of the frames from `first` up to, and without, `last`, and the sum of their log power."""
+    training.make_repeatable()
+    size = axis["frame_columns"]
+    power, _ = filterbank.read_power(recording, axis, (first - 2) * size, last * size)
+    pooled = torch.from_numpy(inputs.pool_spectrogram(power)).unflatten(2, (-1, size // network.POOL))
+    frames, scored = pooled.permute(2, 0, 1, 3)[:, None].contiguous(), []  # [frame, 1, C, F/2, T/2]
+    with torch.no_grad():
+        for one in networks:
+            # Each frame is encoded once, not in three triptychs; the mean over its columns is all that decides.
+            maps = one.encode(frames)[:, 0].mean(dim=3, keepdim=True)
+            scored.append(one.decide(maps.unfold(0, 3, 1).permute(0, 4, 1, 2, 3)))
+    own = power[:, :, (0 if first == 2 else 2 * size) :]  # the two frames before belong to the block before
+    return torch.stack(scored).double().mean(dim=0).numpy(), own.sum(axis=2, dtype=np.float64)
+
+
+def events(table):
+    """Return alarms: ``start_s``, ``end_s``, ``confidence`` (the highest ``p_smooth``), ``peak`` (an index)."""
+    found, rows = scores.events(table), []
+    for start_s, end_s in found[["start_s", "end_s"]].itertuples(index=False):
+        own = table[table["last_start_s"].between(start_s, end_s, inclusive="left")]
+        rows.append((start_s, end_s, own["p_smooth"].max(), own["log_odds"].idxmax()))
+    return pd.DataFrame(rows, columns=["start_s", "end_s", "confidence", "peak"])
