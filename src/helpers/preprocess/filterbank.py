@@ -1,4 +1,4 @@
-"""From EEG to log-power spectrograms and line length, block by block: the Fourier transform used as a filter bank."""
+"""From EEG to log-power spectrograms, line length and cells, block by block: the Fourier transform as a filter bank."""
 
 from contextlib import ExitStack
 from fractions import Fraction
@@ -6,13 +6,16 @@ from fractions import Fraction
 import numpy as np
 import scipy.fft
 from scipy.signal import resample_poly
+from threadpoolctl import threadpool_limits
 
 from helpers.acquire import edf
 from helpers.acquire.montages import DOUBLE_BANANA
+from helpers.preprocess.cells import CellWriter, columns_per_cell
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
 from helpers.study.errors import RecordingError
 
+ARRAYS = ("spectrograms", "line_length", "covariance", "rocket")  # folders of arrays, one a recording
 RESAMPLED_HZ = 256  # for recordings in whose own rate the window or the hop is no whole number of samples
 BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the memory, and change no result
 FILTER_PERIODS = 10  # read on each side of a block that is resampled: more than the filter's ten samples
@@ -45,7 +48,7 @@ def axes(sampling_hz, window_s, hop_s, frame_s, mains_hz=None):
         raise ValueError(f"window_s is {window_s:g}: no frequency of so short a window lies in {', '.join(empty)}.")
     axis = {"sampling_hz": float(sampling_hz), "window_s": window_s, "hop_s": hop_s, "frame_s": frame_s}
     axis |= {"frame_columns": round(frame_s / hop_s), "frequencies_hz": frequencies.tolist()}
-    axis |= {"channels": list(DOUBLE_BANANA)}
+    axis |= {"cell_columns": columns_per_cell(axis["frame_columns"], hop_s), "channels": list(DOUBLE_BANANA)}
     if rate != sampling_hz:
         axis["resampled_to_hz"] = float(rate)
     if mains_hz and low <= mains_hz < high:
@@ -107,37 +110,52 @@ def line_length(signal, hop):
     return steps.sum(axis=1, dtype=np.float64).astype(np.float32)
 
 
-def write_checked(source, digest, path, axis, lengths=None):
-    """Write the spectrogram of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
-    return write(edf.read_checked(source, digest), path, axis, lengths)
+def array_paths(folder, name):
+    """Return the paths of a recording's `ARRAYS` below `folder`, by kind."""
+    return {kind: folder / kind / f"{name}.npy" for kind in ARRAYS}
 
 
-def write(recording, path, axis, lengths=None):
-    """Write a recording's spectrogram, and its line length if wanted, block by block; return the number of columns.
+def array_paths(folder, name):
+    """Return the paths of a recording's `ARRAYS` below `folder`, by kind."""
+    return {kind: folder / kind / f"{name}.npy" for kind in ARRAYS}
 
-    Column j is centred on (j + ½) hops; the signal is mirrored at the recording's two ends.
 
-    Parameters
-    ----------
-    recording : edf.Recording
-    path, lengths : Path
-        Of ``.npy`` files: float16 [channel, frequency, column] in dB re 1 µV²/Hz, and float32 [channel, column] in µV.
-    axis : dict
-        From `axes`.
+def write_checked(source, digest, folder, name, axis):
+    """Write the arrays of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
+    return write(edf.read_checked(source, digest), folder, name, axis)
 
-    Raises RecordingError if the sampling rate is not that of `axis`, or the recording is shorter than a window.
+
+def write(recording, folder, name, axis):
+    """Write a recording's `ARRAYS` to their `array_paths`, block by block; return the number of columns.
+
+    They are the spectrogram, float16 [channel, frequency, column] in dB re 1 µV²/Hz; line length, float32 [channel,
+    column] in µV; and what `CellWriter` gives: covariance, float32 [cell, pair of channels] in µV², and counts of
+    MiniRocket, uint8 [cell, feature]. A cell has ``cell_columns`` columns; a rest shorter than one is left out.
+
+    Column j is centred on (j + ½) hops; for its window, the signal is mirrored at the recording's two ends.
+
+    `axis` is from `axes`. Raises RecordingError if the sampling rate is not that of `axis`, or the recording is shorter
+    than a window.
     """
-    channels, columns = len(axis["channels"]), count_columns(recording, axis)
+    rate, _, _, hop, samples = _sizes(recording, axis)
+    channels, columns, cell = len(axis["channels"]), samples // hop, axis["cell_columns"]
+    writer = CellWriter(channels, rate, cell * hop)
+    kinds = [(np.float16, (channels, len(axis["frequencies_hz"]), columns)), (np.float32, (channels, columns))]
+    kinds += [(dtype, (columns // cell, count)) for dtype, count in writer.kinds]
     with ExitStack() as stack:
-        power = _array(stack, path, np.float16, (channels, len(axis["frequencies_hz"]), columns))
-        sums = None if lengths is None else _array(stack, lengths, np.float32, (channels, columns))
-        for first in range(0, columns, BLOCK_COLUMNS):
-            last = min(first + BLOCK_COLUMNS, columns)
-            power[:, :, first:last], own = read_power(recording, axis, first, last)
-            if sums is not None:
-                hop = (own.shape[1] - 1) // (last - first)
-                sums[:, first:last] = [line_length(signal, hop) for signal in own]
-        del power, sums
+        stack.enter_context(threadpool_limits(1))  # recordings are written beside each other
+        paths = array_paths(folder, name)
+        arrays = {key: _array(stack, paths[key], *kind) for key, kind in zip(ARRAYS, kinds, strict=True)}
+        step = max(BLOCK_COLUMNS // cell, 1) * cell
+        for first in range(0, columns, step):
+            last = min(first + step, columns)
+            arrays["spectrograms"][:, :, first:last], own = read_power(recording, axis, first, last)
+            arrays["line_length"][:, first:last] = [line_length(signal, hop) for signal in own]
+            whole = slice(first // cell, last // cell)
+            if whole.start < whole.stop:
+                signal = own[:, 1 : 1 + (whole.stop - whole.start) * cell * hop]
+                arrays["covariance"][whole], arrays["rocket"][whole] = writer.add(signal)
+        del arrays
     return columns
 
 

@@ -1,4 +1,4 @@
-"""Simple detectors in the same folds: a logistic regression and a random forest on band powers and line length.
+"""Simple detectors in the same folds: on band powers and line length, on covariances, and on MiniRocket's features.
 
 They go the network's way: one for each Split, which scores what it has not seen; members of a fold are
 averaged (`training.out_of_fold`), and its inner recordings choose all that makes decisions (`decisions.decide`).
@@ -13,58 +13,67 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from helpers.preprocess.filterbank import ARRAYS
 from helpers.preprocess.spectrograms import open_spectrogram
 from helpers.study import parallel
 from helpers.study.bands import band_masks
 from helpers.train.training import balanced_loss, training_triptychs
 
-CLASSIFIERS = ("logistic", "forest")
+CLASSIFIERS = ("logistic", "forest", "riemann", "rocket")
 L2 = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strengths, from strong to weak
 STRONG = 1e-3  # where no training recording can be left out to choose by
 TREES = 200
 # Triptychs overlap: trees on half of them, with leaves of five, are no worse than on all, and cost half.
 FOREST = {"max_samples": 0.5, "min_samples_leaf": 5, "class_weight": "balanced_subsample", "n_jobs": 1}
-LARGEST_CLASS = 20_000  # of more training triptychs of a class, so many are drawn: a forest would take hours
+LARGEST_CLASS = 2_000  # of more training triptychs of a class, so many are drawn: they overlap, and time is short
+SHRINKAGE = 0.01  # of a covariance towards equal channels: the montage's chains close, so that it has no inverse
 BLOCK_COLUMNS = 2048  # columns read at a time: it bounds the memory, and changes no result
 LEAST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's is a thousand times as much
+LEAST_UV2 = 1e-3  # variance added, so that a flat line has a logarithm; an EEG's is ten thousand times as much
 
 
-def train_all(networks, folder, lengths, overlapping, samples, *arguments):
+def train_all(networks, folder, overlapping, samples, *arguments):
     """Train all classifiers for each of the Splits `networks`, beside each other.
 
-    `folder` and `lengths` are where spectrograms and line lengths lie; the rest are arguments of `train_split`.
+    `folder` is where `filterbank.write` wrote; the rest are arguments of `train_split`.
 
     Returns a dict of classifier → list of (folds.Split, pandas.Series), as `training.out_of_fold` reads it.
     """
     names = sorted(set(samples["recording"]))
-    pieces = [(split, folder, lengths, names, overlapping, samples, *arguments) for split in networks]
+    pieces = [(split, folder, names, overlapping, samples, *arguments) for split in networks]
     found = parallel.parallel_map(_train_from, pieces, "baselines", "network")
     return {name: [(piece[0], one[name]) for piece, one in zip(pieces, found, strict=True)] for name in found[0]}
 
 
-def _train_from(split, folder, lengths, names, *arguments):
-    return train_split(split, open_spectrogram(folder, names), open_spectrogram(lengths, names), *arguments)
+def _train_from(split, folder, names, *arguments):
+    return train_split(split, open_arrays(folder, names), *arguments)
 
 
-def train_split(split, spectrograms, lengths, overlapping, samples, axis, seed, names=CLASSIFIERS):
+def open_arrays(folder, names):
+    """Return what `filterbank.write` wrote to `folder`, memory-mapped: a dict of kind → recording → array."""
+    return {kind: open_spectrogram(folder / kind, names) for kind in ARRAYS}
+
+
+def train_split(split, arrays, overlapping, samples, axis, seed, names=CLASSIFIERS):
     """Train classifiers on a split's recordings, and score the samples of those that they have not seen.
 
-    `spectrograms`, `lengths` and `axis` are as for `features`; `overlapping` and `samples`, the triptychs to train on
-    and to decide on, as for `training.train_split`; `seed` is that of the forest, and of `draw_triptychs`; `names` are
-    some of `CLASSIFIERS`.
+    `arrays` are as of `open_arrays`, `axis` as of `filterbank.axes`; `overlapping` and `samples`, the triptychs to
+    train on and to decide on, as for `training.train_split`; `seed` is that of the forest, and of `draw_triptychs`;
+    `names` are some of `CLASSIFIERS`.
 
     Returns a dict of classifier → pandas.Series: log-odds of seizure, by the index of `samples`.
     """
     train = draw_triptychs(training_triptychs(split, overlapping), np.random.default_rng(split.seed(seed)))
     unseen = samples[~samples["recording"].isin(split.train)]
-    x, unseen_x = (features(spectrograms, lengths, table, axis) for table in (train, unseen))
-    y, recording = train["label"].to_numpy(), train["recording"].to_numpy(str)
-    found = {}
+    y, recording, found = train["label"].to_numpy(), train["recording"].to_numpy(str), {}
+    kinds = {"riemann": log_covariances, "rocket": exceedances}
     with threadpool_limits(1):  # as for the network: the same bytes on any machine
-        if "logistic" in names:
-            found["logistic"] = fit_logistic(x, y, recording).decision_function(unseen_x)
-        if "forest" in names:
-            found["forest"] = forest_log_odds(x, y, unseen_x, split.torch_seed(seed))
+        for name in names:
+            x, unseen_x = (kinds.get(name, features)(arrays, table, axis) for table in (train, unseen))
+            if name == "forest":
+                found[name] = forest_log_odds(x, y, unseen_x, split.torch_seed(seed))
+            else:
+                found[name] = fit_logistic(x, y, recording).decision_function(unseen_x)
     return {name: pd.Series(values, index=unseen.index) for name, values in found.items()}
 
 
@@ -78,30 +87,76 @@ def draw_triptychs(train, generator):
     return train.iloc[np.sort(np.concatenate(rows))]
 
 
-def features(spectrograms, lengths, table, axis):
+def features(arrays, table, axis):
     """Return for each frame of triptychs band powers, then line length a second: float32 [triptych, 3 · (5·C + C)].
 
     Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
 
     Parameters
     ----------
-    spectrograms, lengths : dict of str → array
-        By recording: power in dB, float16 [C, F, column], and line length in µV (`filterbank.line_length`), float32 [C,
-        column].
+    arrays : dict of str → dict of str → array
+        As of `open_arrays`.
     table : pandas.DataFrame
         ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
     axis : dict
         From `filterbank.axes`.
     """
-    size, parts, order = axis["frame_columns"], [], []
-    for name, rows in table.groupby("recording").indices.items():
-        starts = table["column"].to_numpy()[rows]
-        power = _frame_sums(band_power(spectrograms[name], axis["frequencies_hz"]), starts, size) / size
-        length = (_frame_sums(lengths[name], starts, size) / axis["frame_s"]).astype(np.float32)
+
+    def measure(name, starts):
+        size = axis["frame_columns"]
+        power = band_power(arrays["spectrograms"][name], axis["frequencies_hz"])
+        power = _frame_sums(power, starts, size) / size
+        length = (_frame_sums(arrays["line_length"][name], starts, size) / axis["frame_s"]).astype(np.float32)
         length = 20 * np.log10(np.maximum(length, LEAST_UV_S))
-        parts.append(np.concatenate([power, length], axis=2, dtype=np.float32, casting="same_kind"))
-        order.append(rows)
-    return np.concatenate(parts)[np.argsort(np.concatenate(order))].reshape(len(table), -1)
+        return np.concatenate([power, length], axis=2, dtype=np.float32, casting="same_kind")
+
+    return _by_recording(table, measure).reshape(len(table), -1)
+
+
+def log_covariances(arrays, table, axis):
+    """Return the logarithm of each frame's covariance matrix, float32 [triptych, 3 · C·(C + 1) / 2].
+
+    Covariance matrices lie on a curved (Riemannian) manifold, which the logarithm makes flat: log-Euclidean metric
+    (Arsigny et al. 2006, doi:10.1002/mrm.20965). Arguments as for `features`.
+    """
+    pairs = frame_means(arrays["covariance"], table, axis)
+    channels = len(axis["channels"])
+    upper, matrix = np.triu_indices(channels), np.empty((*pairs.shape[:2], channels, channels))
+    matrix[..., *upper] = matrix[..., *upper[::-1]] = pairs
+    level = np.trace(matrix, axis1=2, axis2=3)[..., None, None] / channels
+    matrix = (1 - SHRINKAGE) * matrix + (SHRINKAGE * level + LEAST_UV2) * np.eye(channels)
+    value, vector = np.linalg.eigh(matrix)
+    log = (vector * np.log(value)[..., None, :]) @ vector.swapaxes(2, 3)
+    return log[..., *upper].reshape(len(table), -1).astype(np.float32)
+
+
+def exceedances(arrays, table, axis):
+    """Return the share of each frame in which each kernel of MiniRocket exceeds its threshold, [triptych, 3 · feature].
+
+    float32, in samples a cell. Arguments as for `features`.
+    """
+    return frame_means(arrays["rocket"], table, axis).reshape(len(table), -1)
+
+
+def frame_means(cells, table, axis):
+    """Return the mean of `cells`, a dict of recording → [cell, feature], over frames: float32 [triptych, 3, feature].
+
+    Frames that do not start with a cell take the cells from the one before on: what comes later is not looked at.
+    """
+    size = axis["frame_columns"] // axis["cell_columns"]
+
+    def measure(name, starts):
+        first = starts[:, None] // axis["cell_columns"] + np.arange(3) * size
+        return sum(cells[name][first + number].astype(np.float32) for number in range(size)) / size
+
+    return _by_recording(table, measure)
+
+
+def _by_recording(table, measure):
+    """Return what `measure` gives for a recording and the first columns of its triptychs, in the order of `table`."""
+    groups, column = table.groupby("recording").indices, table["column"].to_numpy()
+    found = np.concatenate([measure(name, column[rows]) for name, rows in groups.items()])
+    return found[np.argsort(np.concatenate(list(groups.values())))]
 
 
 def band_power(power, frequencies_hz):
