@@ -1,4 +1,4 @@
-"""Folds share no recording and no second of EEG; blocks follow each other in time; a network sees neither of its two."""
+"""Folds share no recording and no second of EEG; blocks follow each other in time; no network sees its two blocks."""
 
 import itertools
 
@@ -24,7 +24,7 @@ def plans(draw):
 
 
 def test_by_hand():
-    """Seizures in b, d, e, h, i of a–j, in three blocks: b and d, e and h, i. Without blocks 0 and 1, block 2 trains."""
+    """Seizures in b, d, e, h, i of a–j, in three blocks: b and d, e and h, i. Without 0 and 1, block 2 trains."""
     found = folds.leave_blocks_out(list("abcdefghij"), set("bdehi"), 3)
     assert [fold.held_out for fold in found] == [tuple("abcd"), tuple("efgh"), tuple("ij")]
     networks = folds.splits(found, 2)
@@ -65,7 +65,8 @@ def test_no_second_of_eeg_on_both_sides(plan):
     it; and what a network is chosen by it did not train on. Each side holds a seizure."""
     names, with_seizure, found, networks = plan
     axis, nothing = {"hop_s": 0.5, "frame_s": 4.0, "frame_columns": 8}, pd.DataFrame(columns=COLUMNS)
-    table = spectrograms.triptychs(axis, dict.fromkeys(names, 28), Annotations(nothing, dict.fromkeys(names, 14.0)), 0.5)
+    annotations = Annotations(nothing, dict.fromkeys(names, 14.0))
+    table = spectrograms.triptychs(axis, dict.fromkeys(names, 28), annotations, 0.5)
     spans = {name: set() for name in names}
     for row in table.itertuples():
         spans[row.recording] |= {(row.recording, second) for second in np.arange(row.start_s, row.end_s, 0.5)}

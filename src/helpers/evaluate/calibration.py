@@ -51,6 +51,11 @@ def error_rates(n, seizure, squared, **gaps):
     }
 
 
+def error_intervals(table, seed=0, draws=intervals.DRAWS):
+    """Return `error_rates` of ``recording``, ``label`` and ``p_seizure``, as `intervals.interval` does."""
+    return intervals.score_intervals(error_rates, error_sums(table), seed, draws)
+
+
 def fit(log_odds, label):
     """Fit ``slope`` and ``intercept`` of the log-odds on inner samples of both classes (Platt 1999).
 
@@ -58,7 +63,10 @@ def fit(log_odds, label):
     of networks is. It is for display alone: nothing is decided by it.
     """
     model = LogisticRegression().fit(np.asarray(log_odds, float)[:, None], label)
-    return {"slope": max(float(model.coef_[0, 0]), FLATTEST), "intercept": float(model.intercept_[0])}
+    fitted = float(model.coef_[0, 0])
+    slope = max(fitted, FLATTEST)
+    intercept = float(model.intercept_[0]) + (fitted - slope) * float(np.mean(log_odds))  # flatter, but as high
+    return {"slope": slope, "intercept": intercept}
 
 
 def calibrate(log_odds, settings):
