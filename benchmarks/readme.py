@@ -6,19 +6,31 @@ import shutil
 from benchmarks import growth, stages
 from helpers.study import files, patients
 
-SCORES = {"accuracy": "Accuracy", "sensitivity": "Sensitivity", "specificity": "Specificity", "f1": "F1"}
+SCORES = {
+    ("events", "sensitivity"): ("Seizures found", "{:.0%}"),
+    ("events", "fp_per_24h"): ("False alarms per 24 hours", "{:.0f}"),
+    ("events", "f1"): ("Event F1", "{:.2f}"),
+    ("smoothed", "auprc"): ("AUPRC, log-odds averaged over five frames", "{:.2f}"),
+    ("samples", "sensitivity"): ("Sensitivity, single samples", "{:.2f}"),
+    ("samples", "specificity"): ("Specificity, single samples", "{:.2f}"),
+}
 
 
-def score_table(metrics, minutes):
-    """Return the Markdown table of a patient's scores, with two digits, which hold on most machines."""
-    samples, events = metrics["intervals"]["samples"], metrics["events"]
-    rows = [
-        f"| {label} | {samples[key]['value']:.2f} | {samples[key]['low']:.2f} to {samples[key]['high']:.2f} |"
-        for key, label in SCORES.items()
-    ]
-    head = ["| sim08, simulated, all held-out samples | value | 95 % interval over recordings |", "|---|---|---|"]
-    found = f"| Seizures found | {events['detected']} of {events['seizures']} | |"
-    return "\n".join([*head, *rows, found, f"| False alarms in {minutes} minutes | {events['false_alarms']} | |"])
+def score_table(metrics, compared, hours):
+    """Return the Markdown table of a patient's scores, with two digits, which hold on most machines.
+
+    The control of an event score is an alarm that is always on, that of the others the best simple detector.
+    """
+    always = next(row for row in compared["controls"] if row["control"] == "always on")
+    simple = max((row for row in compared["rows"] if row["method"] != "ours"), key=lambda row: row["auprc_smoothed"]["value"])
+    rows = [f"| sim08, simulated, {hours:g} hours, all held out | value | 95 % interval | control |", "|---|---|---|---|"]
+    for (kind, key), (label, form) in SCORES.items():
+        value, low, high = (form.format(metrics["intervals"][kind][key][end]) for end in ("value", "low", "high"))
+        control = f"{form.format(always[key])}, always on" if kind == "events" else ""
+        if kind == "smoothed":
+            control = f"{form.format(simple['auprc_smoothed']['value'])}, {simple['name']}"
+        rows.append(f"| {label} | {value} | {low} to {high} | {control} |")
+    return "\n".join(rows)
 
 
 def cost_table(study, runs, minutes):
@@ -30,7 +42,7 @@ def cost_table(study, runs, minutes):
     memory_mb = max(growth.total(part["stages"], "memory_mb") for part in (study, *runs.values()))
     cores = re.search(r"(\d+) cores", study["machine"])[1]
     rows = {
-        f"The study of sim08, {minutes} minutes of EEG": f"{study['seconds'] / 60:.0f} min",
+        f"The study of sim08, {minutes / 60:g} hours of EEG": f"{study['seconds'] / 60:.0f} min",
         f"A study of {hours} hours of EEG": f"{growth.total(longest['stages'], 'seconds') / 60:.0f} min",
         "Peak memory": f"{memory_mb / 1000:.1f} GB",
         "The environment in `.venv`": f"{study['environment_mb'] / 1000:.1f} GB",
@@ -51,11 +63,13 @@ def replace(text, name, table):
 def main():
     """Write README.md and output/readme.svg."""
     minutes = sum(one["duration_s"] for one in patients.load("sim08")["recordings"].values()) // 60
-    metrics = files.read_json(files.stage_output("sim08", "evaluate", "metrics.json"))
+    metrics, compared = (
+        files.read_json(files.stage_output("sim08", "evaluate", f"{name}.json")) for name in ("metrics", "comparison")
+    )
     study, runs = files.read_json(stages.TARGET), files.read_json(growth.TARGET)["runs"]
     shutil.copyfile(files.stage_output("sim08", "evaluate", "probability.svg"), files.ROOT / "output" / "readme.svg")
     path = files.ROOT / "README.md"
-    text = replace(path.read_text(encoding="utf-8"), "scores", score_table(metrics, minutes))
+    text = replace(path.read_text(encoding="utf-8"), "scores", score_table(metrics, compared, minutes / 60))
     files.write_text(path, replace(text, "costs", cost_table(study, runs, minutes)))
 
 

@@ -36,7 +36,7 @@ recordings:
   sim08_04: {duration_s: 44, seizures: [[14, 34]]}
 """
 SHORT = {  # what takes long, and says nothing on so little EEG
-    "train": {"epochs": 2, "batches_per_epoch": 3, "members": 2, "audit_splits": 1},
+    "train": {"epochs": 2, "batches_per_epoch": 3, "audit_splits": 1},
     "explain": {"samples_per_class": 1, "ig_steps": 4, "samples_explained_max": 20, "samples_tested_per_class": 4},
 }
 # what takes longest, so that no worker ends late

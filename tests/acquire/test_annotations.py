@@ -72,22 +72,6 @@ onset\tduration\teventType\tconfidence\tchannels\tdateTime\trecordingDuration
 EVENTS_READ = {"seizures": [(12, 40.5), (296.25, 350), (3000, 3600)], "start": "13:43:04", "duration_s": 3600}
 
 
-def mit(seizures, rate=256):
-    """Encode seizures, in samples, as WFDB annotations: '[' is code 32, ']' 33, SKIP 59, in the high six bits."""
-    note = f"## time resolution: {rate}".encode()
-    data = b"\x00\x58" + bytes([len(note), 0xFC]) + note + b"\x00" * (len(note) % 2)
-    last = 0
-    for pair in seizures:
-        for sample, code in zip(pair, (32, 33), strict=True):
-            skip = (sample - last).to_bytes(4, "little", signed=True)
-            data += b"\x00\xec" + skip[2:] + skip[:2] + bytes([0, code << 2])
-            last = sample
-    return data + b"\x00\x00"
-
-
-SEIZURES = mit([(683520, 727296), (800000, 800256)])
-
-
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
     """A folder to write into, the same for all examples of a fuzz test."""
@@ -106,7 +90,6 @@ def reader(name, read):
 
 summary_of = reader("p-summary.txt", annotation_files.read_summary)
 events_of = reader("p_events.tsv", annotation_files.read_events)
-seizures_of = reader("p_01.edf.seizures", annotation_files.read_seizures)
 
 
 def refused(read, *arguments):
@@ -114,7 +97,7 @@ def refused(read, *arguments):
     try:
         return read(*arguments)
     except RecordingError as error:
-        assert re.search(r"p-summary\.txt|p_events\.tsv|p_01\.edf\.seizures", str(error)) and len(str(error)) < 1000
+        assert re.search(r"p-summary\.txt|p_events\.tsv", str(error)) and len(str(error)) < 1000
         return None
 
 
@@ -148,20 +131,13 @@ def test_overlaps_and_runs():
 # CHB-MIT's own files
 
 
-@pytest.fixture
-def database():
-    """The database's own annotations, or a skip that says why."""
-    if not (SHARED / "chbmit-annotations" / "summaries").is_dir():
-        pytest.skip("needs the database's annotations in ../shared/data, which are not here")
-    return SHARED / "chbmit-annotations"
-
-
-def test_all_summaries_of_the_database(database):
+def test_all_summaries_of_the_database():
     """664 recordings and chb24's 12, patient by patient; 198 seizures; chb08's five by hand; all clocks but chb24's; a
     clock past 24 h, a name with '+', a wrong number at an end."""
-    entries = {
-        path.name[:5]: annotation_files.read_summary(path) for path in (database / "summaries").glob("*-summary.txt")
-    }
+    paths = list((SHARED / "chbmit-annotations" / "summaries").glob("*-summary.txt"))
+    if not paths:
+        pytest.skip("needs the database's annotations in ../shared/data, which are not here")
+    entries = {path.name[:5]: annotation_files.read_summary(path) for path in paths}
     counts = [42, 36, 38, 42, 39, 18, 19, 20, 19, 25, 35, 24, 33, 26, 40, 19, 21, 36, 30, 29, 33, 31, 9, 12]
     assert {name: len(listed) for name, listed in entries.items()} == {
         f"chb{number:02}": count for number, count in enumerate(counts, 1)
@@ -178,17 +154,6 @@ def test_all_summaries_of_the_database(database):
     }  # fmt: skip
     assert every["chb02_16+.edf"]["seizures"] == [(2972, 3053)]
     assert every["chb09_08.edf"]["seizures"] == [(2951, 3030), (9196, 9267)]
-
-
-def test_seizures_files_of_chb08(database):
-    """The five files hold one seizure each, the summary's to the second."""
-    entries = annotation_files.read_summary(database / "chb08" / "chb08-summary.txt")
-    listed = {entry["file"]: entry["seizures"] for entry in entries}
-    paths = sorted((database / "chb08").glob("*.seizures"))
-    assert len(paths) == 5
-    for path in paths:
-        assert annotation_files.read_seizures(path) == listed[path.stem] != []
-        annotation_files.check_agreement("chb08-summary.txt", path.stem, listed[path.stem], path)
 
 
 # Summaries
@@ -227,7 +192,7 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
             "Sz onset 7", "Seizure Begin Time: 7 seconds", "EEG: good",
         )),
         (START, "7 o'clock", "line 30: .* is not understood"),
-        (START, "", "line 31: .*each seizure needs a start, then its end"),
+        (START, "", "line 31: .*out of place: each seizure needs a start, then a later end"),
         *((NUMBER, new, "line 29: .*not understood") for new in (
             "Number of Seizure in File: 1", "Seizures: 1", f"{NUMBER[:-1]}one", f"{NUMBER[:-1]}-1",
             f"{NUMBER[:-1]}\u0661", NUMBER[:-1],
@@ -240,11 +205,11 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
             "soon", "99", "99 minutes", "1,099 seconds", "00:01:39", "-99 seconds", "nan seconds", "inf seconds",
             "1e400 seconds", "9" * 400 + " seconds", "\u0669\u0669 seconds",
         )),
-        ("99 seconds", "5 seconds", "line 31: .* must come later than the 7 s above"),
-        ("99 seconds", "7 seconds", "line 31: .* must come later than the 7 s above"),
+        ("99 seconds", "5 seconds", "line 31: .* is out of place"),
+        ("99 seconds", "7 seconds", "line 31: .* is out of place"),
         ("99 seconds", "9\x1c seconds", "line 31: .* is no line of an annotation file"),
-        ("2 Start Time: 2996", "2 Start Time: 39", "line 16: .* must come later than the 40 s above"),
-        ("Seizure 2 Start", "Seizure 3 Start", "should be seizure 2"),
+        ("2 Start Time: 2996", "2 Start Time: 39", "line 16: .* is out of place"),
+        ("Seizure 2 Start", "Seizure 3 Start", "is out of place: .* numbered from 1"),
         (NAME, "File Name: p_01.edf", "line 28: the summary lists p_01.edf more than once"),
         (NAME, "File Name: P_01.EDF", "lists P_01.EDF more than once"),
         (NAME, "Filename: p_03.edf", "line 28: 'Filename: p_03.edf' is not understood"),
@@ -256,7 +221,7 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
         (NAME, "File Name: p\x1b_03.edf", "line 28: .* is no line of an annotation file"),
         (NAME, "File Name: p\0_03.edf", "line 28: .* is no line of an annotation file"),
         ("File Start Time: 1:50:12", "File Start Time: noon", "'File Start Time: noon' is not understood"),
-        ("File Start Time: 1:50:12", "File Start Time: 1:60:12", "is not understood: a time of day"),
+        ("File Start Time: 1:50:12", "File Start Time: 1:60:12", "is not understood, .* a time of day"),
         ("File End Time: 2:50:12", "File Start Time: 2:50:12", "comes a second time"),
         *(("Data", f"{new}\nData", "line 1: .* stands above every 'File Name") for new in (
             "Seizure Start Time: 5 seconds", NUMBER, "File Start Time: 10:00:00",
@@ -283,20 +248,20 @@ def test_what_is_no_summary(tmp_path):
     """Emptiness, UTF-16, Latin-1, binary and 2 MB."""
     for data, said in [
         (b"", "lists no recording"),
-        (SUMMARY.encode("utf-16"), "line 1 is no UTF-8"),
+        (SUMMARY.encode("utf-16"), "line 1: .* is no line of"),
         (SUMMARY.encode("utf-16-le"), "is no line of"),
-        (SUMMARY.replace("FP1-F7", "Müller").encode("latin-1"), "line 6 is no UTF-8"),
-        (bytes(range(256)) * 10, "is no UTF-8"),
+        (SUMMARY.replace("FP1-F7", "Müller").encode("latin-1"), "line 6: .* it is no UTF-8"),
+        (bytes(range(256)) * 10, "it is no UTF-8"),
         (b"\n" * 2_000_000, "more than 1000000 bytes"),
     ]:
         with pytest.raises(RecordingError, match=said):
             summary_of(tmp_path, data)
 
 
-READERS = [annotation_files.read_summary, annotation_files.read_seizures, annotation_files.read_events]
+READERS = [annotation_files.read_summary, annotation_files.read_events, edf.open_edf, files.sha256]
 
 
-@pytest.mark.parametrize("read", [*READERS, edf.open_edf, files.sha256])
+@pytest.mark.parametrize("read", READERS)
 def test_only_regular_files_are_read(tmp_path, monkeypatch, read):
     """A folder, a pipe, a socket, a device, a link to nothing, to itself or to a device; what one may not read: each
     reader of somebody's files refuses all at once, by name, and waits for none."""
@@ -313,62 +278,15 @@ def test_only_regular_files_are_read(tmp_path, monkeypatch, read):
     def deny(*_):
         raise PermissionError(13, "Permission denied")
 
-    (tmp_path / "mine").write_bytes(SEIZURES)
+    (tmp_path / "mine").write_text(SUMMARY)
     monkeypatch.setattr(files, "open", deny, raising=False)
     with pytest.raises(RecordingError, match=r"mine cannot be read \(Permission denied\)"):
         read(tmp_path / "mine")
 
 
 def test_seizures_that_touch_are_one(tmp_path):
-    """Two in a row without a second between, in the summary (the later starts where the one ahead ends) and in a
-    ``.seizures`` file, are one as in BIDS."""
+    """Two in a row without a second between (the later starts where the one ahead ends) are one, as in BIDS."""
     assert summary_of(tmp_path, SUMMARY.replace("2996", "40"))[0]["seizures"] == [(12, 3036)]
-    assert seizures_of(tmp_path, mit([(256, 512), (512, 768)])) == [(1, 3)]
-
-
-# .seizures files
-
-
-def test_a_seizures_file(tmp_path):
-    """683520 to 727296 at 256 Hz is 2670 s to 2841 s; 800000 to 800256 is 3125 s to 3126 s; at 200 Hz, 3 to 5.005."""
-    assert seizures_of(tmp_path, SEIZURES) == [(2670, 2841), (3125, 3126)]
-    assert seizures_of(tmp_path, mit([(600, 1001)], rate=200)) == [(3, 5.005)]
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (b"", "no complete WFDB"),
-        (SEIZURES + b"\0", "no complete WFDB"),
-        (SEIZURES.replace(b"time", b"tame"), "no complete WFDB"),
-        (SEIZURES.replace(b"256", b"abc"), "no complete WFDB"),
-        (SEIZURES.replace(b"\x17\xfc", b"\x16\xfc"), "no complete WFDB"),  # the note cut to "25": all times wrong
-        (SEIZURES.replace(b"256", b"000"), "no complete WFDB"),
-        (SEIZURES[:-2] + SEIZURES, "has the marks"),
-        (SEIZURES.replace(b"\x00\x84", b"\x00\x80"), "has the marks"),
-        (SEIZURES.replace(b"\x00\x80", b"\x00\x04"), r"has the marks '\[1, 33, 1, 33\]'"),
-        (mit([(100, 50)]), r"has the marks '\[32, 33\]' at '\[0\.390625, 0\.195312\]' s"),
-        (mit([(100, 100)]), "has the marks"),
-        (mit([(100, 200), (150, 300)]), "has the marks"),
-        (mit([(-100, 200)]), "has the marks"),
-        (b"\0" * 2_000_000, "more than 1000000 bytes"),
-        *((SEIZURES[:length], "") for length in range(len(SEIZURES))),
-    ],
-)
-def test_refused_seizures_files(tmp_path, data, said):
-    """Damage to the note, odd marks, impossible times, a cut anywhere: each is refused, with the file's name."""
-    with pytest.raises(RecordingError, match=r"^p_01\.edf\.seizures.*" + said):
-        seizures_of(tmp_path, data)
-
-
-def test_disagreement(tmp_path):
-    """A second apart is the summary's resolution; 1.5 s apart, or another number of seizures, is a contradiction."""
-    path = tmp_path / "p_01.edf.seizures"
-    path.write_bytes(mit([(11 * 256, 41 * 256)]))
-    annotation_files.check_agreement("p-summary.txt", "p_01.edf", [(12, 40)], path)
-    for listed in ([], [(12, 40), (50, 60)], [(12.5, 40)], [(12, 39.5)]):
-        with pytest.raises(RecordingError, match=r"p_01.edf.seizures disagree on p_01.edf.*\[\(11, 41"):
-            annotation_files.check_agreement("p-summary.txt", "p_01.edf", listed, path)
 
 
 # Events files
@@ -414,7 +332,7 @@ def test_what_an_events_file_may_leave_out(tmp_path, rows, seizures):
 @pytest.mark.parametrize("kind", ["seizure", "ictal", "sz-foc", "szfoc", "s z", "n/a", "", "spike", "sz.foc", '"sz"'])
 def test_types_that_nobody_knows(tmp_path, kind):
     """What may be a seizure and is no type of HED-SCORE is refused by its line, not passed over."""
-    with pytest.raises(RecordingError, match=r"^p_events\.tsv, line 3: the event type is .*whether that is a seizure"):
+    with pytest.raises(RecordingError, match=r"^p_events\.tsv, line 3: nobody can say whether and when this is a seizure"):
         events_of(tmp_path, EVENTS.replace("\tsz\t", f"\t{kind}\t"))
 
 
@@ -424,10 +342,10 @@ ROW, CLOCK = "12.00\t28.50", "13:43:04\t3600.00\n12.00"
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        *((ROW, f"{onset}\t28.50", "line 3: a seizure has onset") for onset in (
+        *((ROW, f"{onset}\t28.50", "line 3: .* a seizure: .* onset") for onset in (
             "n/a", "-12.00", "nan", "1e400", "9" * 400, "12,00", "1_2",
         )),
-        *((ROW, f"12.00\t{length}", "line 3: a seizure has .* duration") for length in ("n/a", "-28.50", "0", "inf")),
+        *((ROW, f"12.00\t{length}", "line 3: .* a seizure: .* duration") for length in ("n/a", "-28.50", "0", "inf")),
         (ROW, "12.00\t28.5\x1c", "line 3: .* is no line of an annotation file"),
         (ROW, "", "line 3: 6 cells, wanted 7"),
         (ROW, f"{ROW}\t", "line 3: 8 cells, wanted 7"),
@@ -454,7 +372,7 @@ def test_what_is_no_events_file(tmp_path):
         (b"", "has the columns"),
         (EVENTS.splitlines()[0].encode(), "has no row"),
         (EVENTS.encode("utf-16"), "is no UTF-8"),
-        (EVENTS.replace("all", "é").encode("latin-1"), "line 3 is no UTF-8"),
+        (EVENTS.replace("all", "é").encode("latin-1"), "line 3: .* is no UTF-8"),
         (SUMMARY.encode(), "has the columns"),
         (EVENTS.replace("\t", ",").encode(), "has the columns"),
     ]:
@@ -468,8 +386,6 @@ WHERE = st.integers(0, 10**6)
 NUMBERS = st.integers(-(10**12), 10**12).map(str) | st.floats().map(str)
 NUMBERS |= st.sampled_from(["1e400", "999999999", "0x10", "7,5", "0", "00", "1.", ".5", "9" * 50, "\u0663", "12:00"])
 MARKS = st.sampled_from([b" ", b"\t", b"\r\n", b'"', b":", b"#", b"\xef\xbb\xbf", b"\xc2\xa0"])
-# 16-bit words of a WFDB file: the codes that mean something, some that mean nothing
-WORDS = st.sampled_from([bytes([low, code << 2]) for low in (0, 2, 255) for code in (0, 1, 22, 32, 33, 59, 60, 63)])
 
 
 def with_piece(place, taken, piece):
@@ -480,11 +396,6 @@ def with_piece(place, taken, piece):
         return data[:start] + piece + data[start + taken :]
 
     return mutate
-
-
-def with_word(place, word):
-    """Put a word over one that is there."""
-    return lambda data: with_piece(place % (len(data) + 1) // 2 * 2, 2, word)(data)
 
 
 def with_number(place, number):
@@ -512,9 +423,8 @@ def with_lines(place, taken, source, copied):
 
 FEW = st.integers(0, 3)
 PIECES = st.binary(max_size=8) | st.text(max_size=8).map(lambda text: text.encode("utf-8", "replace"))
-BYTES = st.builds(with_piece, WHERE, FEW | st.just(10**6), PIECES)
 MUTATIONS = st.one_of(
-    BYTES,
+    st.builds(with_piece, WHERE, FEW | st.just(10**6), PIECES),
     st.builds(with_number, WHERE, NUMBERS),
     st.builds(with_lines, WHERE, FEW, WHERE, FEW),
     st.builds(with_piece, WHERE, st.just(0), MARKS),
@@ -548,41 +458,6 @@ def test_fuzzed_summaries(scratch, mutations):
     announced = [re.search(r"number\s+of\s+seizures.*?([0-9]+)\s*$", line, re.IGNORECASE) for line in lines]
     assert len(starts) == sum(int(found[1]) for found in announced if found)
     assert len(recordings) == sum(bool(re.search(r"file\s+name.*\.edf", line, re.IGNORECASE)) for line in lines)
-
-
-@FUZZ
-@given(st.lists(st.one_of(BYTES, st.builds(with_word, WHERE, WORDS)), min_size=1, max_size=3))
-def test_fuzzed_seizures_files(scratch, mutations):
-    """A good value or a RecordingError; as many seizures as there are marks of a start."""
-    data = mutated(SEIZURES, mutations)
-    found = refused(seizures_of, scratch, data)
-    if found is not None:
-        assert_seizures(found)
-        assert len(found) == count_starts(data)
-
-
-def count_starts(data):
-    """Count the '[' (code 32) among the 16-bit words, past those that a SKIP (59) or a note (63) takes with it."""
-    place, count = 0, 0
-    while place < len(data) - 2:
-        low, code = data[place], data[place + 1] >> 2
-        count += code == 32
-        place += 2 + {59: 4, 63: low + low % 2}.get(code, 0)
-    return count
-
-
-@pytest.mark.slow
-@FUZZ
-@given(st.lists(st.integers(1, 2**30), max_size=12), st.sampled_from([1, 100, 128, 256, 1000]))
-def test_seizures_files_come_back(scratch, gaps, rate):
-    """What is encoded by hand is read: each sample over the rate."""
-    samples = [sum(gaps[: end + 1]) for end in range(len(gaps) // 2 * 2)]
-    pairs = list(zip(samples[::2], samples[1::2], strict=True))
-    if samples and samples[-1] / rate >= 1e9:
-        with pytest.raises(RecordingError):
-            seizures_of(scratch, mit(pairs, rate))
-    else:
-        assert seizures_of(scratch, mit(pairs, rate)) == [tuple(round(s / rate, 6) for s in pair) for pair in pairs]
 
 
 @pytest.mark.slow

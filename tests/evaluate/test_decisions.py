@@ -169,7 +169,7 @@ def test_the_alarm_threshold_takes_the_widest_gap(monkeypatch):
     log_odds[[29, 30, 31, 32]], label[[30, 31]] = [3, 5, -2, 3], 1
     monkeypatch.setattr(decisions, "SMOOTHED", 1)
     found = decisions.choose_alarm(predicted(log_odds, label=label), annotated(("a", 128.0, 136.0), a=248.0))
-    assert found == {"log_odds": -4, "minimum": 1, "event_f1": 1, "sample_f1": 2 / 3}
+    assert found == {"log_odds": -4, "minimum": 1, "frames": 1, "event_f1": 1, "sample_f1": 2 / 3}
 
 
 @pytest.mark.parametrize(("false", "minimum"), [([], 1), ([60, 100], 2), ([60, 61, 100], 3)])

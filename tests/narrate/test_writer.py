@@ -10,8 +10,8 @@ import independent_reader
 import made_up
 import pytest
 
-from helpers.narrate import facts, sentences, wording, writer
-from helpers.narrate.wording import FalseSentence
+from helpers.narrate import facts, forms, sentences, writer
+from helpers.narrate.writer import FalseSentence
 from helpers.study import files
 from helpers.study.bands import BANDS
 
@@ -54,7 +54,7 @@ def false(root, patient, known, seed=0):
 def test_no_digit_label_band_or_method_stands_outside_a_slot():
     """Nor a comparison; but for what a seizure is, which quotes two papers, and p_seizure's own name."""
     bands = (name for name, *_ in BANDS.values())
-    names = {*wording.METHODS.values(), *wording.LABELS.values(), "Integrated Gradients", "Grad", *BANDS, *bands}
+    names = {*forms.METHODS.values(), *forms.LABELS.values(), "Integrated Gradients", "Grad", *BANDS, *bands}
     written = [line for line in sentences.TEMPLATE.split("\n") if line and line[0] != "#" and "et al." not in line]
     tree = ast.parse(inspect.getsource(sentences).split("in it.\n")[1])
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
@@ -69,16 +69,15 @@ def test_no_digit_label_band_or_method_stands_outside_a_slot():
 
 def test_wordings_come_in_order_with_the_facts_in_their_slots():
     known = {"values": {"tp": {"printed": "40", "interval": {"low": "1", "high": "2"}}, "no": {"printed": None}}}
-    found = wording.wordings("the model [found|saw] {tp} [of them|{tp~}].", known, {})
+    found = sentences.wordings("the model [found|saw] {tp} [of them|{tp~}].", known)
     assert list(found) == [
         "The model found 40 of them.", "The model found 40 40 (1–2).", "The model saw 40 of them.",
         "The model saw 40 40 (1–2).",
     ]  # fmt: skip
     assert found["The model saw 40 of them."] == ["tp"]
-    with pytest.raises(wording.Undefined):
-        wording.wordings("{no}", known, {})
+    assert sentences.wordings("{no}", known) == {}
     with pytest.raises(KeyError):
-        wording.wordings("{unknown}", known, {})
+        sentences.wordings("{unknown}", known)
 
 
 # The narrative.
@@ -158,7 +157,7 @@ def test_the_independent_reader_finds_a_broken_definition(tmp_path, monkeypatch,
 def test_what_is_not_the_story_is_refused(study):
     known = study(0)
     markdown = writer.write(known, Scripted())[0]
-    accuracy = wording.show(known, "accuracy")
+    accuracy = sentences.show(known, "accuracy")
     lies = {
         f"**Accuracy:** {accuracy}": "**Accuracy:** 0.1234",
         "\n\n**Conclusion**": " The patient has epilepsy.\n\n**Conclusion**",
@@ -220,14 +219,10 @@ ATTACKS = {
 def test_the_model_s_own_words_hold_no_number_or_name_but_from_slots(study, sentence):
     known = study(0)
     allowed = ["sensitivity", "specificity"]
-    if ATTACKS[sentence]:
-        said = writer.fill_own(sentence, allowed, known)
-        assert writer.proof(said, known) == re.findall(r"\{\{(\w+)", sentence)
-        for key in writer.proof(said, known):
-            assert f"{wording.show(known, key)} ({key})" in said
-    else:
-        with pytest.raises(FalseSentence):
-            writer.fill_own(sentence, allowed, known)
+    said, refused = writer.comment(sentence, allowed, known)
+    assert (said != "", refused) == (ATTACKS[sentence], not ATTACKS[sentence])
+    for key in re.findall(r"\{\{(\w+)", sentence) if said else ():
+        assert f"{sentences.show(known, key)} ({key})" in said
 
 
 @pytest.mark.parametrize("first", range(0, 50, 10))
@@ -236,7 +231,7 @@ def test_a_model_that_lies_adds_no_number_in_free_mode(study, first):
     for seed in range(first, first + 10):
         known = study(seed)
         lies = [list(ATTACKS)[(seed + 3 * step) % len(ATTACKS)] for step in range(4)]
-        lies.append(f"It is {{{{{list(wording.METRICS)[seed % 5]}}}}} here.")
+        lies.append(f"It is {{{{{list(forms.METRICS)[seed % 5]}}}}} here.")
         markdown, rows, freedom = writer.write(known, Scripted(" ".join(lies)), seed, 1.0, "free")
         own = [row for row in rows if row["wording"] == "model"]
         assert own and markdown.count(writer.OWN) == len(own) + 1, "all are marked, and the mark is explained"

@@ -12,18 +12,10 @@ COLUMNS = ["recording", "start_s", "end_s"]
 
 @dataclass(frozen=True)
 class Annotations:
-    """The seizures of recordings, and how long each recording lasts.
+    """The seizures of recordings, and how long each recording lasts."""
 
-    Attributes
-    ----------
-    seizures : pandas.DataFrame
-        One row a seizure: ``recording``, ``start_s``, ``end_s``, in seconds from the recording's first sample.
-    durations_s : dict of str → float
-        Of every recording, those without a seizure too, by name.
-    """
-
-    seizures: pd.DataFrame
-    durations_s: dict
+    seizures: pd.DataFrame  # a row each: recording, start_s, end_s, in seconds from the recording's first sample
+    durations_s: dict  # recording → its length, those without a seizure too
 
     def __post_init__(self):
         """Raise ValueError if a seizure is of a recording that has no duration."""
@@ -57,13 +49,9 @@ class Annotations:
 
 
 def overlap_s(start_s, end_s, spans):
-    """Return for how many seconds each interval overlaps any of `spans`, float [interval].
+    """Return for how many seconds each interval, `start_s` to `end_s` [interval], overlaps any of `spans`, float.
 
-    Parameters
-    ----------
-    start_s, end_s : float [interval]
-    spans : sequence of (start_s, end_s)
-        Of the same recording; no two of them overlap.
+    `spans`, (start_s, end_s) each, are of the same recording; no two of them overlap.
     """
     start_s, end_s = np.asarray(start_s, float), np.asarray(end_s, float)
     total = np.zeros(np.broadcast(start_s, end_s).shape)

@@ -6,7 +6,8 @@ A fault is (file, RecordingError); `good` is a list of (entry of `layouts.entrie
 import re
 from collections import Counter
 
-from helpers.acquire import annotation_files, edf, montages, quality
+from helpers.acquire import edf, montages, quality
+from helpers.acquire.annotation_files import RESOLUTION_S
 from helpers.study.errors import RecordingError, UnusableRecording
 
 CLOCKS_S = 60  # apart, and two clocks disagree
@@ -16,35 +17,38 @@ DAY_S = 86_400
 def times(entry, header):
     """Raise RecordingError if the annotation is of another length, or a seizure lies beyond the recording's end.
 
-    What ends later by the annotation's own resolution ends with the recording.
+    What ends later by a summary's resolution ends with the recording.
     """
-    file, annotation, end_s = entry["file"], entry["annotation"], header.duration_s
+    file, end_s = entry["file"], header.duration_s
     annotated_s = entry["duration_s"] or end_s
-    if abs(annotated_s - end_s) > 1:
-        found = f"{file} lasts {end_s:g} s, and {annotation} is of a recording of {annotated_s:g} s"
-        raise RecordingError(f"{found}. Find out which belongs to which, and correct it.")
-    for start, end in entry["seizures"]:
-        if end > end_s + annotation_files.resolution_s(end) or start >= end_s:
-            found = f"{file} has a seizure from {start:g} s to {end:g} s in {annotation}"
-            do = "Correct the annotation or replace the recording."
-            raise RecordingError(f"{found}, beyond the recording's end at {end_s:g} s. {do}")
+    beyond = [
+        f"{start:g} s to {end:g} s" for start, end in entry["seizures"] if end > end_s + RESOLUTION_S or start >= end_s
+    ]
+    if abs(annotated_s - end_s) > RESOLUTION_S or beyond:
+        found = f"has a seizure from {beyond[0]}" if beyond else f"is of a recording of {annotated_s:g} s"
+        raise RecordingError(
+            f"{file} lasts {end_s:g} s, and {entry['annotation']} {found}. Find out whether they belong together, and "
+            "correct or replace one."
+        )
     entry["seizures"] = [(start, min(end, end_s)) for start, end in entry["seizures"]]
 
 
 def uses(good, shortest_s):
     """Return the faults of recordings that have another sampling rate than most, or are shorter than `shortest_s`."""
-    faults, rates = [], Counter(found.header.sampling_hz for _, found in good)
-    for file, header in ((entry["file"], found.header) for entry, found in good):
-        (common_hz, _), *_ = rates.most_common(1)
-        found = ""
-        if header.sampling_hz != common_hz:
-            found = f"has {header.sampling_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample it"
-        elif header.duration_s < shortest_s:
-            found = f"lasts {header.duration_s:g} s, less than three frames, {shortest_s:g} s"
-            found += ". Set a shorter frame_s in the patient's file"
-        if found:
-            faults.append((file, UnusableRecording(f"{file} {found}, {montages.LEAVE_OUT}")))
-    return faults
+    faults = []
+    common_hz = Counter(found.header.sampling_hz for _, found in good).most_common(1)[0][0] if good else 0
+    for entry, found in good:
+        own_hz, lasts_s = found.header.sampling_hz, found.header.duration_s
+        if own_hz != common_hz:
+            faults.append((entry, f"has {own_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample it"))
+        elif lasts_s < shortest_s:
+            do = "Set a shorter frame_s in the patient's file"
+            faults.append((entry, f"lasts {lasts_s:g} s, less than three frames, {shortest_s:g} s. {do}"))
+    return [_unusable(entry["file"], f"{found}, {montages.LEAVE_OUT}") for entry, found in faults]
+
+
+def _unusable(file, found):
+    return file, UnusableRecording(f"{file} {found}")
 
 
 def names(entries):
@@ -54,13 +58,11 @@ def names(entries):
         name, file = entry["recording"], entry["file"]
         # a formula to a spreadsheet that opens our tables; mathematics to Matplotlib; a line's end to anything
         if odd := [text for text in (name, file) if re.match(r"[=+@-]|.*\$", text) or not text.isprintable()]:
-            found = f"{odd[0]!r} begins with one of = + - @, or holds $ or a control character"
-            faults.append((file, RecordingError(f"{found}. Rename it, in its annotation too.")))
+            faults.append((file, f"{odd[0]!r} begins with one of = + - @, or holds $ or a control character"))
         if name in files:
-            found = f"{file} is named '{name}', as {files[name]} is"
-            faults.append((file, RecordingError(f"{found}. Rename one, in its annotation too.")))
+            faults.append((file, f"{file} is named '{name}', as {files[name]} is"))
         files[name] = file
-    return faults
+    return [(file, RecordingError(f"{found}. Rename it, in its annotation too.")) for file, found in faults]
 
 
 def people(good):
@@ -78,25 +80,21 @@ def people(good):
     by_header.pop("", None)
     for place, files in (("their headers", by_header), ("their names", by_name)):
         if len(files) > 1 and None not in files:
-            first = min(files.values())
-            found = (
-                f"{first} and {len(files) - 1} more are of {len(files)} people by {place}: {', '.join(files.values())}"
-            )
+            some = sorted(files.values())
+            found = f"{some[0]} and {len(some) - 1} more are of {len(some)} people by {place}: {', '.join(some)}"
             do = "A study is of one patient: move the others elsewhere, or name them alike if it is one person."
-            return [(first, RecordingError(f"{found}. {do}"))]
+            return [(some[0], RecordingError(f"{found}. {do}"))]
     return []
 
 
 def identity(good):
     """Return a fault for each recording that holds EEG which one before it holds too, whatever its name and header."""
-    files = {entry["recording"]: entry["file"] for entry, _ in good}
-    shared = quality.find_shared({entry["recording"]: found for entry, found in good}) if good else []
-    faults = []
-    for earlier, later, earlier_s, later_s in shared:
-        found = f"{files[later]} at {later_s:.1f} s holds the same EEG as {files[earlier]} at {earlier_s:.1f} s"
-        why = "what is trained on must not be tested on"
-        faults.append((files[later], UnusableRecording(f"{found}: {why}. Remove it: {montages.LEAVE_OUT}")))
-    return faults
+    shared = quality.find_shared({entry["file"]: found for entry, found in good}) if good else []
+    do = f"what is trained on must not be tested on. Remove it: {montages.LEAVE_OUT}"
+    return [
+        _unusable(later, f"at {later_s:.1f} s holds the same EEG as {earlier} at {earlier_s:.1f} s: {do}")
+        for earlier, later, earlier_s, later_s in shared
+    ]
 
 
 def doubts(usable):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers.acquire import layouts, recordings
+from helpers.acquire import layouts, physionet, recordings
 from helpers.study import errors, files, patients
 
 SHORT_RECORDING_S = 120.0
@@ -40,11 +40,8 @@ def fingerprint(folder):
 def declare(patient, folder):
     """Declare `patient` as the recordings in `folder`, or renew the declaration when they have changed.
 
-    Raises
-    ------
-    ValueError
-        If the name cannot name a folder, belongs to a patient of another source, or `folder` holds no readable
-        recordings with their annotation.
+    ValueError if the name cannot name a folder, belongs to a patient of another source, or `folder` holds no readable
+    recordings with their annotation.
     """
     patients.check_name(patient)
     if other := [name for name in patients.declared() if name.lower() == patient.lower() and name != patient]:
@@ -72,12 +69,9 @@ def declare(patient, folder):
 
 
 def enrol(patient):
-    """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet.
+    """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet, and its recordings can be had.
 
-    Raises
-    ------
-    ValueError
-        If the list names what cannot be a patient: a person may have written it by hand, and DVC runs it all.
+    ValueError if the list names what cannot be a patient: a person may have written it by hand, and DVC runs it all.
     """
     path = files.ROOT / "params" / "study.yaml"
     listed = files.read_yaml(path).get("patients") or []
@@ -86,6 +80,8 @@ def enrol(patient):
     for name in listed:
         patients.check_name(name)
     if patient not in listed:
+        if patients.load(patient)["source"] == "physionet":  # what cannot be fetched leaves no trace
+            physionet.fetch(patient, patients.recordings_folder(patient))
         files.write_text(path, STUDY + "".join(f"  - {name}\n" for name in [*listed, patient]))
 
 

@@ -32,7 +32,6 @@ RECORD_BYTES = 1 << 26  # a data record is read completely, even for one sample;
 JUMP_S, DRIFT_S = 0.1, 1.0  # of time between two records of EDF+, and by a clock's inaccuracy in all
 
 ANEW = "Replace it by a complete copy, or export it anew."
-KINDS = {b"\xff": "BDF (24 bits)", b"\x1f\x8b": "a gzip archive", b"PK": "a ZIP archive"}
 FIELDS = {"label": 16, "transducer": 80, "unit": 8, "bottom": 8, "top": 8, "low": 8, "high": 8, "filter": 80, "size": 8}
 NOTES = "EDF Annotations"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
@@ -44,21 +43,20 @@ class Signal:
 
     label: str
     unit: str
-    bottom: float  # the physical limits, in the unit
-    top: float
-    low: float  # the digital ones
-    high: float
-    limits: tuple  # the four as written
+    limits: tuple  # physical bottom and top, in the unit, and digital low and high, as written
     size: int  # samples in a data record
     first: int  # its place there
 
+    @property
+    def numbers(self):
+        """The limits as numbers, NaN where they are none: not all signals are needed."""
+        return [float(limit) if NUMBER.fullmatch(limit) else np.nan for limit in self.limits]
+
     def volts(self, digital):
         """Return digital samples in V, float64."""
-        scale = (self.top - self.bottom) / (self.high - self.low)
-        volts = digital * np.float64(scale)
-        volts += self.bottom - self.low * scale
-        volts *= UNITS[self.unit]
-        return volts
+        bottom, top, low, high = self.numbers
+        scale = (top - bottom) / (high - low)
+        return (digital * scale + (bottom - low * scale)) * UNITS[self.unit]
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,6 @@ class Header:
     montage: tuple  # 18 pairs of signals, from `montages.find`
     used: tuple  # the signals in the montage, sorted
     sampling_hz: float  # of the signals in use
-    samples: int
     records: int
     record_s: float
     gaps: bool  # EDF+D: time may jump between records
@@ -88,6 +85,10 @@ class Header:
         """Pairs of a signal in use and a later one of the same label."""
         pairs = ((index, later) for index in self.used for later in range(index + 1, len(self.signals)))
         return [pair for pair in pairs if self.labels[pair[0]] == self.labels[pair[1]]]
+
+    @property
+    def samples(self):
+        return self.records * self.signals[self.used[0]].size
 
     @property
     def duration_s(self):
@@ -113,28 +114,20 @@ class Recording:
 def open_edf(path):
     """Return an EDF file as a `Recording`, its header read and checked, without reading its samples.
 
-    Raises
-    ------
-    RecordingError
-        If the file cannot be opened, is no EDF, is damaged, still being written or not of the size that its header
-        promises (but for zeros), or if the montage's channels have no common sampling rate.
-    UnusableRecording
-        If a good file cannot give the 18 channels in µV, or its sampling rate is too low for the bands.
+    RecordingError if the file cannot be opened, is no EDF, damaged, still being written or not of the size that its
+    header promises (but for zeros); UnusableRecording if a good file cannot give the 18 channels in µV, or its sampling
+    rate is too low for the bands.
     """
     path = Path(path)
     with files.open_regular(path) as opened:
         main, size = opened.read(256), os.fstat(opened.fileno()).st_size
         _check_kind(path.name, main, size)
-        table = opened.read(256 * int(main[252:]))
-        try:
-            header = _parse(path.name, main, table, size)
-        except ValueError as error:
-            if isinstance(error, RecordingError):
-                raise
-            raise RecordingError(f"{path.name} has a damaged header ({error}). {ANEW}") from error
-        opened.seek(size - header.tail)
-        if any(opened.read(header.tail)):
-            _refuse_size(header, size)
+        header = _parse(path.name, main, opened.read(256 * int(main[252:])), size)
+        opened.seek(max(0, size - header.tail))
+        if not 0 <= header.tail < header.record_bytes or any(opened.read()):
+            promised = f"{header.records} data records of {header.record_bytes} bytes"
+            found = "is damaged or was not copied completely: its header announces"
+            _refuse(path.name, f"{found} {promised}, and it has {size} bytes")
     return Recording(path, header)
 
 
@@ -142,20 +135,12 @@ def _refuse(file, found, do=ANEW):
     raise RecordingError(f"{file} {found}. {do}")
 
 
-def _refuse_size(header, size):
-    promised = f"{header.records} data records of {header.record_bytes} bytes"
-    found = f"is damaged or was not copied completely: its header announces {promised}, and it has {size} bytes"
-    _refuse(header.file, found)
-
-
 def _check_kind(file, main, size):
     """Raise RecordingError unless a file's first 256 bytes say that it is an EDF, and it could hold its header."""
     count = main[252:].strip()
-    for magic, kind in KINDS.items():
-        if main.startswith(magic):
-            _refuse(file, f"is no EDF file: its header is that of {kind}", "Convert it to EDF, or unpack it.")
     if len(main) < 256 or main[:8].rstrip(b"\0 ") != b"0":
-        _refuse(file, f"is no EDF file: it has {size} bytes, and its header begins with {main[:8]!r}, not with '0'")
+        found = f"is no EDF file: it has {size} bytes, and its header begins with {main[:8]!r}, not with '0'"
+        _refuse(file, found, "Unpack or convert it to EDF, or replace it by a complete copy.")
     if main[236:244].strip() == b"-1":
         _refuse(file, "is still being written (-1 data records)", "End the recording, then copy it again.")
     if not count.isdigit() or not 0 < 256 * int(count) <= size - 256:
@@ -163,100 +148,82 @@ def _check_kind(file, main, size):
 
 
 def _parse(file, main, table, size):
-    """Return the `Header` in a file's first bytes, checked; raise ValueError if a number in it is none."""
-    length, records, record_s = (_number(main[place]) for place in (slice(184, 192), slice(236, 244), slice(244, 252)))
-    signals = _signals(table, len(table) // 256)
+    """Return the `Header` in a file's first bytes, checked but for what follows its data records."""
+    numbers = _text(main[184:192]), _text(main[236:244]), _text(main[244:252])
+    length, records, record_s = (float(text) if NUMBER.fullmatch(text) else np.nan for text in numbers)
+    signals = _signals(file, table, len(table) // 256)
+    if not (records >= 1 and records % 1 == 0 and 0 < record_s < np.inf and length == 256 + len(table)):  # nor NaN
+        found = "{} bytes of header, {} data records of {} s".format(*numbers)
+        _refuse(file, f"has a damaged header: {found}")
     eeg = tuple(signal for signal in signals if signal.label != NOTES)
     notes = tuple(signal for signal in signals if signal.label == NOTES)
-    if records < 1 or records % 1 or not 0 < record_s < np.inf or length != 256 + len(table):
-        found = f"{length:g} bytes of header, {records:g} data records of {record_s:g} s"
-        _refuse(file, f"has a damaged header: {found}")
-    labels = tuple(signal.label for signal in eeg)
-    montage = tuple(montages.find(labels, file))
+    montage = tuple(montages.find([signal.label for signal in eeg], file))
     used = tuple(sorted({index for pair in montage for index in pair if index is not None}))
     sampling_hz = _sampling([eeg[index] for index in used], record_s, file)
     _check_ranges([eeg[index] for index in used], file)
-    samples, tail = int(records) * eeg[used[0]].size, size - 256 - len(table)
-    header = Header(
-        file, _text(main[8:88]), _text(main[176:184]), eeg, notes, montage, used, sampling_hz, samples, int(records),
-        record_s, main[192:].startswith(b"EDF+D"), tail - int(records) * 2 * sum(signal.size for signal in signals),
-    )  # fmt: skip
-    if header.record_bytes > RECORD_BYTES:
+    record_bytes = 2 * sum(signal.size for signal in signals)
+    if record_bytes > RECORD_BYTES:
         do = "Export it with data records of about one second."
         _refuse(file, f"has data records of more than {RECORD_BYTES} bytes", do)
-    if not 0 <= header.tail < header.record_bytes:
-        _refuse_size(header, size)
-    return header
+    return Header(
+        file, _text(main[8:88]), _text(main[176:184]), eeg, notes, montage, used, sampling_hz, int(records), record_s,
+        main[192:].startswith(b"EDF+D"), size - 256 - len(table) - int(records) * record_bytes,
+    )  # fmt: skip
 
 
 def _text(field):
     return field.decode("latin-1").strip("\0 ")
 
 
-def _number(field):
-    """Return a header's number; raise ValueError if it is none."""
-    text = _text(field)
-    if not NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number")
-    return float(text)
-
-
-def _signals(table, count):
+def _signals(file, table, count):
     """Return the `Signal` of each in a header, those of annotations too."""
     columns, start, signals, first = {}, 0, [], 0
     for name, width in FIELDS.items():
         columns[name] = [_text(table[start + width * index : start + width * (index + 1)]) for index in range(count)]
         start += width * count
-    for index in range(count):
-        label, unit, size = (columns[name][index] for name in ("label", "unit", "size"))
+    limits = zip(*(columns[name] for name in ("bottom", "top", "low", "high")), strict=True)
+    for label, unit, size, limit in zip(columns["label"], columns["unit"], columns["size"], limits, strict=True):
         if not re.fullmatch("[0-9]+", size):
-            raise ValueError(f"{label} has {size!r} samples in a data record")
-        limits = tuple(columns[name][index] for name in ("bottom", "top", "low", "high"))
-        numbers = (float(limit) if NUMBER.fullmatch(limit) else np.nan for limit in limits)  # as not all are needed
-        signals.append(Signal(label, unit, *numbers, limits, int(size), first))
+            _refuse(file, f"has a damaged header ({label} has {size!r} samples in a data record)")
+        signals.append(Signal(label, unit, limit, int(size), first))
         first += int(size)
     return signals
 
 
 def _sampling(signals, record_s, file):
-    """Return the sampling rate of some signals in Hz, the same for all."""
+    """Return the sampling rate of some signals in Hz, the same for all, of which the bands can be had."""
     rates = {signal.size / record_s: signal.label for signal in signals}
     if len(rates) > 1:
         found = ", ".join(f"{label} {rate:g} Hz" for rate, label in rates.items())
         _refuse(file, f"has EEG channels of different sampling rates: {found}", "Export all EEG channels at one rate.")
     (rate,) = rates
-    if not rate <= FASTEST_HZ:
-        _refuse(file, f"has a damaged header: a sampling rate of {rate:g} Hz is not plausible for EEG")
-    exact = float(Fraction(rate).limit_denominator(DENOMINATOR))  # 110 / 0.55 is a little less than 200
-    unusable = None
-    if exact <= 2 * HIGHEST_HZ:
-        unusable = f"the bands reach {HIGHEST_HZ:g} Hz, which takes more than {2 * HIGHEST_HZ:g} Hz"
-        unusable += ". Export it at its original rate"
-    elif abs(exact / rate - 1) > 1e-5:
-        unusable = f"only a whole number, or one with a denominator of {DENOMINATOR} at most, can be resampled"
-        unusable += ". Export it at a whole number of Hz"
-    if unusable:
-        raise UnusableRecording(f"{file} has a sampling rate of {rate:.10g} Hz; {unusable}, {montages.LEAVE_OUT}")
+    # 110 / 0.55 is a little less than 200
+    exact = float(Fraction(min(rate, FASTEST_HZ)).limit_denominator(DENOMINATOR))
+    if exact <= 2 * HIGHEST_HZ or abs(exact / rate - 1) > 1e-5:
+        raise UnusableRecording(
+            f"{file} has a sampling rate of {rate:.10g} Hz; the bands reach {HIGHEST_HZ:g} Hz, which takes more than "
+            f"{2 * HIGHEST_HZ:g} Hz, and resampling a whole number or a fraction over {DENOMINATOR} at most. Export it "
+            f"at its original rate, {montages.LEAVE_OUT}"
+        )
     return exact
 
 
 def _check_ranges(signals, file):
-    """Raise UnusableRecording if unit, digital or physical limits of the signals in use give no µV."""
-    found, ranges_v = [], []
+    """Raise UnusableRecording if unit, physical or digital limits of the signals in use give no µV."""
+    ranges_v, wrong = [], []
     for signal in signals:
-        label, (bottom, top, low, high) = signal.label, signal.limits
-        volts = UNITS.get(signal.unit, np.nan)
-        if np.isnan(volts):
-            found.append(f"has {label} in the unit {signal.unit!r}, not in uV, µV, mV, V or nV")
-        elif not -32768 <= signal.low < signal.high <= 32767:
-            found.append(f"has digital limits of {label} from {low} to {high}, no range of 16 bits")
-        elif signal.bottom == signal.top or not abs(signal.top - signal.bottom) * volts <= LARGEST_V:  # nor NaN
-            found.append(f"has physical limits of {label} from {bottom} to {top} {signal.unit}, none of an EEG")
-        ranges_v.append(abs(signal.top - signal.bottom) * volts)
-    if not found and max(ranges_v) < NARROWEST_V:
-        found.append(f"has no channel that ranges over more than {max(ranges_v) * 1e6:g} µV, too little for an EEG")
-    if found:
-        raise UnusableRecording(f"{file} {found[0]}. Correct limits and unit in the header, {montages.LEAVE_OUT}")
+        bottom, top, low, high = signal.numbers
+        ranges_v.append(abs(top - bottom) * UNITS.get(signal.unit, np.nan))
+        if not (0 < ranges_v[-1] <= LARGEST_V and -32768 <= low < high <= 32767):  # nor NaN
+            wrong.append(signal)
+    if wrong or max(ranges_v) < NARROWEST_V:
+        signal = (wrong or signals)[0]
+        bottom, top, low, high = signal.limits
+        raise UnusableRecording(
+            f"{file} has {signal.label} from {bottom} to {top} in the unit {signal.unit!r}, as {low} to {high}; "
+            f"wanted are uV, µV, mV, V or nV, {NARROWEST_V * 1e6:g} µV to {LARGEST_V:g} V in all, and 16 bits. Correct "
+            f"limits and unit in the header, {montages.LEAVE_OUT}"
+        )
 
 
 def check_times(recording):
@@ -268,14 +235,14 @@ def check_times(recording):
             if onset := re.match(rb"[+-]\d+(\.\d*)?(?=[\x14\x15])", file.read(2 * header.notes[0].size)):
                 known.append(record)
                 late_s.append(float(onset[0]) - record * header.record_s)
-    if header.gaps and len(known) < header.records:
-        found = "may be discontinuous (EDF+D), and does not give the time of each data record"
-        _refuse(header.file, found, "Export it as EDF or EDF+C, one file for each unbroken piece.")
     steps = np.abs(np.diff(late_s))
-    if len(late_s) > 1 and not (steps.max() <= JUMP_S and abs(late_s[-1] - late_s[0]) <= DRIFT_S):
-        worst = int(np.argmax(steps))
-        found = f"is discontinuous: its time jumps by {late_s[worst + 1] - late_s[worst]:.3g} s at "
-        found += f"{known[worst + 1] * header.record_s:g} s, counted by samples"
+    jumps = len(steps) and not (steps.max() <= JUMP_S and abs(late_s[-1] - late_s[0]) <= DRIFT_S)
+    if jumps or (header.gaps and len(known) < header.records):
+        found = "may be discontinuous (EDF+D), and does not give the time of each data record"
+        if jumps:
+            worst = int(np.argmax(steps))
+            found = f"is discontinuous: its time jumps by {late_s[worst + 1] - late_s[worst]:.3g} s at "
+            found += f"{known[worst + 1] * header.record_s:g} s, counted by samples"
         _refuse(header.file, found, "Export it as EDF or EDF+C, one file for each unbroken piece.")
 
 
@@ -292,22 +259,18 @@ def read_digital(recording, start, stop, indices):
     if len(data) < (last - first) * header.record_bytes:
         raise RecordingError(f"{header.file} has become shorter since it was opened. Put it back as it was.")
     records = np.frombuffer(data, "<i2").reshape(last - first, -1)
-    signals = [header.signals[index] for index in indices]
-    whole = [records[:, signal.first : signal.first + size].reshape(-1) for signal in signals]
+    places = [header.signals[index].first for index in indices]
+    whole = [records[:, place : place + size].reshape(-1) for place in places]
     return np.array([signal[start - first * size : stop - first * size] for signal in whole])
 
 
 def read(recording, start=0, stop=None):
     """Return samples `start` up to, and without, `stop` (by default all) of the double banana, float32 [18, …] in µV.
 
-    Raises
-    ------
-    RecordingError
-        If the recording has no such samples, or they cannot be read any more.
+    RecordingError if the recording has no such samples, or they cannot be read any more.
     """
     header = recording.header
-    digital = read_digital(recording, start, header.samples if stop is None else stop, header.used)
-    return derive(header, digital)
+    return derive(header, read_digital(recording, start, header.samples if stop is None else stop, header.used))
 
 
 def derive(header, digital):

@@ -11,11 +11,10 @@ from helpers.study.errors import RecordingError
 
 OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
 BIDS_FILE = re.compile(r"(.+)_((?:eeg|events)\..+|channels\.tsv)", re.IGNORECASE)
-EEG_FILE = re.compile("eeg", re.IGNORECASE)
 BIDS_PAIR, CHANNELS = {"eeg.edf", "events.tsv"}, "channels.tsv"
-MARKS = ".seizures"  # after a recording's name
+SUMMARY, MARKS = "*-summary.txt", ".seizures"  # after a recording's name
 LAYOUTS = (
-    "It must hold EDF files beside one *-summary.txt that lists each with its seizures (CHB-MIT's layout), or be a "
+    f"It must hold EDF files beside one {SUMMARY} that lists each with its seizures (CHB-MIT's layout), or be a "
     "subject of a BIDS data set (sub-01/…/eeg/*_eeg.edf, each with its *_events.tsv)."
 )
 
@@ -23,23 +22,19 @@ LAYOUTS = (
 def contents(folder):
     """Return the paths of all recordings and annotations below `folder` that a study reads, sorted.
 
-    Raises
-    ------
-    RecordingError
-        If `folder` is none, or holds no recordings in a known layout.
+    RecordingError if `folder` is none, or holds no recordings in a known layout.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise RecordingError(f"{folder} is no folder. Name the folder that holds the recordings. {LAYOUTS}")
-    if listing := _summaries(folder):
-        found = [path for path in _visible(folder) if path.name.lower().endswith((".edf", MARKS))]
-        return sorted([*listing, *found])
+    if listing := _visible(folder, SUMMARY):
+        return sorted([*listing, *(path for path in _visible(folder) if path.name.lower().endswith((".edf", MARKS)))])
     found = _bids_files(folder).items()
     return sorted(place / f"{stem}_{ending}" for (place, stem), endings in found for ending in endings)
 
 
 def entries(folder, unlisted=()):
-    """Return what the annotation of a folder lists, and what is wrong with it.
+    """Return what the annotation of a folder lists, and what is wrong with it; RecordingError as `contents`.
 
     Returns
     -------
@@ -49,16 +44,12 @@ def entries(folder, unlisted=()):
         ``duration_s`` or None; ``channels``, what BIDS says of them.
     faults : list of (str, RecordingError)
         Files that are missing, surplus (but for `unlisted`), damaged or contradictory.
-
-    Raises
-    ------
-    RecordingError
-        As `contents`.
     """
     contents(folder)
-    found, faults = _summary_entries(folder, unlisted) if _summaries(folder) else _bids_entries(folder)
+    summaries = _visible(folder, SUMMARY)
+    found, faults = _summary_entries(folder, summaries, unlisted) if summaries else _bids_entries(folder)
     missing = {"start": "", "end": "", "duration_s": None, "channels": {}}
-    return [missing | entry for entry in found], faults
+    return [missing | entry for entry in found], [(file, RecordingError(why)) for file, why in faults]
 
 
 def _visible(folder, pattern="*"):
@@ -66,39 +57,31 @@ def _visible(folder, pattern="*"):
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("._"))
 
 
-def _summaries(folder):
-    return _visible(folder, "*-summary.txt")
-
-
-def _summary_entries(folder, unlisted):
-    """Return what the folder's summary lists of what is there, and the faults."""
-    paths, faults = _summaries(folder), []
-    if len(paths) != 1:
-        names = ", ".join(path.name for path in paths)
-        raise RecordingError(f"{folder} holds {len(paths)} files named *-summary.txt ({names}). {LAYOUTS}")
-    summary, present = paths[0].name, {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
+def _summary_entries(folder, summaries, unlisted):
+    """Return what the folder's summary lists of what is there, and the faults, (file, what is wrong)."""
+    if len(summaries) != 1:
+        names = ", ".join(path.name for path in summaries)
+        raise RecordingError(f"{folder} holds {len(summaries)} files named {SUMMARY} ({names}). {LAYOUTS}")
+    summary, present = summaries[0].name, {path.name for path in _visible(folder) if path.suffix.lower() == ".edf"}
+    faults = []
     try:
-        listed = {entry["file"]: entry for entry in annotation_files.read_summary(paths[0])}
+        listed = {entry["file"]: entry for entry in annotation_files.read_summary(summaries[0])}
+        with_seizures = {file for file, entry in listed.items() if entry["seizures"]}
     except RecordingError as error:  # the recordings' own faults are told with it
         faults.append((summary, error))
         listed = {file: {"file": file, "seizures": []} for file in sorted(present - set(unlisted))}
+        with_seizures = present
     for file in sorted(listed.keys() - present):
-        found = f"{file} is listed in {summary}, but not there"
-        faults.append((file, RecordingError(f"{found}. Name it as it is listed, or take it out of the summary.")))
+        do = "Name it as it is listed, or take it out of the summary."
+        faults.append((file, f"{file} is listed in {summary}, but not there. {do}"))
     for file in sorted(present - listed.keys() - set(unlisted)):
         found = f"{file} is there, but not listed in {summary}, so that nobody can say whether there is a seizure"
         do = "List it ('Number of Seizures in File: 0' if none), or move it elsewhere."
-        faults.append((file, RecordingError(f"{found}. {do}")))
+        faults.append((file, f"{found}. {do}"))
     for path in (path for path in _visible(folder) if path.name.lower().endswith(MARKS)):
-        file = path.name[: -len(MARKS)]
-        try:
-            if file in listed:
-                annotation_files.check_agreement(summary, file, listed[file]["seizures"], path)
-            elif file not in unlisted:
-                found = f"{path.name} is of no recording that {summary} lists: seizures would be lost"
-                raise RecordingError(f"{found}. Put the recording beside it, or move it elsewhere.")
-        except RecordingError as error:
-            faults.append((path.name, error))
+        if path.name[: -len(MARKS)] not in (*with_seizures, *unlisted):  # CHB-MIT has such a file where seizures are
+            found = f"{path.name} is there, and {summary} lists no seizure of its recording: seizures would be lost"
+            faults.append((path.name, f"{found}. Correct the summary, or move the file elsewhere."))
     entries = [{"recording": Path(file).stem, "annotation": summary} | entry for file, entry in listed.items()]
     return [entry for entry in entries if entry["file"] in present], faults
 
@@ -116,41 +99,34 @@ def _bids_entries(folder):
     shared = min(len(commonprefix(names)), min(map(len, names)) - 1) if len(names) > 1 else 0
     for (place, stem), name in zip(sorted(found), names, strict=True):
         file = (place / f"{stem}_eeg.edf").relative_to(folder).as_posix()
+        if found[place, stem] - {CHANNELS} != BIDS_PAIR:
+            holds = ", ".join(f"{stem}_{ending}" for ending in sorted(found[place, stem]))
+            wanted = f"wanted are {stem}_eeg.edf and {stem}_events.tsv alone: only EDF is read, and events say whether"
+            do = "there was a seizure (a row of type 'bckg' if none). Complete, convert or move it."
+            faults.append((file, f"{place} holds {holds}; {wanted} {do}"))
+            continue
+        entry = {"recording": "_".join(name[shared:]), "file": file, "annotation": f"{stem}_events.tsv"}
         try:
-            if found[place, stem] - {CHANNELS} != BIDS_PAIR:
-                endings = ", ".join(f"{stem}_{ending}" for ending in sorted(found[place, stem]))
-                raise RecordingError(
-                    f"{place} holds {endings}; wanted are {stem}_eeg.edf and {stem}_events.tsv alone: only EDF is "
-                    "read, and events say whether there was a seizure (a row of type 'bckg' if none). Complete, "
-                    "convert or move it."
-                )
-            entry = {"recording": "_".join(name[shared:]), "file": file, "annotation": f"{stem}_events.tsv"}
             entry |= annotation_files.read_events(place / f"{stem}_events.tsv")
             if CHANNELS in found[place, stem]:
                 entry["channels"] = annotation_files.read_channels(place / f"{stem}_{CHANNELS}")
             entries.append(entry)
         except RecordingError as error:
             faults.append((file, error))
-    for path in (path for path in _walk(folder) if path.name.lower().endswith(MARKS)):
-        found = f"{path.name} is not read in a BIDS data set, whose events say all: seizures would be lost"
-        faults.append((path.name, RecordingError(f"{found}. Move it elsewhere.")))
     return entries, faults
 
 
 def _bids_files(folder):
-    """Return the endings of the files of each recording in a BIDS folder: {(place, stem): {"eeg.edf", …}}.
-
-    Raises RecordingError if there is no recording.
-    """
+    """Return the endings of the files of each recording in a BIDS folder: {(place, stem): {"eeg.edf", …}}."""
     found = defaultdict(set)
     for path in _walk(folder):
         if (parts := BIDS_FILE.fullmatch(path.name)) and parts[2] not in ("eeg.json", "eeg.tsv", "events.json"):
             found[path.parent, parts[1]].add(parts[2])
-    eeg = {place for (place, _), of in found.items() if place.name == "eeg" or any(EEG_FILE.match(one) for one in of)}
-    found = {(place, stem): endings for (place, stem), endings in found.items() if place in eeg}  # not of EEG alone
-    found = {key: endings for key, endings in found.items() if endings != {CHANNELS}}
+    # A folder of EEG is called so, or holds some; events and channels elsewhere are of other data.
+    eeg = {place for (place, _), of in found.items() if place.name == "eeg" or "eeg." in str(of).lower()}
+    found = {key: endings for key, endings in found.items() if key[0] in eeg and endings != {CHANNELS}}
     if not found:
-        raise RecordingError(f"{folder} holds no *-summary.txt and no *_eeg.edf. {LAYOUTS}")
+        raise RecordingError(f"{folder} holds no {SUMMARY} and no *_eeg.edf. {LAYOUTS}")
     return found
 
 

@@ -33,23 +33,9 @@ def find(labels, file):
     name ("T8-P8-0") do not matter. Of doubled labels the first is taken: CHB-MIT has the same T8-P8 twice. That one
     reference's name stands for several signals (a local average, a Laplacian) cannot be seen here.
 
-    Parameters
-    ----------
-    labels : sequence of str
-        The EDF header's labels, in the file's order.
-    file : str
-        The file's name, for the message.
-
-    Returns
-    -------
-    list of (int or None, int or None)
-        18 (plus, minus): indices into `labels` of the signal to take and the signal to subtract. (i, None) is a channel
-        under its own name, (None, i) one under its name reversed, (i, j) two electrodes against the same reference.
-
-    Raises
-    ------
-    UnusableRecording
-        If a channel can be had in none of these ways; the message lists the labels that `file` has.
+    Returns 18 (plus, minus), indices into `labels` of the signal to take and of the one to subtract: (i, None) is a
+    channel under its own name, (None, i) one under its name reversed, (i, j) two electrodes against one reference.
+    UnusableRecording if a channel can be had in none of these ways; the message lists the labels that `file` has.
     """
     named, against = {}, {}
     for index, label in enumerate(labels):

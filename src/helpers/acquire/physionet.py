@@ -1,4 +1,4 @@
-"""CHB-MIT from PhysioNet: a patient's files, fetched by pooch from mirrors in turn and checked by their SHA-256.
+"""CHB-MIT from PhysioNet: a patient's recordings, fetched by pooch from mirrors in turn, checked by their SHA-256.
 
 Goldberger et al. (2000), PhysioNet; Guttag (2010), CHB-MIT Scalp EEG Database 1.0.0, DOI 10.13026/C2K01R.
 """
@@ -25,29 +25,13 @@ pooch.get_logger().setLevel("WARNING")  # it would name each file; the bar says 
 
 
 def fetch(patient, folder, mirrors=None):
-    """Bring a patient's summary, and the EDF and ``.edf.seizures`` files of what it lists, into a folder.
+    """Bring a patient's summary, and the EDF files that it lists, into a folder, and return their names.
 
-    A file that is there with the right content is kept, and the network is not asked for it.
+    A file that is there with the right content is kept, and the network is not asked for it. `mirrors` are base URLs,
+    asked in turn; by default those in the environment's CHBMIT_MIRRORS (separated by blanks), else `MIRRORS`.
 
-    Parameters
-    ----------
-    patient : str
-        ``chb01`` … ``chb24``.
-    folder : Path
-        Made if it is absent.
-    mirrors : sequence of str, optional
-        Base URLs, asked in turn. Default: the environment's CHBMIT_MIRRORS (separated by blanks), else `MIRRORS`.
-
-    Returns
-    -------
-    list of str
-        The names of the files, in the summary's order.
-
-    Raises
-    ------
-    RecordingError
-        If there is no such patient, a mirror is not safe, none gives a file with the right content, a file with another
-        content is in its place, or the disk takes no more.
+    RecordingError if there is no such patient, a mirror is not safe, none gives a file with the right content, a file
+    with another content is in its place, or the disk takes no more.
     """
     folder, known, summary = Path(folder), registry(patient), f"{patient}-summary.txt"
     mirrors = mirrors or os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS
@@ -58,8 +42,7 @@ def fetch(patient, folder, mirrors=None):
         )
     bases = [f"{mirror.rstrip('/')}/{patient}/" for mirror in mirrors]
     _fetch_file(summary, known[summary], folder, bases)
-    listed = [entry["file"] for entry in read_summary(folder / summary)]
-    names = [name for file in listed for name in (file, f"{file}.seizures") if name == file or name in known]
+    names = [entry["file"] for entry in read_summary(folder / summary)]
     with ThreadPool(FILES_AT_ONCE) as pool:
         arrived = pool.imap_unordered(lambda name: _fetch_file(name, known[name], folder, bases), names)
         list(tqdm(arrived, f"fetch {patient}", len(names), unit="file"))
@@ -72,8 +55,7 @@ def registry(patient):
     database.load_registry(REGISTRY)
     known = {key.partition("/")[2]: value for key, value in database.registry.items() if key.startswith(f"{patient}/")}
     if not known:
-        patients = sorted({key.partition("/")[0] for key in database.registry})
-        raise RecordingError(f"CHB-MIT 1.0.0 has no patient '{patient}'; it has {patients[0]} to {patients[-1]}.")
+        raise RecordingError(f"CHB-MIT 1.0.0 has no patient '{patient}'; it has chb01 to chb24.")
     return known
 
 
@@ -100,8 +82,8 @@ def _fetch_file(name, digest, folder, bases):
             return
         raise RecordingError(f"{path} is not the database's file (another SHA-256). Move it away, and run again.")
     # No password of ~/.netrc is for a mirror; behind a redirect it would be looked up again, and http could follow.
-    safe = {"auth": lambda request: request, "hooks": {"response": _refuse_redirect}}
-    download = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S, **safe)
+    no_redirect = {"response": _refuse_redirect}
+    download = pooch.HTTPDownloader(timeout=TIMEOUT_S, auth=lambda request: request, hooks=no_redirect)
     for base in bases:
         urls = {name: base + quote(name)}  # S3 reads a bare '+' as a blank
         mirror = pooch.create(folder, base, registry={name: digest}, urls=urls, retry_if_failed=RETRIES)
@@ -122,6 +104,4 @@ def _fetch_file(name, digest, folder, bases):
 
 def _refuse_redirect(response, **_):
     if response.is_redirect:
-        raise requests.exceptions.InvalidSchema(
-            f"it redirects to {response.headers['Location']}, which is not followed"
-        )
+        raise requests.RequestException(f"it redirects to {response.headers['Location']}, which is not followed")

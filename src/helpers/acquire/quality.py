@@ -22,7 +22,7 @@ BITS = 1 << np.arange(18, dtype=np.uint32)  # of the channels
 WAYS = ("flat", "clipped", "mains alone")
 
 # A second's identity is which channels rise at each sample: neither another header's scale nor its names change it.
-START, BASE, MIXER = 8, 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # samples that choose where a second begins; odd numbers
+WEIGHTS = np.random.default_rng(1).integers(1 << 64, size=8, dtype=np.uint64)  # of the samples that choose its start
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,18 @@ def examine(path):
     recording = edf.open_edf(path)
     edf.check_times(recording)
     header, size = recording.header, round(recording.header.sampling_hz)
-    twice, different = _split_doubled(header)
+    forms = [(signal.unit, signal.limits, signal.size) for signal in header.signals]
+    different = {header.labels[index] for index, later in header.doubled if forms[index] != forms[later]}
     digests, blocks, seconds = [blake2b() for _ in DOUBLE_BANANA], [], []
     last, codes = np.zeros((len(DOUBLE_BANANA), 1), np.float32), np.zeros(0, np.uint32)
     for start in range(0, header.samples, BLOCK_S * size):
         stop = min(start + BLOCK_S * size, header.samples)
         digital = edf.read_digital(recording, start, stop, header.used)
         eeg = edf.derive(header, digital)
-        for index, later in twice:
-            first, second = edf.read_digital(recording, start, stop, (index, later))
-            different |= set() if np.array_equal(first, second) else {header.labels[index]}
+        for pair in header.doubled:
+            label = header.labels[pair[0]]
+            if label not in different and not np.equal(*edf.read_digital(recording, start, stop, pair)).all():
+                different.add(label)
         for digest, channel in zip(digests, eeg, strict=True):
             digest.update(channel)
         rises, last = np.diff(eeg, axis=1, prepend=last) > 0, eeg[:, -1:]
@@ -74,31 +76,23 @@ def examine(path):
     return Examined(header, states.mean(-1), np.median(deviations, -1), mains_db, sorted(different), equal, found)
 
 
-def _split_doubled(header):
-    """Return the pairs of signals of one label that could be the same, and the set of labels whose cannot."""
-    forms = [(signal.unit, signal.limits, signal.size) for signal in header.signals]
-    twice = [pair for pair in header.doubled if forms[pair[0]] == forms[pair[1]]]
-    return twice, {header.labels[index] for index, later in header.doubled if (index, later) not in twice}
-
-
 def _check_alive(file, states, equal):
     """Raise UnusableRecording if nothing can be learnt from what the channels hold."""
-    dead = np.concatenate(states, axis=-1).any(axis=0).all(axis=0).mean() if states else 0
-    found = "less than a second" if not states else ""
-    if dead >= DEAD_SHARE:
-        found = f"no EEG: {dead:.0%} of its seconds are {' or '.join(WAYS)} in all {len(DOUBLE_BANANA)} channels"
-    elif len(equal) == 1:
-        found = f"one and the same signal in all {len(DOUBLE_BANANA)} channels"
-    if found:
-        raise UnusableRecording(f"{file} holds {found}. Export it anew, {montages.LEAVE_OUT}")
+    dead = np.concatenate(states, axis=-1).any(axis=0).all(axis=0).mean() if states else 1
+    if dead >= DEAD_SHARE or len(equal) == 1:
+        found = f"{dead:.0%} of its seconds are {' or '.join(WAYS)}" if dead >= DEAD_SHARE else "one and the same signal"
+        raise UnusableRecording(
+            f"{file} holds no EEG, or less than a second: {found} in all {len(DOUBLE_BANANA)} channels. "
+            f"Export it anew, {montages.LEAVE_OUT}"
+        )
 
 
 def _describe(header, digital, eeg, size):
     """Return what each second of a block is, of its whole seconds: `WAYS` [3, 18, second], level in µV, mains in dB."""
     whole = eeg.shape[1] // size
     eeg, digital = (part[:, : whole * size].reshape(len(part), whole, size) for part in (eeg, digital))
-    limits = [(header.signals[index].low, header.signals[index].high) for index in header.used]
-    at_limit = [np.isin(signal, ends).mean(-1) > CLIPPED_SHARE for signal, ends in zip(digital, limits, strict=True)]
+    limits = (header.signals[index].numbers[2:] for index in header.used)
+    at_limit = (np.isin(signal, ends).mean(-1) > CLIPPED_SHARE for signal, ends in zip(digital, limits, strict=True))
     at_limit = dict(zip(header.used, at_limit, strict=True))
     clipped = [np.any([at_limit[index] for index in pair if index is not None], axis=0) for pair in header.montage]
     power = np.abs(scipy.fft.rfft((eeg - eeg.mean(-1, keepdims=True)) * np.hanning(size).astype(np.float32))) ** 2
@@ -121,18 +115,11 @@ def _choose_seconds(codes, size, offset):
     """
     if len(codes) < size:
         return np.zeros((2, 0), np.uint64)
-    mixed = (codes.astype(np.uint64) + np.uint64(1)) * np.uint64(MIXER)
-    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(MIXER)
-    # A polynomial of the codes, modulo 2^64; divided by the power at its start, it is the same wherever that is.
-    powers = np.multiply.accumulate(np.full(len(codes), BASE, np.uint64))
-    inverse = np.multiply.accumulate(np.full(len(codes), pow(BASE, -1, 1 << 64), np.uint64))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed * powers, dtype=np.uint64)])
-    heads = (sums[START:] - sums[:-START]) * inverse[: len(codes) - START + 1]
-    starts = np.flatnonzero((heads[: len(codes) - size + 1] >> np.uint64(40)) % np.uint64(size) == 0)
-    varied = [len(set(heads[start : start + size - START].tolist())) > size / 2 for start in starts]
-    starts = starts[np.array(varied, bool)]
-    digests = (sums[starts + size] - sums[starts]) * inverse[starts]
-    return np.array([digests, (starts + offset).astype(np.uint64)])
+    heads = np.convolve(codes.astype(np.uint64), WEIGHTS, "valid")  # modulo 2^64
+    chosen = np.flatnonzero((heads[: len(codes) - size + 1] >> np.uint64(40)) % np.uint64(size) == 0)
+    chosen = [start for start in chosen if len(np.unique(heads[start : start + size - len(WEIGHTS)])) > size / 2]
+    digests = [blake2b(codes[start : start + size], digest_size=8).digest() for start in chosen]
+    return np.array([np.frombuffer(b"".join(digests), np.uint64), np.add(chosen, offset)], np.uint64)
 
 
 def find_shared(examined):
@@ -140,16 +127,13 @@ def find_shared(examined):
 
     `examined` is a dict of recording → `Examined`; each pair of recordings comes once.
     """
-    names, shared = list(examined), {}
-    numbers = np.repeat(np.arange(len(names)), [one.seconds.shape[1] for one in examined.values()])
-    digests, starts = np.concatenate([one.seconds for one in examined.values()], axis=1)
-    order = np.argsort(digests, kind="stable")
-    for first, second in zip(order, order[1:], strict=False):
-        pair = int(numbers[first]), int(numbers[second])
-        if digests[first] == digests[second] and pair[0] != pair[1]:
-            times = [float(starts[i] / examined[names[numbers[i]]].header.sampling_hz) for i in (first, second)]
-            shared[pair] = min(shared.get(pair, times), times)
-    return [(names[first], names[second], *times) for (first, second), times in sorted(shared.items())]
+    first, shared = {}, {}
+    for name, one in examined.items():
+        for digest, start in one.seconds.T.tolist():
+            earlier, earlier_s = first.setdefault(digest, (name, start / one.header.sampling_hz))
+            if earlier != name:
+                shared.setdefault((earlier, name), (earlier_s, start / one.header.sampling_hz))
+    return [(*names, *times_s) for names, times_s in shared.items()]
 
 
 def warnings(examined):
@@ -157,18 +141,17 @@ def warnings(examined):
 
     `examined` is a dict of recording → `Examined`.
     """
-    levels = {name: np.median(one.level_uv) for name, one in examined.items()}
-    rows = []
+    levels, rows = {name: np.median(one.level_uv) for name, one in examined.items()}, []
     for name, one in examined.items():
-        rows += [(name, "all", *row) for row in _of_recording(one, levels, name)]
+        found = [("all", *row) for row in _of_recording(one, levels, name)]
         for way, shares in zip(WAYS, one.shares, strict=True):
-            said = {channel: f"{share:.0%} of seconds" for channel, share in zip(DOUBLE_BANANA, shares, strict=True)}
-            rows += _rows(name, way, said, shares >= WARNED_SHARE)
+            found += _of_channels(way, [f"{share:.0%} of seconds" for share in shares], shares >= WARNED_SHARE)
         ratio = one.level_uv / max(levels[name], 1e-9)
-        said = {channel: f"{times:.2g} times the median" for channel, times in zip(DOUBLE_BANANA, ratio, strict=True)}
-        rows += _rows(name, "level", said, (ratio > LEVEL_FACTOR) | (ratio < 1 / LEVEL_FACTOR))
-        rows += [(name, label, "twice, with different signals", "the first is used") for label in one.doubled]
-        rows += [(name, ", ".join(channels), "one and the same signal", "") for channels in one.equal]
+        odd = (ratio > LEVEL_FACTOR) | (ratio < 1 / LEVEL_FACTOR)
+        found += _of_channels("level", [f"{times:.2g} times the median" for times in ratio], odd)
+        found += [(label, "twice, with different signals", "the first is used") for label in one.doubled]
+        found += [(", ".join(channels), "one and the same signal", "") for channels in one.equal]
+        rows += [(name, *row) for row in found]
     return rows
 
 
@@ -183,9 +166,8 @@ def _of_recording(one, levels, name):
         yield "level", f"{levels[name] / max(others, 1e-9):.2g} times the other recordings': is the unit right?"
 
 
-def _rows(name, what, said, marked):
-    """Return a row for each channel that is marked, or one for all if it says the same of all."""
-    marked = [channel for channel, mark in zip(DOUBLE_BANANA, marked, strict=True) if mark]
-    if len(marked) == 18 and len(set(said.values())) == 1:
-        return [(name, "all", what, said[marked[0]])]
-    return [(name, channel, what, said[channel]) for channel in marked]
+def _of_channels(what, said, marked):
+    """Return (channel, what, value) for each channel that is marked, or one for all if it says the same of all."""
+    if all(marked) and len(set(said)) == 1:
+        return [("all", what, said[0])]
+    return [(channel, what, text) for channel, text, mark in zip(DOUBLE_BANANA, said, marked, strict=True) if mark]

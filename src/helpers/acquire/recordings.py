@@ -25,20 +25,11 @@ DESCRIPTIONS = {
 
 
 def acquire(patient):
-    """Bring a patient's recordings to where the study reads them.
+    """Bring a patient's recordings to where the study reads them, and return that folder and ``source``, a dict:
 
-    Returns
-    -------
-    folder : Path
-        The recordings and their annotations.
-    source : dict
-        ``patient``, ``source``, ``description``, ``simulated``: what a reader must be told; ``unlisted``: recordings of
-        the database that its summary does not list, and that are not used.
-
-    Raises
-    ------
-    ValueError
-        If the declaration is wrong, or a recording cannot be fetched (RecordingError).
+    ``patient``, ``source``, ``description``, ``simulated``: what a reader must be told; ``unlisted``: recordings of the
+    database that its summary does not list, and that are not used. ValueError if the declaration is wrong, or a
+    recording cannot be fetched (RecordingError).
     """
     declaration, folder = patients.load(patient), patients.recordings_folder(patient)
     kind, unlisted = declaration["source"], []
@@ -62,17 +53,9 @@ def acquire(patient):
 def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
     """Open and read every recording of a folder, check it against its annotation, and list both.
 
-    Parameters
-    ----------
-    folder : Path
-        EDF files beside one ``*-summary.txt`` in CHB-MIT's layout, whose ``.edf.seizures`` are compared with it where
-        they are; or one subject of a BIDS data set.
-    leave_out : bool
-        Go on without a good recording that the study cannot use, instead of refusing it.
-    unlisted : collection of str
-        Files that may be there though the summary does not list them: they are not read.
-    shortest_s : float
-        A shorter recording cannot be used.
+    `folder` holds what `layouts` reads; `leave_out` goes on without a good recording that the study cannot use, instead
+    of refusing it; `unlisted` are files that the summary need not list, and that are not read; a recording shorter than
+    `shortest_s` cannot be used.
 
     Returns
     -------
@@ -86,20 +69,15 @@ def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
     Raises
     ------
     RecordingError
-        If the folder is missing or no layout; or with one line for each fault of any file, sorted by file: a recording
-        is missing, surplus, damaged, of another length than its annotation, or somebody else's; an annotation is
-        damaged, contradictory or goes beyond the recording's end.
+        If the folder is missing or no layout; or with one line for each fault of any file, sorted by file.
     UnusableRecording
-        If all faults are such that `leave_out` would do: `quality.examine`'s, too short, of another sampling rate than
-        most, or with EEG that another recording holds too.
+        If all faults are such that `leave_out` would do.
     """
     folder = Path(folder)
     entries, faults = layouts.entries(folder, unlisted)
-    results = parallel_map(
-        _examine, [(folder / entry["file"],) for entry in entries], "read", "recording", threads=True
-    )
+    paths = [(folder / entry["file"],) for entry in entries]
     good = []
-    for entry, found in zip(entries, results, strict=True):
+    for entry, found in zip(entries, parallel_map(_examine, paths, "read", "recording", threads=True), strict=True):
         try:
             if isinstance(found, RecordingError):
                 raise found

@@ -52,7 +52,7 @@ def error_rates(n, seizure, squared, **gaps):
 
 
 def error_intervals(table, seed=0, draws=intervals.DRAWS):
-    """Return `error_rates` of ``recording``, ``label`` and ``p_seizure``, as `intervals.interval` does."""
+    """Return the intervals of `error_rates` for ``recording``, ``label`` and ``p_seizure``."""
     return intervals.score_intervals(error_rates, error_sums(table), seed, draws)
 
 

@@ -176,4 +176,5 @@ def _best_alarm(inner, annotations, smoothed, minimum, known):
         sample_f1 = scores.f1_score(tp, int(label.sum()) - tp, int(decided.sum()) - tp)
         found.append((scores.f1_score(*counts.tolist()), sample_f1, width, float(log_odds)))
     event_f1, sample_f1, _, log_odds = max(found)
-    return {"log_odds": log_odds, "minimum": minimum, "event_f1": event_f1, "sample_f1": sample_f1}
+    scored = {"event_f1": event_f1, "sample_f1": sample_f1}
+    return {"log_odds": log_odds, "minimum": minimum, "frames": SMOOTHED, **scored}

@@ -1,78 +1,136 @@
-"""Intervals: how far a score would move with other recordings of the same patient; percentile bootstrap and Wilson.
+"""Intervals: how far a score would move with other recordings of the same patient, at 95 %.
 
 Samples of one recording resemble each other, so whole recordings are drawn, with replacement (Efron & Tibshirani, An
-Introduction to the Bootstrap, 1993). Scores are functions of sums over recordings: a draw costs a sum. The same
-seed and number of recordings give the same draws, so that detectors are compared draw by draw. With five to ten
-recordings such intervals are too narrow; where all recordings score alike they have no width: then read `wilson`.
+Introduction to the Bootstrap, 1993). The same seed and recordings give the same draws, so that detectors are compared
+draw by draw. The draws' percentiles do not cover with so few recordings, nor do expanded ones (Hesterberg, Am. Stat.
+69:371, 2015): the draws give a standard error, Student's t on log-odds the ends. Counts of events have exact ones.
+
+An interval is a dict: ``value``; ``low`` and ``high``, or None; ``kind``, "bootstrap", "exact", "t", "range" (lowest
+and highest, of too few for an interval) or None; ``dropped``, the share of draws in which the score is undefined;
+``reason``, why there is no interval, or None. ``python -m benchmarks.coverage`` measures how often they hold.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, sem
+from scipy.special import expit, logit
+from scipy.stats import beta, chi2, quantile_test, sem
 from scipy.stats import t as student
 
 from helpers.evaluate import scores
 from helpers.study.errors import RecordingError
 
 LEVEL = 0.95
-QUANTILES = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 DRAWS = 2000
-FEWEST = 3  # recordings; two have only three different draws
-GRID = np.linspace(0, 1, 101)
+FEWEST = 5  # recordings with a seizure, for an interval; fewer have a range
+SHARED = 3  # frames of a sample: neighbours share EEG, and one sample in three is independent at best
 CHUNK = 2_000_000  # numbers held at a time while drawing, so that a day of EEG fits into memory
 
 
-def resample(recordings, seed=0, draws=DRAWS):
-    """Return how often each recording is drawn, int [draw, recording]: each row sums to the number of recordings."""
-    if recordings < 1 or draws < 1:
-        raise RecordingError(f"{recordings} recordings cannot be drawn {draws} times. Give at least one of each.")
-    return np.random.default_rng(seed).multinomial(recordings, np.full(recordings, 1 / recordings), draws)
+class Draws(NamedTuple):
+    """A score and what it is in each draw, NaN where undefined: what `interval` takes, ``interval(*draws)``.
 
-
-def interval(value, estimates, recordings):
-    """Return a score with its 95 % interval by the percentiles of its draws from so many recordings.
-
-    `value` may be None, and `estimates` (float [draw]) NaN, where undefined. A dict: ``value``, ``low``, ``high``,
-    ``dropped`` (the share of draws that are undefined and left out), ``reason`` (why there is no interval, or None).
+    ``estimates`` are float [draw], or [recording] where fewer than `FEWEST` recordings hold a seizure. ``recordings``:
+    how many do. ``samples``: of how many independent samples the score is a share, from 0 to 1, or None if of none.
     """
+
+    value: float | None
+    estimates: np.ndarray
+    recordings: int
+    samples: float | None = None
+
+
+def resample(holds, seed=0, draws=DRAWS):
+    """Return how often each recording is drawn, int [draw, recording]; `holds`: bool [recording], is there a seizure.
+
+    Each row sums to the number of recordings. Where fewer than `FEWEST` hold a seizure, each row is one recording.
+    """
+    n = len(holds)
+    if n < 1 or draws < 1:
+        raise RecordingError(f"{n} recordings cannot be drawn {draws} times. Give at least one of each.")
+    if np.sum(holds) < FEWEST:
+        return np.eye(n, dtype=int)
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
+
+
+def interval(value, estimates, recordings, samples=None):
+    """Return a score with its interval from draws; arguments as in `Draws`.
+
+    The draws' standard error, times √(n/(n − 1)) as n recordings vary too little, and t with n − 1 degrees of freedom;
+    of a share on log-odds, by the delta method. A share's ends are never closer than the exact ones of so many
+    independent samples: where all recordings score alike, nothing else says how far it would move.
+    """
+    value = None if value is None or np.isnan(value) else float(value)
     estimates = np.asarray(estimates, float)
     defined = estimates[~np.isnan(estimates)]
     dropped = 1 - len(defined) / len(estimates) if len(estimates) else 0.0
-    found = {"value": None if value is None or np.isnan(value) else float(value), "low": None, "high": None}
-    reason = None
-    if found["value"] is None:
-        reason = "the score is undefined"
-    elif recordings < FEWEST:
-        reason = f"there are {recordings} recordings; an interval over recordings needs {FEWEST}"
-    elif dropped > 0.5:
-        reason = f"the score is undefined in {dropped:.0%} of the draws"
-    else:
-        found["low"], found["high"] = map(float, np.quantile(defined, QUANTILES))
-    return found | {"dropped": float(dropped), "reason": reason}
+    if value is None:
+        return _found(None, reason="the score is undefined", dropped=dropped)
+    if recordings < FEWEST:
+        there = "is 1 recording" if recordings == 1 else f"are {recordings} recordings"
+        reason = f"there {there} with a seizure; an interval needs {FEWEST}, so the ends are the lowest and highest"
+        return _found(value, defined.min(), defined.max(), "range", dropped, f"{reason} of a recording")
+    if dropped > 0.5:
+        return _found(value, reason=f"the score is undefined in {dropped:.0%} of the draws", dropped=dropped)
+    half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * np.sqrt(recordings / (recordings - 1))
+    if samples is None:
+        return _found(value, value - half, value + half, "bootstrap", dropped)
+    low, high = _exact_ends(value * samples, samples)
+    if 0 < value < 1:
+        ends = expit(logit(value) + np.array([-half, half]) / (value * (1 - value)))
+        low, high = min(low, ends[0]), max(high, ends[1])
+    return _found(value, low, high, "bootstrap", dropped)
+
+
+def _found(value, low=None, high=None, kind=None, dropped=0.0, reason=None):
+    low, high = (None if end is None else float(end) for end in (low, high))
+    return {"value": value, "low": low, "high": high, "kind": kind, "dropped": float(dropped), "reason": reason}
+
+
+def excludes_zero(found):
+    """Return 1 or −1 if an interval (of a difference) lies above or below zero, 0 if it does not, or is a range."""
+    if found["kind"] in (None, "range"):
+        return 0
+    return int(found["low"] > 0) - int(found["high"] < 0)
 
 
 def bootstrap(metrics, sums, seed=0, draws=DRAWS):
-    """Return each score and those of the draws of recordings: a dict of score → (value, float [draw]).
+    """Return a dict of score → `Draws`.
 
     `sums` has a row for each recording (index: its name), `metrics` takes its columns by name, summed, and returns a
     dict of score → float or None.
     """
     ordered = sums.sort_index()  # so that the same recordings are drawn for every table with these recordings
-    totals = resample(len(ordered), seed, draws) @ ordered.to_numpy(float)
+    seizure = sum(ordered[name] for name in ("tp", "fn", "seizures") if name in ordered)
+    holds = np.ones(len(ordered), bool) if isinstance(seizure, int) else seizure.to_numpy() > 0
+    totals = resample(holds, seed, draws) @ ordered.to_numpy(float)
     rows = [metrics(**dict(zip(sums.columns, row, strict=True))) for row in totals.tolist()]
-    estimates = pd.DataFrame(rows, dtype=float)
-    return {name: (value, estimates[name].to_numpy()) for name, value in metrics(**sums.sum().to_dict()).items()}
+    estimates, total = pd.DataFrame(rows, dtype=float), sums.sum().to_dict()
+    return {
+        name: Draws(value, estimates[name].to_numpy(), int(holds.sum()), _samples(name, total))
+        for name, value in metrics(**total).items()
+    }
+
+
+def _samples(name, total):
+    """Return how many independent samples a score rests on, from the sums of all recordings, or None if of none."""
+    if "tp" not in total:
+        return total["n"] / SHARED if "n" in total else None
+    seizure, n = total["tp"] + total["fn"], sum(total.values())
+    return {"specificity": n - seizure, "accuracy": n, "weighted_f1": n}.get(name, seizure) / SHARED
 
 
 def score_intervals(metrics, sums, seed=0, draws=DRAWS):
-    """Return a dict of score → what `interval` returns; arguments as for `bootstrap`."""
-    return {name: interval(*pair, len(sums)) for name, pair in bootstrap(metrics, sums, seed, draws).items()}
+    """Return a dict of score → interval; arguments as for `bootstrap`."""
+    return {name: interval(*found) for name, found in bootstrap(metrics, sums, seed, draws).items()}
 
 
-def difference(first, second, recordings):
-    """Return the first score minus the second, as `interval` does; both with draws of one seed, as from `bootstrap`."""
-    (value, estimates), (other, others) = first, second
-    return interval(None if value is None or other is None else value - other, estimates - others, recordings)
+def difference(first, second):
+    """Return the interval of one score minus another, both `Draws` of one seed and the same recordings."""
+    undefined = first.value is None or second.value is None
+    value = None if undefined else first.value - second.value
+    return interval(value, first.estimates - second.estimates, min(first.recordings, second.recordings))
 
 
 def threshold_counts(table, column="p_seizure"):
@@ -99,65 +157,27 @@ def areas(tp, fp):
     return np.where(both, auroc, np.nan), np.where(both, auprc, np.nan)
 
 
-def curves(tp, fp):
-    """Return sensitivity over false positive rate, and precision over recall, float [2, `GRID`].
-
-    Counts [threshold]. Sensitivity is linear between thresholds, precision a step (Davis & Goadrich, ICML 2006). With
-    one class only, NaN.
-    """
-    if not (tp[-1] and fp[-1]):
-        return np.full((2, len(GRID)), np.nan)
-    sensitivity = np.interp(GRID + 1e-9, np.append(0, fp) / fp[-1], np.append(0, tp) / tp[-1])
-    first = np.searchsorted(tp + fp, 1)  # the highest probability drawn: some draws lack the highest of all
-    at = np.maximum(np.searchsorted(tp, GRID * tp[-1] - 1e-9), first)  # 1e-9: 0.29 · 100 is a little below 29
-    return np.stack([sensitivity, tp[at] / (tp + fp)[at]])
-
-
-def _count_draws(table, column, seed, draws):
-    """Yield true and false positives [2, draw, threshold], some draws at a time."""
-    counts = threshold_counts(table, column)
-    weights = resample(counts.shape[1], seed, draws).astype(float)
-    for part in np.array_split(weights, -(-draws * counts.shape[2] // CHUNK)):
-        yield part @ counts
-
-
 def bootstrap_ranking(table, column="p_seizure", seed=0, draws=DRAWS):
-    """Return ``auroc`` and ``auprc`` with their draws, as `bootstrap` does; `table` as for `threshold_counts`."""
-    auroc, auprc = np.concatenate([areas(*counts) for counts in _count_draws(table, column, seed, draws)], axis=1)
-    label, p = table["label"], table[column]
-    return {"auroc": (scores.auroc(label, p), auroc), "auprc": (scores.auprc(label, p), auprc)}
+    """Return ``auroc`` and ``auprc`` as `bootstrap` does; `table` as for `threshold_counts`.
+
+    AUROC varies no more than a share of the rarer class's samples (Birnbaum & Klose, Ann. Math. Stat. 28:933, 1957).
+    """
+    counts = threshold_counts(table, column)
+    holds = counts[0, :, -1] > 0
+    weights = resample(holds, seed, draws).astype(float)
+    parts = np.array_split(weights, -(-len(weights) * counts.shape[2] // CHUNK))
+    estimates = np.concatenate([areas(*(part @ counts)) for part in parts], axis=1)
+    (auroc, auprc), label, p, n = estimates, table["label"], table[column], int(holds.sum())
+    seizure = int(label.sum())
+    return {
+        "auroc": Draws(scores.auroc(label, p), auroc, n, seizure),
+        "auprc": Draws(scores.auprc(label, p), auprc, n, seizure / SHARED),
+    }
 
 
 def ranking_intervals(table, column="p_seizure", seed=0, draws=DRAWS):
-    """Return ``auroc`` and ``auprc``, each as `interval` gives it; `table` as for `threshold_counts`."""
-    count, found = table["recording"].nunique(), bootstrap_ranking(table, column, seed, draws)
-    return {name: interval(*pair, count) for name, pair in found.items()}
-
-
-def curve_bands(table, seed=0, draws=DRAWS):
-    """Return low and high of either of the `curves` of ``p_seizure``, pointwise, 95 %: float [2, 2, `GRID`].
-
-    NaN where `interval` would give none.
-    """
-    parts = _count_draws(table, "p_seizure", seed, draws)
-    estimates = np.array([curves(*pair) for counts in parts for pair in counts.swapaxes(0, 1)])
-    defined = estimates[~np.isnan(estimates[:, 0, 0])]
-    if table["recording"].nunique() < FEWEST or len(defined) < draws / 2:
-        return np.full((2, 2, len(GRID)), np.nan)
-    return np.quantile(defined, QUANTILES, axis=0).swapaxes(0, 1)
-
-
-def median_latency(table, recordings, seed=0, draws=DRAWS):
-    """Return the median latency of the seizures found, in s, as `interval` does; `table` is from `scores.latencies`.
-
-    Missed seizures are left out: read it beside the sensitivity. `recordings` are all that were decided on, those
-    without a seizure too, so that the draws are those of the other scores.
-    """
-    names, timed = sorted(recordings), table.dropna(subset="latency_s")
-    latency, row = timed["latency_s"].to_numpy(), [names.index(name) for name in timed["recording"]]
-    times = resample(len(names), seed, draws)[:, row]  # how often each seizure is drawn
-    estimates = [np.median(np.repeat(latency, often)) if often.any() else np.nan for often in times]
-    return interval(float(np.median(latency)) if len(latency) else None, estimates, len(names))
+    """Return the intervals of ``auroc`` and ``auprc``; `table` as for `threshold_counts`."""
+    return {name: interval(*found) for name, found in bootstrap_ranking(table, column, seed, draws).items()}
 
 
 def half_width(values):
@@ -165,10 +185,56 @@ def half_width(values):
     return float(student.ppf((1 + LEVEL) / 2, len(values) - 1) * sem(values))
 
 
-def wilson(successes, trials):
-    """Return a proportion with Wilson's 95 % score interval (J. Am. Stat. Assoc. 22:209, 1927), as `interval` does."""
-    if trials == 0:
-        return {"value": None, "low": None, "high": None, "dropped": 0.0, "reason": "there is none to count"}
-    bounds = binomtest(int(successes), int(trials)).proportion_ci(LEVEL, method="wilson")  # raises for 6 of 5
-    value = float(successes / trials)
-    return {"value": value, "low": float(bounds.low), "high": float(bounds.high), "dropped": 0.0, "reason": None}
+def median_latency(table):
+    """Return the exact interval of the median latency of the seizures found, in s; `table`: `scores.latencies`.
+
+    Missed seizures are left out: read it beside the sensitivity.
+    """
+    latency = table["latency_s"].dropna().to_numpy()
+    if not len(latency):
+        return _found(None, reason="no seizure was found")
+    value, ends = float(np.median(latency)), quantile_test(latency, p=0.5).confidence_interval(LEVEL)
+    if np.isfinite(ends).all():
+        return _found(value, *ends, "exact")
+    reason = f"seizures found: {len(latency)}; an interval needs 6, so the ends are the lowest and highest latency"
+    return _found(value, latency.min(), latency.max(), "range", reason=reason)
+
+
+def _exact_ends(k, n, level=LEVEL):
+    """Return the ends of k of n (Clopper & Pearson, Biometrika 26:404, 1934), which need not be whole."""
+    tail = (1 - level) / 2
+    return beta.ppf(tail, k, n - k + 1) if k else 0.0, beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+
+
+def exact_share(k, n, level=LEVEL):
+    """Return the interval of k of n independent ones; ValueError for 6 of 5."""
+    if not 0 <= k <= n:
+        raise ValueError(f"{k} of {n} is no share. Give a count of 0 to {n}.")
+    return _found(k / n, *_exact_ends(k, n, level), "exact") if n else _found(None, reason="there is none to count")
+
+
+def exact_rate(count, hours, per=24, level=LEVEL):
+    """Return the interval of a count in so many hours as a rate per 24 hours (Garwood, Biometrika 28:437, 1936)."""
+    tail, unit = (1 - level) / 2, per / hours
+    low, high = chi2.ppf([tail, 1 - tail], [2 * count, 2 * count + 2]) / 2 * unit
+    return _found(count * unit, low if count else 0.0, high, "exact")
+
+
+def event_intervals(seizures, detected, false_alarms, hours):
+    """Return the exact intervals of `scores.event_rates`.
+
+    F1 and precision rise with the share of seizures detected and fall with the false alarms. Either lies within its
+    ends at 97.5 %, so both do at 95 % or more (Bonferroni), and the score then lies between what the two worst and the
+    two best ends give.
+    """
+    rates, part = scores.event_rates(seizures, detected, false_alarms, hours), (1 + LEVEL) / 2
+    found = {"sensitivity": exact_share(detected, seizures), "fp_per_24h": exact_rate(false_alarms, hours)}
+    share, alarms = exact_share(detected, seizures, part), exact_rate(false_alarms, hours, hours, part)
+    for name in ("precision", "f1"):
+        if not seizures or rates[name] is None:
+            found[name] = _found(rates[name], reason=f"there is no {'alarm' if seizures else 'seizure'}")
+            continue
+        corners = (share["low"], alarms["high"]), (share["high"], alarms["low"])
+        ends = [scores.event_rates(seizures, one * seizures, other, hours)[name] for one, other in corners]
+        found[name] = _found(rates[name], *ends, "exact")
+    return {name: found[name] for name in rates}

@@ -4,14 +4,11 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
-from scipy.special import gammaincinv
-
-from helpers.narrate.wording import BASELINES, FORMS, LABELS, METHODS, METRICS, decimals, distinct, listed, plain
+from helpers.narrate.forms import BASELINES, FORMS, LABELS, METHODS, METRICS, decimals, distinct, listed, plain
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
 
 GRADES = {"strong": 0.9, "moderate": 0.7}  # the least of the lower of sensitivity and specificity; else weak
-WEIGHTED = "by recording, weighted as the random split"  # in audit.json
 UNLIKE = 0.2  # rank correlation with the trained map, below which a map of random weights passes
 STEPS = ("t0", "t1", "t2")
 SOURCES = {  # the results, and where they come from
@@ -24,17 +21,10 @@ SOURCES = {  # the results, and where they come from
 }
 
 
-class FactError(ValueError):
-    """Results that contradict each other."""
-
-
 def read(patient):
     """Return the results of all stages by name, as in `SOURCES`.
 
-    Raises
-    ------
-    FileNotFoundError
-        If one is missing; the message names the file, the stage and the command that makes it.
+    Raises FileNotFoundError if one is missing; the message names the file, the stage and the command that makes it.
     """
     return {name: _read(files.stage_output(patient, *place)) for name, place in SOURCES.items()}
 
@@ -47,42 +37,31 @@ def _read(path):
 
 
 def build(results):
-    """Return the facts of a patient.
+    """Return the facts of a patient: ``patient``; ``simulated``; ``samples``, those that are explained; and ``values``.
 
-    Returns
-    -------
-    dict
-        ``patient``; ``simulated``; ``samples``, those that are explained (``sample``, ``true``, ``pred``, ``files``);
-        ``values``: key → ``name`` in plain words, ``value``, ``printed`` (None if undefined), ``unit`` ("name" if no
-        number), ``interval`` (``low`` and ``high`` as printed, or None), ``file`` and ``place`` in it.
-
-    Raises
-    ------
-    FactError
-        If the results contradict each other.
+    A value has, by its key, ``name`` in plain words, ``value``, ``printed`` (None if undefined), ``unit`` ("name" if no
+    number), ``interval`` (``low`` and ``high`` as printed, or None), ``file`` and ``place`` in it. Raises ValueError if
+    the results contradict each other.
     """
     check(results)
     metrics, values = results["metrics"], {}
 
-    def add(key, name, place, value, unit="samples", interval=None, form=None):
+    def add(key, name, place, value, unit="samples", form=None):
         source, _, where = place.partition(": ")
         stage, file = SOURCES[source]
         form, ends = form or FORMS.get(unit, str), None
-        if value is not None and interval and interval.get("low") is not None:  # without the unit, said of the value
-            ends = {end: form(interval[end]).split(" ")[0] for end in ("low", "high")}
+        if isinstance(value, dict):  # a score with its interval
+            if None not in (value["value"], value.get("low")):  # without the unit, which the value has
+                ends = {end: form(value[end]).split(" ")[0] for end in ("low", "high")}
+            value = value["value"]
         values[key] = {
-            "name": name,
-            "value": value,
-            "printed": None if value is None else " ".join(form(value).split()),
-            "unit": unit,
-            "interval": ends,
-            "file": f"output/{metrics['patient']}/{stage}/{file}",
-            "place": where,
-        }
+            "name": name, "value": value, "printed": None if value is None else " ".join(form(value).split()),
+            "unit": unit, "interval": ends, "file": f"output/{metrics['patient']}/{stage}/{file}", "place": where,
+        }  # fmt: skip
 
     for part in (_study, _samples, _missed, _events, _alarm, _comparison, _shown, _maps, _tests):
         part(results, add)
-    shown = [{key: one[key] for key in ("sample", "true", "pred", "files")} for one in results["digest"]["samples"]]
+    shown = [{"sample": one["sample"], "files": one["files"]} for one in results["digest"]["samples"]]
     simulated = metrics["source"] == "simulate"
     return {"patient": metrics["patient"], "simulated": simulated, "samples": shown, "values": values}
 
@@ -97,9 +76,9 @@ def _study(results, add):
     add("folds", "folds", "metrics: folds", len(folds), "folds")
     tested = {name for fold in folds for name in fold["held_out"]}
     add("recordings", "recordings held out", "metrics: folds[].held_out", len(tested), "recordings")
-    fewest, most = (end(fold["alarm"]["k"] for fold in folds) for end in (min, max))
-    said = f"{fewest} to {most} frames" if fewest < most else f"{most} frame{'s' * (most > 1)}"
-    add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.k", said, "name")
+    add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.frames", folds[0]["alarm"]["frames"])
+    kind, name = metrics["intervals"]["samples"]["accuracy"]["kind"], "brackets hold the lowest and highest recording"
+    add("ranged", name, "metrics: intervals.samples.accuracy.kind", int(kind == "range"))
     add("patient", "patient", "metrics: patient", metrics["patient"], "name")
     origin = "simulated" if metrics["source"] == "simulate" else "recorded"
     add("simulated", "origin of the EEG", "metrics: source", origin, "name")
@@ -121,7 +100,7 @@ def _span(row):
 def _samples(results, add):
     samples, intervals = results["metrics"]["samples"], results["metrics"]["intervals"]["samples"]
     for key, name in METRICS.items():
-        add(key, name, f"metrics: samples.{key}", samples[key], "fraction", intervals.get(key))
+        add(key, name, f"metrics: samples.{key}", intervals[key], "fraction")
     counts = {"seizure": "seizure samples", "tp": "seizure samples found", "fn": "seizure samples missed"}
     for key, name in (counts | {"fp": "non-seizure samples taken for seizure"}).items():
         add(key, name, f"metrics: samples.{key}", samples[key])
@@ -158,24 +137,25 @@ def _missed(results, add):
 
 def _events(results, add):
     events, intervals = results["metrics"]["events"], results["metrics"]["intervals"]
-    hours, alarms = results["recordings"]["duration_s"].sum() / 3600, len(results["events"])
     names = {"seizures": "seizures", "detected": "seizures detected", "false_alarms": "false alarms"}
     for key, name in names.items():
         add(f"events.{key}", name, f"metrics: events.{key}", events[key], "events")
-    add("events.alarms", "alarms", "events: rows", alarms, "events")
-    exact, name = rate_interval(alarms, hours), "alarms per hour, exact interval"
-    add("events.per_hour", name, "events: rows / hours", alarms / hours, "per hour", exact)
-    exact, name = rate_interval(events["false_alarms"], hours / 24), "false alarms per 24 h, exact interval"
-    add("events.fp_per_24h", name, "metrics: events.fp_per_24h", events["fp_per_24h"], "per 24 h", exact)
-    add("events.f1", "F1 over events", "metrics: events.f1", events["f1"], "fraction", intervals["events"]["f1"])
-    delay, place = intervals["seizures"]["median_latency_s"], "metrics: intervals.seizures.median_latency_s"
-    form = partial(decimals, places=1, unit=" s")
-    add("events.latency", "median delay of an alarm", place, delay["value"], "s", delay, form)
+    add("events.alarms", "alarms", "events: rows", len(results["events"]), "events")
+    name, rate = "false alarms per 24 h, exact interval", intervals["events"]["fp_per_24h"]
+    add("events.fp_per_24h", name, "metrics: intervals.events.fp_per_24h", rate, "per 24 h")
+    add("events.f1", "F1 over events", "metrics: intervals.events.f1", intervals["events"]["f1"], "fraction")
+    for row in results["comparison"]["controls"]:
+        key, place = row["control"].replace(" ", "_"), f"comparison: controls[{row['control']}]"
+        add(f"controls.{key}.f1", f"event F1 of a control, {row['control']}", f"{place}.f1", row["f1"], "fraction")
+        name = f"share of draws, {row['control']}, with at least our event F1"
+        add(f"controls.{key}.reached", name, f"{place}.reached", row.get("reached"), "share")
+    place, form = "metrics: intervals.seizures.median_latency_s", partial(decimals, places=1, unit=" s")
+    add("events.latency", "median delay of an alarm", place, intervals["seizures"]["median_latency_s"], "s", form)
     rows = results["latencies"][results["latencies"]["detected"] == 0]
     unseen = listed([_span(row) for row in rows.to_dict("records")]) or None
     add("events.unseen", "seizures missed", "latencies: detected = 0", unseen, "name")
-    area, name = intervals["ranking"]["auprc"], "area under the precision–recall curve"
-    add("ranking.auprc", name, "metrics: intervals.ranking.auprc", area["value"], "fraction", area)
+    name, place = "area under the precision–recall curve", "metrics: intervals.smoothed.auprc"
+    add("smoothed.auprc", name, place, intervals["smoothed"]["auprc"], "fraction")
 
 
 def _alarm(results, add):
@@ -184,12 +164,6 @@ def _alarm(results, add):
     for key, column, other in (("p", "p_peak", "threshold"), ("threshold", "threshold", "p_peak")):
         place, form = f"errors: {column}", partial(distinct, limit=row and row[other], places=2)
         add(f"alarm.{key}", f"false alarm, {column}", place, row and row[column], "probability", form=form)
-
-
-def rate_interval(count, exposure, level=0.95):
-    """Return the exact interval of a Poisson rate from a count (Garwood, Biometrika 28:437, 1936)."""
-    low = gammaincinv(count, (1 - level) / 2) if count else 0.0
-    return {"low": low / exposure, "high": gammaincinv(count + 1, (1 + level) / 2) / exposure}
 
 
 def _false_alarm(results):
@@ -202,19 +176,18 @@ def _comparison(results, add):
     rows = {row["method"]: row for row in results["comparison"]["rows"]}
     for method, said in BASELINES.items():
         add(f"baselines.{method}", "baseline", f"comparison: rows[{method}]", said, "name")
-        for score, name in (("auprc", "AUPRC"), ("event_f1", "event F1")):
+        for score, name in (("auprc_smoothed", "AUPRC"), ("event_f1", "event F1")):
             for key, what in ((score, f"{name} of {said}"), (f"ahead_{score}", f"{name} of the model minus {said}")):
-                found = (rows.get(method) or {}).get(key) or {"value": None}
-                place = f"comparison: rows[{method}].{key}"
-                add(f"baselines.{method}.{key}", what, place, found["value"], "fraction", found)
-    splits = {row["protocol"]: row for row in results["audit"]["rows"]}
-    random, same, place = splits["random split"], splits[WEIGHTED], "audit: rows[random split]"
-    add("audit.tested", "test samples of random splits", f"{place}.n_test", random["n_test"])
-    add("audit.shared", "test samples of random splits that share EEG", f"{place}.shared_eeg", random["shared_eeg"])
-    f1, name, where = random["f1"], "F1 of random splits", f"{place}.f1"
-    add("audit.random.f1", name, where, f1["value"], "fraction", f1)
-    f1, name, where = same["f1"], "F1 at the random splits' share of seizure", f"audit: rows[{WEIGHTED}].f1"
-    add("audit.weighted.f1", name, where, f1["value"], "fraction", f1)
+                place, found = f"comparison: rows[{method}].{key}", rows.get(method, {}).get(key)
+                if found and found["kind"] == "range":
+                    found = found | {"low": None}  # no difference is clear by a range
+                add(f"baselines.{method}.{key}", what, place, found, "fraction")
+    audit, name = results["audit"], "test samples of random splits"
+    add("audit.tested", name, "audit: n_test", audit["n_test"])
+    add("audit.shared", f"{name} that share EEG", "audit: shared_eeg", audit["shared_eeg"])
+    rows = {row["protocol"]: row for row in audit["rows"]}
+    for key, name in (("split", "F1 of single networks, split at random"), ("single", "F1 of single networks by recording")):
+        add(f"audit.{key}.f1", name, f"audit: rows[{key}].f1", rows[key]["f1"], "fraction")
 
 
 def _shown(results, add):
@@ -296,7 +269,7 @@ def _tests(results, add):
 
 
 def check(results):
-    """Raise FactError, with both sides, if the results of the stages contradict each other.
+    """Raise ValueError, with both sides, if the results of the stages contradict each other.
 
     So they do if two patients are mixed, counts do not add up, a recording is tested twice or on its own threshold, or
     a sample's decision contradicts its probability.
@@ -320,4 +293,4 @@ def check(results):
         sides[f"decision on sample {one['sample']}"] = one["pred"], int(one["p_seizure"] >= one["threshold"])
     for what, (one, other) in sides.items():
         if one != other:
-            raise FactError(f"The results contradict each other: {what} is {one} in one place and {other} in another.")
+            raise ValueError(f"The results contradict each other: {what} is {one} in one place and {other} in another.")

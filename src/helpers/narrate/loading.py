@@ -7,7 +7,6 @@ import math
 import os
 import re
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 
@@ -38,17 +37,10 @@ OWN_CODE = {"trust_remote_code": False}
 def load(model=EMBEDDED):
     """Load a causal language model in fp32, from safetensors or GGUF alone and with no code of its own.
 
-    Parameters
-    ----------
-    model : str
-        ``smollm2-135m-instruct`` (the embedded default); a folder or GGUF file in the folder of models (``models/``, or
-        where STUDY_MODELS points: no path of this machine is written anywhere); or a Hub id such as
-        ``HuggingFaceTB/SmolLM2-360M-Instruct``, with ``@revision`` to pin a commit.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model, or it is none: the message says what was found and what to do.
+    `model` is ``smollm2-135m-instruct`` (the embedded default); a folder or GGUF file in the folder of models
+    (``models/``, or where STUDY_MODELS points: no path of this machine is written anywhere); or a Hub id such as
+    ``HuggingFaceTB/SmolLM2-360M-Instruct``, with ``@revision`` to pin a commit. Raises ModelError if there is no such
+    model, or it is none: the message says what was found and what to do.
     """
     paths, root, name, revision = _find(model)
     with tempfile.TemporaryDirectory() as temporary:
@@ -122,7 +114,7 @@ def _stage(paths, root, staged, name):
         if limit is None or path.is_dir():
             continue
         real = path.resolve()
-        if not (real.exists() and real.is_relative_to(root.resolve()) and stat.S_ISREG(real.stat().st_mode)):
+        if not (real.is_file() and real.is_relative_to(root.resolve())):
             raise ModelError(f"'{name}': {path.name} is no regular file within the model's folder.")
         if real.stat().st_size > limit:
             raise ModelError(f"'{name}': {path.name} has {real.stat().st_size} bytes; at most {limit} are read.")
@@ -167,10 +159,7 @@ def _convert(path, folder):
 def _load(folder):
     """Return the model, the tokenizer and the processor, None if it reads no pictures, of a staged folder.
 
-    Raises
-    ------
-    ValueError
-        If it is no causal language model, or not one of the size of its weights.
+    Raises ValueError if it is no causal language model, or not one of the size of its weights.
     """
     shapes = []
     for path in folder.glob("*.safetensors"):
@@ -193,8 +182,8 @@ def _load(folder):
     model, report = kind.from_pretrained(folder, **source)
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
-    device = "cuda" if torch.cuda.is_available() else "cpu"  # hidden by CUDA_VISIBLE_DEVICES=""
-    return model.eval().to(device), tokenizer, processor
+    on_gpu = torch.cuda.is_available() and os.environ.get("STUDY_DEVICE") != "cpu"
+    return model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, processor
 
 
 def _check_counts(settings, tensors):

@@ -15,7 +15,6 @@ from helpers.study.parallel import parallel_map
 logging.set_verbosity_error()  # no bars and no advice; errors still come
 logging.disable_progress_bar()
 
-BATCH = 4  # texts scored at once
 LONGEST = 300  # tokens of a section in the model's own words
 TEMPLATE = """
 import json, resource, sys
@@ -53,10 +52,7 @@ class LanguageModel:
     def score(self, pairs):
         """Return the log-likelihood of each text after its context, from pairs of both.
 
-        Raises
-        ------
-        ModelError
-            If the context window is too short, a token is unknown, or a likelihood is no number.
+        Raises ModelError if the context window is too short, a token is unknown, or a likelihood is no number.
         """
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 2**31
         rows, known = [], self.model.get_input_embeddings().num_embeddings
@@ -68,46 +64,31 @@ class LanguageModel:
             if max(tokens) >= known:
                 raise ModelError(f"'{self.name}': its tokenizer has tokens that the model does not know.")
             rows.append((tokens, len(own)))
-        # Alike in length, so that little is padding; the longest first, so that no core ends long after the other.
-        order = sorted(range(len(rows)), key=lambda at: -len(rows[at][0]))
-        batches = [([rows[at] for at in order[first : first + BATCH]],) for first in range(0, len(order), BATCH)]
         with one_thread():
-            found = parallel_map(self._score, batches, "wordings", "batch", threads=True)
-        scores = dict(zip(order, (score for batch in found for score in batch), strict=True))
-        if not all(abs(score) < float("inf") for score in scores.values()):
+            scores = parallel_map(self._score, rows, "wordings", "wording", threads=True)
+        if not all(abs(score) < float("inf") for score in scores):
             raise ModelError(f"'{self.name}' gives likelihoods that are no numbers: its weights are broken.")
-        return [scores[at] for at in range(len(rows))]
-
-    def _score(self, rows):
-        """Score some rows of tokens at once; padding follows them, where a causal model does not look."""
-        longest = max(len(tokens) for tokens, _ in rows)
-        padded = torch.tensor([tokens + tokens[-1:] * (longest - len(tokens)) for tokens, _ in rows])
-        with torch.inference_mode():
-            logits = self.model(input_ids=padded.to(self.model.device), use_cache=False).logits.float().cpu()
-        scores = []
-        for logit, (tokens, own) in zip(logits, rows, strict=True):
-            logprobs = torch.log_softmax(logit[len(tokens) - own - 1 : len(tokens) - 1], dim=-1)
-            scores.append(float(logprobs.gather(1, torch.tensor(tokens[-own:])[:, None]).sum()))
         return scores
+
+    def _score(self, tokens, own):
+        """Return the log-likelihood of the last `own` of some tokens."""
+        with torch.inference_mode():
+            logits = self.model(torch.tensor([tokens], device=self.model.device), use_cache=False).logits[0]
+            logprobs = torch.log_softmax(logits[-own - 1 : -1].float(), dim=-1).cpu()
+        return float(logprobs.gather(1, torch.tensor(tokens[-own:])[:, None]).sum())
 
     def generate(self, prompt, seed=0, temperature=1.0, pictures=()):
         """Return the model's own text after a prompt, put into its chat template; `pictures` are paths.
 
-        Raises
-        ------
-        ModelError
-            If a picture cannot be read, or the model cannot write.
+        Raises ModelError if a picture cannot be read, or the model cannot write.
         """
-        images = [_picture(path) for path in pictures] if self.processor else []
-        parts = [*({"type": "image"} for _ in images), {"type": "text", "text": prompt}]
         template = getattr(self.processor, "chat_template", None) or self.tokenizer.chat_template
-        text = f"{prompt}\n\n"
+        images = [_picture(path) for path in pictures] if self.processor and template else []
+        parts = [*({"type": "image"} for _ in images), {"type": "text", "text": prompt}]
+        text, more = f"{prompt}\n\n", {"images": images} if images else {}
         if template:
             special = {key: str(token) for key, token in self.tokenizer.special_tokens_map.items()}
             text = render(template, parts if self.processor else prompt, special, self.name)
-        elif images:
-            text = f"{self.processor.image_token}\n" * len(images) + text
-        more = {"images": images} if images else {}
         read = self.processor or self.tokenizer
         inputs = read(text=text, return_tensors="pt", add_special_tokens=not template, **more).to(self.model.device)
         torch.manual_seed(seed)
@@ -134,10 +115,7 @@ def one_thread():
 def render(template, content, special, name):
     """Return a chat template filled in: in transformers' sandbox, in a process of its own with 5 s and 512 MB.
 
-    Raises
-    ------
-    ModelError
-        If it refuses, takes longer or more, or gives nothing.
+    Raises ModelError if it refuses, takes longer or more, or gives nothing.
     """
     given = {"conversations": [[{"role": "user", "content": content}]], "chat_template": template}
     given |= special | {"add_generation_prompt": True, "enable_thinking": False}

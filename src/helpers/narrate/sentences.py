@@ -1,29 +1,29 @@
-"""Sentences: those of ``sentences.md`` that a study's facts allow.
+"""Sentences: those of ``sentences.md`` that a study's facts allow, each in all its wordings.
 
-A line there is a sentence, with alternatives in brackets and slots in braces (`wording.wordings`). It is left out where
-a slot has nothing to say; a line that begins with ``|`` then stands in for it. In a paragraph with ``@``, which stands
-for the key of a sample, the lines are said of each sample that is explained.
+A line there is a sentence. ``[found|recognised]`` in it stands for either word, and slots are ``{key}``, a fact as
+printed; ``{key~}``, with its interval if it has one; ``{phrase:argument,…}``, computed by one of `PHRASES`; and
+``{?phrase:…}``, a phrase that is a condition, and not said. A line is left out where a slot has nothing to say; one that
+begins with ``|`` then stands in for it. In a paragraph with ``@``, which stands for the key of a sample, the lines are
+said of each sample that is explained.
 """
 
+import itertools
 import re
-from dataclasses import dataclass
+from collections import namedtuple
+from functools import partial
 from pathlib import Path
 
-from helpers.narrate.wording import BASELINES, METHODS, Undefined, listed, number, show, wordings
+from helpers.narrate.forms import BASELINES, METHODS, listed, number
 
 TEMPLATE = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
 UNTITLED = ("Summary", "Opening")  # sections without a heading
 BULLET = "*   "
-SCORES = {"auprc": "ranking.auprc", "event_f1": "events.f1"}  # where ours stands, which is compared with the baselines
+Part = namedtuple("Part", "section before allowed")  # a sentence: what stands before it; wording → its facts' keys
+SCORES = {"auprc_smoothed": "smoothed.auprc", "event_f1": "events.f1"}  # ours, compared with the baselines
 
 
-@dataclass(frozen=True)
-class Part:
-    """A sentence of a narrative: its section, what stands before it, and its wordings, each with its facts' keys."""
-
-    section: str
-    before: str
-    allowed: dict
+class Undefined(LookupError):
+    """A slot that has nothing to say in this study."""
 
 
 def tell(facts):
@@ -38,38 +38,67 @@ def tell(facts):
                 paragraph = "\n".join(paragraph.replace("@", key) for key in keys)
             for choice in re.split(r"\n(?!\|)", paragraph):
                 bullet = BULLET if choice.startswith(BULLET) else ""
-                if allowed := _first_sayable(choice.split("\n"), facts):
+                lines = (re.sub(r"^[*|]   ", "", line) for line in choice.split("\n"))
+                if allowed := next(filter(None, (wordings(line, facts) for line in lines)), None):
                     parts.append(Part(title, (gap or ("\n" if bullet else " ")) + bullet, allowed))
                     gap = ""
             gap = gap or "\n\n"
     return parts
 
 
-def _first_sayable(choice, facts):
-    """Return the wordings, with their facts' keys, of the first sentence of a choice that can be said, or None."""
-    for sentence in choice:
-        try:
-            return wordings(re.sub(r"^[*|]   ", "", sentence), facts, PHRASES)
-        except Undefined:
-            continue
-    return None
+def wordings(sentence, facts):
+    """Return the texts that a line allows, each with the keys of the facts in it; none if a slot has nothing to say."""
+    parts = re.split(r"\[([^\]]*)\]", sentence)
+    choices = [part.split("|") if at % 2 else [part] for at, part in enumerate(parts)]
+    try:
+        return dict(_fill("".join(chosen), facts) for chosen in itertools.product(*choices))
+    except Undefined:
+        return {}
 
 
-# Phrases: slots that compute words and order; each returns its text and the keys of the facts in it.
+def _fill(wording, facts):
+    """Return a wording with its slots filled, and the keys of the facts in it."""
+    keys = []
+
+    def say(slot):
+        name, _, arguments = slot[1].partition(":")
+        if arguments:
+            text, used = PHRASES[name.removeprefix("?")](facts, *arguments.split(","))
+        else:
+            text, used = show(facts, name.removesuffix("~"), name.endswith("~")), [name.removesuffix("~")]
+        if not text:
+            raise Undefined(slot[1])
+        keys.extend(used)
+        return "" if name.startswith("?") else text
+
+    text = re.sub(r"\{([^{}]+)\}", say, wording)
+    return re.sub(r"^\W*\w", lambda start: start[0].upper(), text), list(dict.fromkeys(keys))
+
+
+def show(facts, key, interval=False):
+    """Return a fact as printed, with its interval if asked for; raise KeyError or Undefined if there is none."""
+    fact = facts["values"][key]
+    if fact["printed"] is None:
+        raise Undefined(key)
+    if not interval or not fact["interval"]:
+        return fact["printed"]
+    low, high = fact["interval"]["low"], fact["interval"]["high"]
+    return f"{fact['printed']} ({low} to {high})" if "−" in low + high else f"{fact['printed']} ({low}–{high})"
+
+
+# Phrases: slots that compute words and order. Each returns what it says, nothing if it has nothing to say or does not
+# hold, and the keys of the facts in it.
 
 
 def _of(facts, part, total, noun):
     """Return "all 5 seizures", "none of the 5 seizures", "3 of the 5 seizures"."""
     some, whole = (facts["values"][key]["value"] for key in (part, total))
-    if not whole:
-        raise Undefined(total)
-    said, nouns = show(facts, total), f"{noun}s"
-    if whole == 1:
-        text = f"the {said} {noun}" if some else f"none of {said} {noun}"
-    elif some == whole:
-        text = f"both {nouns}" if whole == 2 else f"all {said} {nouns}"
+    said = show(facts, total)
+    if some == whole:
+        text = {0: "", 1: f"the {said} {noun}", 2: f"both {noun}s"}.get(whole, f"all {said} {noun}s")
     else:
-        text = f"{show(facts, part) if some else 'none'} of the {said} {nouns}"
+        them = f"the {said} {noun}s" if whole > 1 else f"{said} {noun}"
+        text = f"{show(facts, part) if some else 'none'} of {them}"
     return text, [part, total]
 
 
@@ -77,15 +106,6 @@ def _count(facts, key, noun):
     """Return "1 false alarm", "2 false alarms", "no false alarms"."""
     count = facts["values"][key]["value"]
     return f"{show(facts, key) if count else 'no'} {noun}{'' if count == 1 else 's'}", [key]
-
-
-def _name(facts, key):
-    name = facts["values"][key]["name"]
-    return name[:1].upper() + name[1:], [key]
-
-
-def _kind(facts, noun):
-    return f"{'simulated ' if facts['simulated'] else ''}{noun}", ["simulated"]
 
 
 def _than(facts, one, other):
@@ -106,14 +126,12 @@ def _standing(facts, score):
         if ends := values[ahead]["interval"]:
             low, high = number(ends["low"]), number(ends["high"])
             stands = (
-                "is clearly above" if low > 0 else "is clearly below" if high < 0 else "is not clearly different from"
+                f"is {'clearly above' if low > 0 else 'clearly below' if high < 0 else 'not clearly different from'}"
             )
         groups.setdefault(stands, []).append(f"{show(facts, named)} ({show(facts, other)})")
         keys += [named, other, ahead]
-    if not groups:
-        raise Undefined(score)
     said = listed([f"{stands} that of {listed(names)}" for stands, names in groups.items()])
-    return f"{values[own]['name']}, {show(facts, own)}, {said}", keys
+    return said and f"{values[own]['name']}, {show(facts, own)}, {said}", keys
 
 
 def _methods(facts, pattern):
@@ -122,64 +140,40 @@ def _methods(facts, pattern):
     keys = {method: key for method, key in keys.items() if facts["values"][key]["printed"] is not None}
     for method, key in keys.items():
         groups.setdefault(show(facts, key), []).append(METHODS[method])
-    if not groups:
-        raise Undefined(pattern)
     groups = {said: "all three methods" if len(names) == 3 else listed(names) for said, names in groups.items()}
     return groups, [*keys.values(), *(f"method.{method}" for method in keys)]
 
 
-def _bands(facts, pattern):
-    """Return "in B1 (delta) for Grad-CAM and IG and in B2 (theta) for Grad-CAM++"."""
+def _each(facts, pattern, form):
+    """Return what is found by which methods: "0.52 (Grad-CAM and IG) and 0.48 (Grad-CAM++)"."""
     groups, keys = _methods(facts, pattern)
-    return listed([f"in {band} for {names}" for band, names in groups.items()]), keys
-
-
-def _each(facts, pattern):
-    """Return "0.52 (Grad-CAM and IG) and 0.48 (Grad-CAM++)"."""
-    groups, keys = _methods(facts, pattern)
-    return listed([f"{said} ({names})" for said, names in groups.items()]), keys
+    return listed([form.format(said, names) for said, names in groups.items()]), keys
 
 
 def _who(facts, rule, verdict):
     """Return the methods that have a verdict in a test."""
     groups, keys = _methods(facts, f"tests.{rule}.*.verdict")
-    if verdict not in groups:
-        raise Undefined(rule)
-    return groups[verdict], keys
-
-
-def _all(facts, rule, verdict):
-    """Return nothing, of a sentence that is said only if all methods that took a test have this verdict."""
-    groups, keys = _methods(facts, f"tests.{rule}.*.verdict")
-    if set(groups) != {verdict}:
-        raise Undefined(rule)
-    return "", keys
-
-
-def _if(facts, key):
-    """Return nothing, of a sentence that is said only if a fact is not zero."""
-    if not facts["values"][key]["value"]:
-        raise Undefined(key)
-    return "", [key]
-
-
-def _equal(facts, one, other):
-    """Return nothing, of a sentence that is said only if two facts are the same."""
-    if show(facts, one) != show(facts, other):
-        raise Undefined(one)
-    return "", [one, other]
+    return groups.get(verdict), keys
 
 
 def _same(facts, one, other):
     """Return "same bands", of two groups of samples in which each method finds the same."""
     keys = [[f"maps.{group}.{method}.band" for method in METHODS] for group in (one, other)]
     here, there = ([show(facts, key) for key in found] for found in keys)
-    if here != there:
-        raise Undefined(one)
-    return f"same band{'s' * (len(set(here)) > 1)}", sum(keys, [])
+    return here == there and f"same band{'s' * (len(set(here)) > 1)}", sum(keys, [])
 
 
 PHRASES = {
-    "of": _of, "count": _count, "name": _name, "kind": _kind, "than": _than, "standing": _standing, "bands": _bands,
-    "each": _each, "who": _who, "all": _all, "if": _if, "equal": _equal, "same": _same,
-}  # fmt: skip
+    "of": _of,
+    "count": _count,
+    "than": _than,
+    "standing": _standing,
+    "each": partial(_each, form="{} ({})"),
+    "bands": partial(_each, form="in {} for {}"),
+    "who": _who,
+    "same": _same,
+    "name": lambda facts, key: (facts["values"][key]["name"], [key]),
+    "kind": lambda facts, noun: ("simulated " * facts["simulated"] + noun, ["simulated"]),
+    "some": lambda facts, key: (facts["values"][key]["value"], [key]),  # is not zero
+    "equal": lambda facts, one, other: (show(facts, one) == show(facts, other), [one, other]),
+}

@@ -27,10 +27,14 @@ def write(patient):
     crate.description = f"{citation['title']}. Recordings: {source['description']} {terms}"
     crate.datePublished, crate.keywords = str(citation["date-released"]), citation["keywords"]
     licence = {"@type": "CreativeWork", "name": citation["license"]}
-    crate.license = crate.add(
-        ContextEntity(crate, f"https://spdx.org/licenses/{citation['license']}", properties=licence)
-    )
-    crate.creator = [crate.add(_author(crate, number, entry)) for number, entry in enumerate(citation["authors"], 1)]
+    address = f"https://spdx.org/licenses/{citation['license']}"
+    crate.license = crate.add(ContextEntity(crate, address, properties=licence))
+    authors = []
+    for number, one in enumerate(citation["authors"], start=1):  # an organisation has one name only
+        name = one.get("name") or f"{one['given-names']} {one['family-names']}"
+        properties = {"@type": "Organization" if "name" in one else "Person", "name": name}
+        authors.append(crate.add(Person(crate, one.get("orcid", f"#author-{number}"), properties)))
+    crate.creator = authors
     for stage in FOLDERS:
         top = files.stage_output(patient, stage, "")
         folder = crate.add_dataset(dest_path=stage, properties={"name": stage})
@@ -46,22 +50,15 @@ def write(patient):
     return target
 
 
-def _author(crate, number, entry):
-    """Return an author of CITATION.cff: a person, or an organisation, which has one name only."""
-    name = " ".join(filter(None, (entry.get("given-names"), entry.get("family-names")))) or entry["name"]
-    kind = "Organization" if "name" in entry else "Person"
-    return Person(crate, entry.get("orcid", f"#author-{number}"), properties={"@type": kind, "name": name})
-
-
 def code():
     """Return the paths of the project's files under version control, as they are now, without results."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=files.ROOT, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(f"The project's code cannot be listed by git: {done.stderr.strip()} Archive a git clone.")
     paths = [path for path in done.stdout.split("\0") if path and not path.startswith("output/")]
-    declared = [path for path in paths if path.startswith("params/patients/") and (files.ROOT / path).is_file()]
-    named = {path for path in declared if "folder" in files.read_yaml(files.ROOT / path)}
-    return [path for path in paths if (files.ROOT / path).is_file() and path not in named]
+    there = [path for path in paths if (files.ROOT / path).is_file()]
+    declared = [path for path in there if path.startswith("params/patients/")]
+    return [path for path in there if path not in declared or "folder" not in files.read_yaml(files.ROOT / path)]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LIBRARIES = "site_libs"  # Quarto's own
-LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
-LOADED |= {"object": "data"}
+LOADED = dict.fromkeys(("script", "img", "iframe", "source", "video"), "src") | {"link": "href", "object": "data"}
 NOT_LOADED = {"canonical", "next", "prev", "alternate"}  # relations of a <link> that only name a page
 ELSEWHERE = r"(https?:)?//"
 
@@ -36,27 +35,27 @@ def check(folder, home=None, later=()):
     is loaded from elsewhere. Links out of the folder are followed from `home`, where its pages will lie; `later` are
     links from its top to files that are made later.
     """
-    folder = Path(folder).resolve()
-    home = Path(home or folder).resolve()
+    folder, home = Path(folder).resolve(), Path(home or folder).resolve()
     paths = [path for path in sorted(folder.rglob("*.html")) if LIBRARIES not in path.relative_to(folder).parts]
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in paths}
     expected, faults = {(home / link).resolve() for link in later}, []
-    for path, page in pages.items():
-        bare = [image.get("src") or "" for image in page.pictures if not (image.get("alt") or "").strip()]
-        found = [f"the picture {source[:80]} has no alt text" for source in bare]
-        found += [f"{link} is loaded from elsewhere" for link in dict.fromkeys(page.loads) if re.match(ELSEWHERE, link)]
-        found += _dead_links(path, pages, folder, home, expected)
-        faults += [f"{path.relative_to(folder).as_posix()}: {fault}" for fault in found]
+    for path in pages:
+        faults += [f"{path.relative_to(folder)}: {fault}" for fault in _faults(path, pages, folder, home, expected)]
     for path in sorted(folder.rglob("*.css")):
         if re.search(rf"(url\(\s*['\"]?|@import\s+['\"]){ELSEWHERE}", path.read_text(encoding="utf-8")):
-            faults.append(f"{path.relative_to(folder).as_posix()} loads from elsewhere")
+            faults.append(f"{path.relative_to(folder)} loads from elsewhere")
     if faults:
         raise ValueError(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in the site:\n" + "\n".join(faults))
 
 
-def _dead_links(path, pages, folder, home, expected):
-    """Yield what is wrong with the links of a page and with what it loads."""
+def _faults(path, pages, folder, home, expected):
+    """Yield what is wrong with the pictures of a page, with its links and with what it loads."""
+    for image in pages[path].pictures:
+        if not (image.get("alt") or "").strip():
+            yield f"the picture {(image.get('src') or '')[:80]} has no alt text"
     for link in dict.fromkeys(pages[path].loads + pages[path].links):
+        if link in pages[path].loads and re.match(ELSEWHERE, link):
+            yield f"{link} is loaded from elsewhere"
         parts = urlsplit(link)
         if parts.scheme or parts.netloc or link in ("", "#"):  # "#": a button that looks like a link
             continue

@@ -17,7 +17,6 @@ SCORES = {  # where they stand in metrics.json, and how they are printed
 ABOUT = """\
 Each patient has a study of its own: networks trained on that patient's recordings and tested on held-out ones. The rows
 are not runs of one detector, and a simulated patient shows nothing about a person. Brackets: 95 % intervals."""
-NOTHING = "No patient's study is finished yet. `make study` runs that of the simulated patient sim08."
 
 
 def summary(found):
@@ -41,11 +40,7 @@ def row(one):
         "Hours": round(one["duration_s"] / 3600, 1),
         "Seizures found": f"{one['events']['detected']} of {one['events']['seizures']}",
         "False alarms": one["events"]["false_alarms"],
-        **{
-            label: results.with_interval(one["intervals"][kind][key], form)
-            for label, (kind, key, form) in SCORES.items()
-        },
-    }
+    } | {label: results.with_interval(one["intervals"][kind][key], form) for label, (kind, key, form) in SCORES.items()}
 
 
 def text(patients):
@@ -54,18 +49,17 @@ def text(patients):
         raise ValueError(f"params/study.yaml lists {wrong[0]!r}, which cannot name a patient. Take it out.")
     paths = {patient: files.ROOT / "output" / "studies" / f"{patient}.json" for patient in patients}
     rows = [row(files.read_json(path)) for path in paths.values() if path.exists()]
-    parts = [ABOUT, markdown.scroll(markdown.table(rows, 1).data, "Patients")] if rows else [NOTHING]
+    parts = [ABOUT, markdown.scroll(markdown.table(rows, 1).data, "Patients")] if rows else []
     if missing := [patient for patient, path in paths.items() if not path.exists()]:
-        parts.append(
-            f"Not finished: {', '.join(map(markdown.escape, missing))}. `make study PATIENT={missing[0]}` runs it."
-        )
+        names = ", ".join(map(markdown.escape, missing))
+        parts.append(f"Not finished: {names}. `make study PATIENT={missing[0]}` runs it.")
     return "\n\n".join(parts)
 
 
 if __name__ == "__main__":
     try:
         patients = files.read_yaml(files.ROOT / "params" / "study.yaml").get("patients") or []
-        page = {"index": ("All patients of this study", text(patients))}
-        print(site.render(page, {}, files.ROOT / "output" / "overview", "EEG spectrogram study"))
+        page = {"index": ("All patients of this study", text(patients), {})}
+        print(site.render(page, files.ROOT / "output" / "overview", "EEG spectrogram study"))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")

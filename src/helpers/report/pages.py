@@ -28,38 +28,28 @@ def read(notebook, name, article=False):
     The article (``article``) has no code, nothing that code prints, and no cell tagged `LEFT_OUT`; its page lies at the
     top of the site, another notebook's in ``notebooks/``.
 
-    Raises
-    ------
-    ValueError
-        If the notebook does not begin with a heading, a picture has no alt text, a label stands twice, or a reference
-        (``@fig-…``, ``@tbl-…``) leads to no label.
+    Raises ValueError if the notebook does not begin with a heading, a picture has no alt text, a label stands twice, or
+    a reference (``@fig-…``, ``@tbl-…``) leads to no label.
     """
     parts, pictures = [], {}
     for number, cell in enumerate(notebook.cells, start=1):
         if article and LEFT_OUT in cell.metadata.get("tags", []):
             continue
-        if cell.cell_type == "code":
-            parts += _show_cell(cell, f"{name}: cell {number}", f"media/{name}-{number}", article, pictures)
-        else:
-            parts.append(cell.source)
+        is_code = cell.cell_type == "code"
+        parts += _show_cell(cell, name, number, article, pictures) if is_code else [cell.source]
     title, text = split_title(markdown.number_labels("\n\n".join(parts), name), name)
     # A notebook's page lies one folder deeper than the article.
     return title, text if article else re.sub(r"\]\((?=media/|\w+\.html)", "](../", text), pictures
 
 
-def labels(notebook):
-    """Return the label of each cell of a notebook that shows a labelled figure or table, else ""."""
-    said = [options(cell.source)[0] if cell.cell_type == "code" else {} for cell in notebook.cells]
-    return [one.get("label", "") if {"fig-cap", "tbl-cap"} & set(one) else "" for one in said]
-
-
-def labelled(notebook, name, without=()):
-    """Return a notebook's title, what its labelled cells show, without some labels, and the pictures of these."""
-    shown, pictures = [], {}
-    for number, (cell, label) in enumerate(zip(notebook.cells, labels(notebook), strict=True), start=1):
-        if label and label not in without:
-            shown += _show_cell(cell, f"{name}: cell {number}", f"media/{name}-{number}", True, pictures)
-    return split_title(notebook.cells[0].source, name)[0], shown, pictures
+def labelled(notebook, name):
+    """Return what the labelled cells of a notebook show, as Markdown by label; their pictures are those of its page."""
+    shown = {}
+    for number, cell in enumerate(notebook.cells, start=1):
+        said = options(cell.source)[0] if cell.cell_type == "code" else {}
+        if "label" in said and ("fig-cap" in said or "tbl-cap" in said):
+            shown[said["label"]] = "\n\n".join(_show_cell(cell, name, number, True, {}))
+    return shown
 
 
 def split_title(text, name):
@@ -70,22 +60,23 @@ def split_title(text, name):
     return first.removeprefix("# ").strip(), re.sub(r"^# ", "## ", rest, flags=re.M)
 
 
-def _show_cell(cell, where, path, article, pictures):
-    """Return what a code cell shows, as Markdown; its pictures go to `pictures`, by `path` and their number."""
+def _show_cell(cell, name, number, article, pictures):
+    """Return what a code cell shows, as Markdown; its pictures go to `pictures`, by their path in the site."""
     said, code = options(cell.source)
     shown = [] if article or said.get("echo") is False or not code else [markdown.fence(code, "python")]
     kinds = [next((kind for kind in PICTURES if kind in output.get("data", {})), None) for output in cell.outputs]
-    drawn = [kind for kind in kinds if kind]
-    if drawn and not said.get("fig-alt"):
+    total, drawn, where = len(list(filter(None, kinds))), 0, f"{name}: cell {number}"
+    if total and not said.get("fig-alt"):
         raise ValueError(f"{where} shows a picture without alt text. Add `#| fig-alt: …` to its first lines.")
     for place, (output, kind) in enumerate(zip(cell.outputs, kinds, strict=True)):
         data = output.get("data", {})
         if kind:
-            file = f"{path}-{place}.{PICTURES[kind]}"
+            file = f"media/{name}-{number}-{place}.{PICTURES[kind]}"
             pictures[file] = data[kind] if kind == "image/svg+xml" else base64.b64decode(data[kind])
-            one, alt, several = len(drawn) == 1, said["fig-alt"].rstrip("."), sum(map(bool, kinds[: place + 1]))
-            alt += "." if one else f", {several} of {len(drawn)}."
-            shown.append(markdown.figure(file, said.get("fig-cap", "") if one else "", alt, said.get("label", "")))
+            drawn += 1
+            alt = said["fig-alt"].rstrip(".") + (f", {drawn} of {total}." if total > 1 else ".")
+            caption = said.get("fig-cap", "") if total == 1 else ""
+            shown.append(markdown.figure(file, caption, alt, said.get("label", "")))
         elif "text/markdown" in data:
             text = markdown.break_shortcodes(data["text/markdown"])
             if "tbl-cap" in said:

@@ -89,10 +89,10 @@ def coverage():
 
 
 def print_scores(values, reasons):
-    """Return the reference's six scores as printed, by key; an undefined one says why, by `reasons`."""
+    """Return the reference's six scores as printed, by label; an undefined one says why, by `reasons`."""
     return {
-        key: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
-        for key, (_, form) in SCORES.items()
+        label: _undefined(reasons.get(key)) if values[key] is None else form.format(values[key])
+        for key, (label, form) in SCORES.items()
     }
 
 
@@ -109,7 +109,8 @@ def with_interval(score, form="{:.3f}"):
     if score["value"] is None:
         return _undefined(score["reason"])
     value, low, high = ((form.format(score[key] or 0)).replace("-", "−") for key in ("value", "low", "high"))
-    return value if score["low"] is None else f"{value} ({low} to {high})"
+    span = "range " if score.get("kind") == "range" else ""
+    return value if score["low"] is None else f"{value} ({span}{low} to {high})"
 
 
 def _undefined(reason):

@@ -18,9 +18,8 @@ from helpers.study import files, markdown
 
 NOTEBOOKS = ("01_acquire", "02_preprocess", "03_train", "04_evaluate", "05_explain", "06_narrate", "07_report")
 QUARTO = (1, 7)  # the oldest version that renders the site as intended
-# A page's source is Markdown alone: no HTML and no TeX in it is followed.
-READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars"
 TEMPLATES = Path(__file__).parent / "templates"
+PANDOC = f"{Path(pypandoc.__file__).parent}/files/pandoc"
 SHORT = {"index": "Article", "report": "The reference's form"}  # names of pages in the menu, where not their titles
 OVERVIEW = "../../overview/index.html"  # of all patients, from the top of a patient's site; made after it
 
@@ -32,22 +31,19 @@ def write(patient):
         path = files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb")
         executed[name] = nbformat.read(path, as_version=4)
     written = {"index": pages.read(executed[NOTEBOOKS[-1]], NOTEBOOKS[-1], article=True)}
-    written |= supplement.write(found, executed) | {"report": (*form.page(found), form.pictures(found))}
+    written |= supplement.write(found, executed) | {"report": form.page(found)}
     written |= {f"notebooks/{name}": pages.read(notebook, name) for name, notebook in executed.items()}
-    sources = {"report.md": form.text(found)}
-    for *_, pictures in written.values():
-        sources |= pictures
     name = f"Patient {patient}{', simulated' if found.source['simulated'] else ''}"
-    texts = {page: (title, text) for page, (title, text, _) in written.items()}
-    return render(texts, sources, files.stage_folder(patient, "report"), name, OVERVIEW)
+    return render(written, files.stage_folder(patient, "report"), name, OVERVIEW)
 
 
-def render(texts, sources, folder, name, overview=None):
+def render(written, folder, name, overview=""):
     """Render a site and write it with its sources to `folder`, in place of what was there.
 
-    `texts` has (title, Markdown) of each page by its path without ending, in order; ``index`` is the first. `sources`
-    has the other files by path: a path to copy from, text, or bytes. `name` is the site's; `overview` links, from its
-    top, to the page of all patients. Files in `folder` that are no longer of the site go, after all else went well.
+    `written` has (title, Markdown, files) of each page by its path without ending, in order; ``index`` is the first.
+    The files, by path, are what the page needs: each a path to copy from, text, or bytes. `name` is the site's;
+    `overview` links, from its top, to the page of all patients. Files in `folder` that are no longer of the site go,
+    after all else went well.
 
     Returns ``"Quarto <version>"``, or ``"pandoc"`` where no Quarto of 1.7 or newer is on PATH. Raises RuntimeError if
     the renderer fails or warns, ValueError if a page has a fault (`links.check`).
@@ -55,20 +51,19 @@ def render(texts, sources, folder, name, overview=None):
     version = _run(["quarto", "--version"]).strip() if shutil.which("quarto") else ""
     with_quarto = tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
     styles = ("study.css", "references.bib", *(("study.scss", "dark.scss") if with_quarto else ("plain.css",)))
-    sources = sources | {file: TEMPLATES / file for file in styles}
-    for page, (title, text) in texts.items():
+    sources = {file: TEMPLATES / file for file in styles}
+    for page, (title, text, others) in written.items():
         header = json.dumps({"title": title, "lang": "en"}, ensure_ascii=False)
-        sources[f"{page}.qmd"] = f"---\n{header}\n---\n\n{text}\n"
+        sources |= others | {f"{page}.qmd": f"---\n{header}\n---\n\n{text}\n"}
     # Apart from the project, so that no _quarto.yml above it counts and no incomplete page is left behind.
     with tempfile.TemporaryDirectory() as scratch:
         site = Path(scratch, "site")
         for file, content in sources.items():
-            (site / file).parent.mkdir(parents=True, exist_ok=True)
             content = content.read_bytes() if isinstance(content, Path) else content
-            (site / file).write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        menu = {page: html.escape(SHORT.get(page, title), quote=False) for page, (title, _) in texts.items()}
+            files.write_bytes(site / file, content.encode("utf-8") if isinstance(content, str) else content)
+        menu = {page: html.escape(SHORT.get(page, title), quote=False) for page, (title, *_) in written.items()}
         (_render_by_quarto if with_quarto else _render_by_pandoc)(site, menu, name, overview)
-        links.check(site, folder, later=filter(None, (overview,)))
+        links.check(site, folder, later=(overview,))
         _replace(Path(folder), site)
     return f"Quarto {version}" if with_quarto else "pandoc"
 
@@ -97,38 +92,27 @@ def _render_by_quarto(site, menu, name, overview):
 
 
 def _render_by_pandoc(site, menu, name, overview):
-    """Render each page by pandoc. A warning is an error: pandoc only warns of a missing picture or work."""
-    shutil.copyfile(TEMPLATES / "plain.html", site.parent / "plain.html")
+    """Render each page by pandoc."""
     for page in menu:
-        up, entries = "../" * page.count("/"), {True: "", False: ""}
-        for other, text in menu.items():
-            here = ' aria-current="page"' if other == page else ""
-            entries["/" in other] += f'<li><a href="{up}{other}.html"{here}>{text}</a></li>\n'
-        variables = {"up": up, "site": html.escape(name), "pages": entries[False], "notebooks": entries[True]}
-        variables |= {"overview": up + overview} if overview else {}
-        command = [f"{Path(pypandoc.__file__).parent}/files/pandoc", f"{Path(page).name}.qmd", f"--from={READER}"]
-        command += [f"--output={Path(page).name}.html", "--to=html5", f"--template={up}../plain.html", "--standalone"]
-        command += ["--toc", "--toc-depth=2", "--citeproc", f"--bibliography={up}references.bib", "--fail-if-warnings"]
-        # A table's columns are as wide as what is in them, however long its lines are.
-        command += ["--metadata=link-citations", "--wrap=none", "--columns=9999"]
-        # In whatever locale: ASCII alone.
-        ascii_only = {
-            key: text.encode("ascii", "xmlcharrefreplace").decode() for key, text in variables.items() if text
-        }
-        _run([*command, *(f"--variable={key}:{text}" for key, text in ascii_only.items())], (site / page).parent)
+        up = "../" * page.count("/")
+        variables = {"up": up, "site": html.escape(name), "overview": overview and up + overview}
+        for key, inner in (("pages", False), ("notebooks", True)):
+            others = [other for other in menu if ("/" in other) == inner]
+            variables[key] = [{"name": one, "text": menu[one], "here": one == page} for one in others]
+        settings = {"input-files": [f"{Path(page).name}.qmd"], "output-file": f"{Path(page).name}.html"}
+        settings |= {"template": str(TEMPLATES / "plain.html"), "bibliography": f"{up}references.bib"}
+        (site.parent / "page.json").write_text(json.dumps(settings | {"variables": variables}), encoding="utf-8")
+        defaults = (TEMPLATES / "pandoc.yml", site.parent / "page.json")
+        _run([PANDOC, *(f"--defaults={path}" for path in defaults)], (site / page).parent)
 
 
 def _replace(folder, site):
     """Write all files of `site` to `folder`, each by an atomic write, and delete the other files there."""
-    new = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
+    new, old = ({path.relative_to(top) for path in top.rglob("*") if path.is_file()} for top in (site, folder))
     for name in sorted(new):
-        with files.atomic_write(folder / name) as partial:
-            shutil.copyfile(site / name, partial)
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        elif path.is_file() and path.relative_to(folder) not in new:
-            path.unlink()
+        files.write_bytes(folder / name, (site / name).read_bytes())
+    for name in old - new:
+        (folder / name).unlink()
 
 
 if __name__ == "__main__":

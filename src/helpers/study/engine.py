@@ -38,9 +38,9 @@ class StudyEngine(NBClientEngine):
     def execute_notebook(cls, nb, kernel_name, output_path=None, input_path=None, progress_bar=True, **kwargs):
         """Execute a parameterized notebook and return the executed copy, which papermill writes to `output_path`.
 
-        Parameters that the notebook does not declare, or out of range, end the run before anything is executed. So does
-        a copy of the project that would use another one's helpers. A failure, or an interruption, ends with one message
-        on standard error (exit status 1, or 130) and leaves ``<output>.failed.ipynb``.
+        Wrong parameters, and a copy of the project that would use another one's helpers, end the run before anything is
+        executed. A failure, or an interruption, ends with one message on standard error (exit status 1, or 130); a
+        cell's leaves ``<output>.failed.ipynb``.
         """
         given = dict(nb.metadata.papermill.get("parameters", {}))
         stage = re.sub(r"^\d+_", "", Path(input_path).stem)
@@ -66,25 +66,25 @@ class StudyEngine(NBClientEngine):
             if error := executed.find_error(nb):
                 with files.atomic_write(failed) as partial:
                     nbformat.write(nb, partial)
-                place = files.display_path(failed)
-                message = executed.cell_message(error)
-                raise ValueError(f"{message}\n(the notebook as it ran, with the traceback: {place})")
+                where = f"(the notebook as it ran, with the traceback: {files.display_path(failed)})"
+                raise ValueError(f"{executed.cell_message(error)}\n{where}")
             nb = executed.canonical(nb)
             with files.atomic_write(output_path) as partial:  # papermill writes it again, but not whole or not at all
                 nbformat.write(nb, partial)
         except KeyboardInterrupt:
-            end_children()
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    process.kill()
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would tell of the cell that was interrupted
             print(f"\n{name}: stopped before its end; the same command runs it again.", file=sys.stderr)
             sys.exit(130)  # as every program that Ctrl-C ends
         except (ValueError, OSError) as error:
             sys.exit(f"\nerror in {name}: {errors.printable(error)}")
         except DeadKernelError:
-            memory, disk = psutil.virtual_memory().available, psutil.disk_usage(str(files.ROOT)).free
             sys.exit(
                 f"\nerror in {name}: the notebook's process was killed, most often for lack of memory. Close other "
-                f"programs, or set STUDY_WORKERS=1 so that less is done at once, and run again. (Free now: "
-                f"{memory / 1e6:.0f} MB of memory, {disk / 1e6:.0f} MB of the disk.)"
+                "programs, or set STUDY_WORKERS=1 so that less is done at once, and run again. (Free now: "
+                f"{psutil.virtual_memory().available / 1e6:.0f} MB of memory.)"
             )
         failed.unlink(missing_ok=True)
         return nb
@@ -99,21 +99,14 @@ def end_with_caller():
         parallel.end_with(caller.pid)
 
 
-def end_children():
-    """Kill the processes that this one has started."""
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            process.kill()
-
-
 def check_place():
     """Raise ValueError in a copy of the project whose helpers are another's: results would be written there."""
     here = Path.cwd()
     if (here / "dvc.yaml").exists() and not here.samefile(files.ROOT):
         raise ValueError(
             f"{here} is a copy of the project, whose helpers are those of {files.ROOT}: its results would be written "
-            "there. `dvc exp run --temp` and `--queue` make such copies: use `dvc exp run` without them; in a copy of "
-            "your own, `make study` makes an environment that is the copy's."
+            "there. Use `dvc exp run` without `--temp` and `--queue`, which make such copies; in one of your own, "
+            "`make study` makes an environment."
         )
 
 
@@ -126,10 +119,8 @@ def kernel_settings():
     # The kernel gets these helpers, whatever relative path led to them.
     own, paths = Path(files.__file__).parents[2], os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(own), *(os.path.abspath(path) for path in paths if path)])
-    short = (
-        "/tmp" if len(tempfile.gettempdir()) > 60 and os.path.isdir("/tmp") else None
-    )  # a socket's path has 107 bytes
-    with tempfile.TemporaryDirectory(dir=short) as folder:
+    short = len(tempfile.gettempdir()) <= 60  # a socket's path has 107 bytes
+    with tempfile.TemporaryDirectory(dir=None if short else "/tmp") as folder:
         os.environ["IPYTHONDIR"] = os.path.join(folder, "ipython")  # not the user's, with what runs at its start
         # between processes of one user: nothing listens on the network
         yield Config(KernelManager={"transport": "ipc", "ip": os.path.join(folder, "kernel")})

@@ -13,10 +13,9 @@ import nbformat
 from helpers.study import files
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# Printed once, when a user's first figure is drawn, or where there is no home to keep the list of fonts.
-FIRST_FIGURE = re.compile(
-    r"[^\n]*(?:Matplotlib (?:is building the font cache|created a temporary)|mkdir -p failed for path)[^\n]*(?:\n|$)"
-)
+# What is no result: tqdm's bar, whose carriage returns rewrite its line; what is printed when a user's first figure is
+# drawn, or where there is no home to keep the list of fonts.
+PASSING = "\r|Matplotlib (?:is building the font cache|created a temporary)|mkdir -p failed for path"
 
 
 def find_error(book):
@@ -39,8 +38,8 @@ def cell_message(error):
 def canonical(book):
     """Take out of an executed notebook what differs between two runs of the same work, and return it.
 
-    Times, fresh cell identifiers, progress bars, the Python version and the places of files on this machine go. Code,
-    results, figures and warnings stay.
+    Times, fresh cell identifiers, progress bars, Python's version and the places of files go; code, results, figures
+    and warnings stay.
     """
     book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}})
     for number, cell in enumerate(book.cells):
@@ -68,8 +67,7 @@ def canonical_outputs(outputs):
         group = list(group)
         for name in ("stdout", "stderr"):
             text = "".join(output.text for output in group if output.name == name)
-            # tqdm rewrites its line by carriage returns; what it shows is seconds, not a result
-            text = remove_places(FIRST_FIGURE.sub("", re.sub(r"[^\n]*\r[^\n]*(\n|$)", "", text)))
+            text = remove_places(re.sub(rf"[^\n]*(?:{PASSING})[^\n]*(?:\n|$)", "", text))
             if text.strip():
                 found.append(nbformat.v4.new_output("stream", name=name, text=text))
     return found

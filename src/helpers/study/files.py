@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import pwd
 import re
 import shutil
 import stat
@@ -27,10 +26,10 @@ FULL = {
     errno.EDQUOT: "your share of the disk (quota) is used up",
     errno.EFBIG: "no file may grow so large here (`ulimit -f`)",
 }
+RIGHT = "the right to do so is missing. Take it (`chmod -R u+rwX {0}`, or if it is not yours `sudo chown -R $USER {0}`)"
 BARRED = {
-    errno.EACCES: "the right to do so is missing",
-    errno.EPERM: "the right to do so is missing",
-    errno.EROFS: "that disk can only be read",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), RIGHT),
+    errno.EROFS: "that disk can only be read. Copy the project to one that can be written",
 }
 
 
@@ -47,13 +46,7 @@ def stage_folder(patient, stage):
 
 
 def stage_output(patient, stage, name):
-    """Return the path of a file that an earlier stage made.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the stage has not run yet; the message names the command that runs it.
-    """
+    """Return the path of a file that an earlier stage made; FileNotFoundError says how to run a stage that has not."""
     path = ROOT / "output" / patient / stage / name
     if not path.exists():
         raise FileNotFoundError(
@@ -67,12 +60,8 @@ def stage_output(patient, stage, name):
 def atomic_write(path):
     """Yield a temporary path beside `path`, renamed to it when the block ends without an error.
 
-    A run that is killed leaves no half-written file that a later run would take for whole.
-
-    Raises
-    ------
-    DiskError
-        If the disk is full, or does not let the file be written: what to do, and that nothing else was touched.
+    A run that is killed leaves no half-written file that a later run would take for whole. DiskError says what to do
+    where the disk is full, or does not let the file be written.
     """
     path = Path(path)
     # The suffix stays last: savefig and np.save choose or append by it. DVC ignores these names (.dvcignore).
@@ -108,27 +97,17 @@ def disk_errors(path, partial=None):
 def disk_advice(code, path):
     """Return why the disk refuses `path`, by the error's number in `FULL` or `BARRED`, and what to do."""
     there = next(folder for folder in (path, *path.parents) if folder.exists())
-    place = display_path(there)
     if code in FULL:
         return (
             f"{FULL[code]} ({shutil.disk_usage(there).free / 1e6:.1f} MB are free, which was not enough). Make room, "
             "then run the same command again: finished stages are not repeated. `dvc gc --workspace` deletes from "
             "DVC's cache what former runs and experiments left."
         )
-    if code == errno.EROFS:
-        return f"{BARRED[code]}. Copy the project to a disk that can be written, or mount this one so."
-    owner, reader = _user(there.stat().st_uid), _user(os.geteuid())
-    return (
-        f"{BARRED[code]} ({place} belongs to {owner}; you are {reader}). Take the right (`chmod -R u+rwX {place}` if "
-        f'it is yours, else `sudo chown -R "$(id -un)" {place}`), then run the same command again.'
-    )
+    return f"{BARRED[code].format(display_path(there))}, then run the same command again."
 
 
 def reserve(path):
-    """Reserve disk space for the whole file at `path`.
-
-    A full disk would otherwise not be noticed until a memory-mapped array is filled, and then kill the process.
-    """
+    """Reserve disk space for all of a memory-mapped file: a disk that gets full later would kill the process."""
     if hasattr(os, "posix_fallocate"):  # not on macOS
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
@@ -137,14 +116,6 @@ def reserve(path):
 def display_path(path):
     """Return a path as a message names it: seen from the project, if it lies there."""
     return Path(path).relative_to(ROOT).as_posix() if Path(path).is_relative_to(ROOT) else str(path)
-
-
-def _user(number):
-    """Return a user's name, or the number of one who has none."""
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 def remove_partial(folder):
@@ -179,11 +150,7 @@ def read_json(path):
 def read_yaml(path):
     """Read a YAML file of keys and values; an empty one has none.
 
-    Raises
-    ------
-    ValueError
-        If it is no YAML, or something else than keys and values; or if it has an alias (``*a``), by which a few lines
-        can stand for more than any memory holds.
+    ValueError if it is anything else, or has an alias (``*a``), by which a few lines stand for more than memory holds.
     """
     where = display_path(path)
     try:
@@ -209,10 +176,7 @@ def read_table(path):
 
 
 def open_regular(path):
-    """Open a file of somebody's to read its bytes; a pipe or a device, which may never end, is refused.
-
-    Raises RecordingError, with the file's name, if it is no regular file or cannot be read.
-    """
+    """Open a file of somebody's to read its bytes; RecordingError if it cannot be, or may never end, as a pipe."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise OSError(0, "it is no regular file")

@@ -15,11 +15,6 @@ def wait_for(path, name):
     """Hold the lock at `path`; wait, saying so, while another run of `name` holds it.
 
     The system releases the lock when a process ends, however it ends: a file that is left over locks nothing.
-
-    Raises
-    ------
-    DiskError
-        If the lock's file cannot be made.
     """
     with files.disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

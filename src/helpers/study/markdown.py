@@ -120,16 +120,14 @@ def number_labels(text, name):
         numbers[label] = f"{KINDS[kind]} {sum(other.startswith(kind) for other in numbers) + 1}"
 
     def link(found):
-        if found[1] not in numbers:
-            raise ValueError(f"{name} refers to @{found[1]}, but shows no figure or table with that label.")
-        kind, rest = found[1].split("-", 1)
-        return f"[{numbers[found[1]]}](#{KINDS[kind].lower()}-{rest})"
+        if found["code"]:  # is left alone
+            return found[0]
+        label = found["label"]
+        if label not in numbers:
+            raise ValueError(f"{name} refers to @{label}, but shows no figure or table with that label.")
+        kind, rest = label.split("-", 1)
+        return f"[{numbers[label]}](#{KINDS[kind].lower()}-{rest})"
 
     text = re.sub(r"«((?:fig|tbl)-[\w-]+)»", lambda found: numbers[found[1]], text)
-    pieces = re.split(r"(^(?P<ticks>`{3,}).*?^(?P=ticks)$)", text, flags=re.M | re.S)  # code is left alone
-    fenced = set(pieces[1::3])
-    return "".join(
-        piece if piece in fenced else re.sub(r"(?<![\w\\])@((?:fig|tbl)-[\w-]+)", link, piece)
-        for place, piece in enumerate(pieces)
-        if place % 3 != 2
-    )
+    reference = r"(?P<code>^(?P<ticks>`{3,}).*?^(?P=ticks)$)|(?<![\w\\])@(?P<label>(?:fig|tbl)-[\w-]+)"
+    return re.sub(reference, link, text, flags=re.M | re.S)

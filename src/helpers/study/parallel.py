@@ -11,18 +11,8 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from tqdm import tqdm
 
 
-class WorkerError(RuntimeError):
-    """A worker process that ended before its work did."""
-
-
 def worker_count():
-    """Return how many pieces of work run at once: ``STUDY_WORKERS``, by default one a core.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number above 0.
-    """
+    """Return how many pieces of work run at once: ``STUDY_WORKERS``, by default one a core."""
     wanted = os.environ.get("STUDY_WORKERS") or str(cpu_count())
     if not wanted.isdecimal() or int(wanted) < 1:
         raise ValueError(f"STUDY_WORKERS is {wanted!r}; it must be a whole number above 0, or unset for one a core.")
@@ -35,23 +25,12 @@ def parallel_map(function, pieces, description, unit, threads=False):
     How many run at once, and where, changes no result. With ``DASK_SCHEDULER_ADDRESS`` set they run on that
     scheduler's workers, which must see the same files under the same paths and have the same packages.
 
-    Parameters
-    ----------
-    function : callable
-        Importable from a module of `helpers`, as another process must find it.
-    pieces : list of tuple
-        Small, as they travel to the worker; large data is read there.
-    description, unit : str
-        For the progress bar.
-    threads : bool
-        On this machine, threads instead of processes: for NumPy, which releases the interpreter's lock.
+    `function` is importable from a module of `helpers`, as another process must find it; a piece is a tuple, small, as
+    it travels to the worker; `description` and `unit` are for the bar. With `threads`, they run in threads of this
+    process: for NumPy, which releases the interpreter's lock.
 
-    Raises
-    ------
-    ValueError
-        If ``STUDY_WORKERS`` is not a number above 0, or the Dask scheduler cannot be reached.
-    WorkerError
-        If a worker process of this machine was killed.
+    ValueError if ``STUDY_WORKERS`` is no number above 0, or no scheduler answers; BrokenProcessPool if a process was
+    killed.
     """
     pieces, address = list(pieces), os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not pieces:
@@ -69,7 +48,7 @@ def parallel_map(function, pieces, description, unit, threads=False):
         try:
             return list(tqdm(jobs, total=len(pieces), desc=description, unit=unit))
         except BrokenProcessPool as error:
-            raise WorkerError(
+            raise BrokenProcessPool(
                 f"A process that worked on a {unit} ({description}) was killed, most often for lack of memory. Close "
                 "other programs, or set STUDY_WORKERS=1 so that less is done at once, and run again."
             ) from error
@@ -92,15 +71,10 @@ def _connect(address):
     """Return a client of the Dask scheduler at `address`."""
     try:
         from distributed import Client  # optional, and slow to import
-    except ImportError as error:
-        raise ValueError(
-            f"DASK_SCHEDULER_ADDRESS is {address}, but the package distributed is not installed: "
-            "pip install distributed, or unset the variable."
-        ) from error
-    try:
+
         return Client(address, timeout="20s", set_as_default=True)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         raise ValueError(
-            f"DASK_SCHEDULER_ADDRESS is {address}, and no Dask scheduler answers there ({error}). Start one "
-            "(`dask scheduler`), correct the address (tcp://host:8786), or unset the variable."
+            f"DASK_SCHEDULER_ADDRESS is {address}, and no Dask scheduler can be reached there ({error}). Start one "
+            "(`pip install distributed`, `dask scheduler`), correct the address (tcp://host:8786) or unset it."
         ) from error

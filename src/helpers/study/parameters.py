@@ -3,7 +3,7 @@
 import difflib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from helpers.study.files import RECORDING
 
@@ -40,78 +40,50 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Acquire(Parameters):
-    """``params/acquire.yaml``."""
-
-    trace_s: number(1, 600)
-    unusable: choice("refuse", "leave out")
-    mains_hz: Annotated[Literal[50, 60] | None, Field(description="50, 60 or null, which is: found from the data")]
-
-
-class Preprocess(Parameters):
-    """``params/preprocess.yaml``."""
-
-    frame_s: FRAME_S
-    window_s: number(0.25, 10)
-    hop_s: number(0.01, 10)
-
-
-class Train(Parameters):
-    """``params/train.yaml``."""
-
-    seed: SEED
-    step_s: number(0.01, 60)
-    epochs: whole(1, 1000)
-    batches_per_epoch: whole(1, 10_000)
-    batch_size: whole(2, 4096, step=2)
-    learning_rate: number(1e-6, 0.1)
-    weight_decay: number(0, 1)
-    width: whole(1, 512)
-    hidden: whole(1, 512)
-    dropout: number(0, 0.99)
-    gain_db: number(0, 40)
-    background_mixing: number(0, 1)
-    channel_dropout: number(0, 0.99)
-    auxiliary_loss_weight: number(0, 1)
-    weight_averaging: number(0, 1)
-    blocks: whole(3, 20)
-    members: whole(1, 26)
-    audit_splits: whole(1, 100)
-
-
-class Evaluate(Parameters):
-    """``params/evaluate.yaml``."""
-
-    negatives_per_seizure: number(0.01, 1000)
-    false_alarms_shown: whole(0, 100)
-
-
-class Explain(Parameters):
-    """``params/explain.yaml``."""
-
-    samples_per_class: whole(1, 50)
-    ig_steps: whole(2, 1000)
-    samples_explained_max: whole(1, 1_000_000)
-    samples_tested_per_class: whole(2, 10_000)
-    seed: SEED
-
-
-class Narrate(Parameters):
-    """``params/narrate.yaml``."""
-
-    model: text(4096)
-    mode: choice("constrained", "free")
-    seed: SEED
-    temperature: number(0, 10)
-
-
-class Report(Parameters):
-    """``params/report.yaml``."""
-
-    title: text(300)
-
-
-STAGES = {model.__name__.lower(): model for model in Parameters.__subclasses__()}
+STAGES = {
+    "acquire": {
+        "trace_s": number(1, 600),
+        "unusable": choice("refuse", "leave out"),
+        "mains_hz": Annotated[
+            Literal[50, 60] | None, Field(description="50, 60 or null, which is: found from the data")
+        ],
+    },
+    "preprocess": {"frame_s": FRAME_S, "window_s": number(0.25, 10), "hop_s": number(0.01, 10)},
+    "train": {
+        "seed": SEED,
+        "step_s": number(0.01, 60),
+        "epochs": whole(1, 1000),
+        "batches_per_epoch": whole(1, 10_000),
+        "batch_size": whole(2, 4096, step=2),
+        "learning_rate": number(1e-6, 0.1),
+        "weight_decay": number(0, 1),
+        "width": whole(1, 512),
+        "hidden": whole(1, 512),
+        "dropout": number(0, 0.99),
+        "gain_db": number(0, 40),
+        "background_mixing": number(0, 1),
+        "channel_dropout": number(0, 0.99),
+        "auxiliary_loss_weight": number(0, 1),
+        "weight_averaging": number(0, 1),
+        "blocks": whole(3, 20),
+        "members": whole(1, 26),
+        "audit_splits": whole(1, 100),
+    },
+    "evaluate": {"negatives_per_seizure": number(0.01, 1000), "false_alarms_shown": whole(0, 100)},
+    "explain": {
+        "samples_per_class": whole(1, 50),
+        "ig_steps": whole(2, 1000),
+        "samples_explained_max": whole(1, 1_000_000),
+        "samples_tested_per_class": whole(2, 10_000),
+        "seed": SEED,
+    },
+    "narrate": {"model": text(4096), "mode": choice("constrained", "free"), "seed": SEED, "temperature": number(0, 10)},
+    "report": {"title": text(300)},
+}  # the keys of params/<stage>.yaml
+STAGES = {
+    stage: create_model(stage, __base__=Parameters, **{key: (kind, ...) for key, kind in keys.items()})
+    for stage, keys in STAGES.items()
+}
 
 
 class Recording(Parameters):
@@ -123,52 +95,40 @@ class Recording(Parameters):
     )
 
 
-class Simulate(Parameters):
-    """``params/patients/<id>.yaml`` of a simulated patient."""
+class Physionet(Parameters):
+    """``params/patients/<id>.yaml`` of a patient of CHB-MIT; others have these keys and more."""
+
+    source: choice("physionet")
+    frame_s: FRAME_S = None
+
+
+class Simulate(Physionet):
+    """Of a simulated patient."""
 
     source: choice("simulate")
     seed: SEED
     recordings: dict[NAME, Recording] = Field(
         description="lines like 'p_01: {duration_s: 240, seizures: [[110, 152]]}'"
     )
-    frame_s: FRAME_S = None
 
 
-class Physionet(Parameters):
-    """``params/patients/<id>.yaml`` of a patient of CHB-MIT."""
-
-    source: choice("physionet")
-    frame_s: FRAME_S = None
-
-
-class Directory(Parameters):
-    """``params/patients/<id>.yaml`` of a folder of the user's own recordings."""
+class Directory(Physionet):
+    """Of a folder of the user's own recordings."""
 
     source: choice("directory")
     folder: text(4096)
     fingerprint: text(64)
-    frame_s: FRAME_S = None
 
 
 SOURCES = {"simulate": Simulate, "physionet": Physionet, "directory": Directory}
 
 
 def check(stage, given, declared):
-    """Check the parameters of a stage against its notebook and their ranges.
+    """Check a stage's parameters, ``patient`` and the values in ``params/<stage>.yaml``, against their ranges and the
+    names that its notebook declares.
 
-    Parameters
-    ----------
-    stage : str
-    given : dict
-        ``patient`` and the values in ``params/<stage>.yaml``.
-    declared : collection of str
-        The names in the notebook's cell tagged ``parameters``.
-
-    Raises
-    ------
-    ValueError
-        If the stage is unknown, or a key is unknown, missing, of another type or out of range; the message names the
-        key, the value and the range.
+    ValueError if the stage is unknown, or a key is unknown, missing, of another type or out of range; the message names
+    the key, the value and the range.
     """
     if stage not in STAGES:
         raise ValueError(f"There is no stage '{stage}'; {suggest(stage, STAGES)}")
@@ -184,13 +144,7 @@ def check(stage, given, declared):
 
 
 def validate(model, given, where):
-    """Return the values of `given` that `model` describes, as a dict.
-
-    Raises
-    ------
-    ValueError
-        With one sentence for each fault.
-    """
+    """Return the values of `given` that `model` describes, as a dict; ValueError with one sentence for each fault."""
     try:
         return model.model_validate(given).model_dump(exclude_none=True)
     except ValidationError as error:

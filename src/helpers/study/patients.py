@@ -16,13 +16,9 @@ def declared():
 
 
 def load(patient):
-    """Return a patient's declaration, checked: a dict of ``source`` and the keys of `parameters.SOURCES`.
+    """Return a patient's declaration, a dict of ``source`` and the keys of `parameters.SOURCES`.
 
-    Raises
-    ------
-    ValueError
-        If there is no such patient, or its declaration has an unknown source, or a key that is missing, unknown or out
-        of range.
+    ValueError if there is none, or its source is unknown, or a key missing, unknown or out of range.
     """
     if patient not in declared():
         raise ValueError(

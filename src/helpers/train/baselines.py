@@ -1,6 +1,6 @@
 """Simple detectors in the same folds: a logistic regression and a random forest on band powers and line length.
 
-They go the network's way: one for each of `folds.splits`, which scores what it has not seen; members of a fold are
+They go the network's way: one for each Split, which scores what it has not seen; members of a fold are
 averaged (`training.out_of_fold`), and its inner recordings choose all that makes decisions (`decisions.decide`).
 """
 
@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from helpers.preprocess.spectrograms import open_spectrogram
 from helpers.study import parallel
 from helpers.study.bands import band_masks
-from helpers.train.folds import splits
 from helpers.train.training import balanced_loss, training_triptychs
 
 CLASSIFIERS = ("logistic", "forest")
@@ -30,15 +29,15 @@ BLOCK_COLUMNS = 2048  # columns read at a time: it bounds the memory, and change
 LEAST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's is a thousand times as much
 
 
-def train_all(folds, folder, lengths, *arguments):
-    """Train all classifiers for all networks of `folds`, beside each other.
+def train_all(networks, folder, lengths, overlapping, samples, *arguments):
+    """Train all classifiers for each of the Splits `networks`, beside each other.
 
-    `folder` and `lengths` are where spectrograms and line lengths lie; `arguments` the further ones of `train_split`.
+    `folder` and `lengths` are where spectrograms and line lengths lie; the rest are arguments of `train_split`.
 
     Returns a dict of classifier → list of (folds.Split, pandas.Series), as `training.out_of_fold` reads it.
     """
-    names = [name for fold in folds for name in fold.held_out]
-    pieces = [(split, folder, lengths, names, *arguments) for split in splits(folds)]
+    names = sorted(set(samples["recording"]))
+    pieces = [(split, folder, lengths, names, overlapping, samples, *arguments) for split in networks]
     found = parallel.parallel_map(_train_from, pieces, "baselines", "network")
     return {name: [(piece[0], one[name]) for piece, one in zip(pieces, found, strict=True)] for name in found[0]}
 
@@ -56,7 +55,7 @@ def train_split(split, spectrograms, lengths, overlapping, samples, axis, seed, 
 
     Returns a dict of classifier → pandas.Series: log-odds of seizure, by the index of `samples`.
     """
-    train = draw_triptychs(training_triptychs(split, overlapping), np.random.default_rng([seed, *split.without]))
+    train = draw_triptychs(training_triptychs(split, overlapping), np.random.default_rng(split.seed(seed)))
     unseen = samples[~samples["recording"].isin(split.train)]
     x, unseen_x = (features(spectrograms, lengths, table, axis) for table in (train, unseen))
     y, recording = train["label"].to_numpy(), train["recording"].to_numpy(str)
@@ -65,7 +64,7 @@ def train_split(split, spectrograms, lengths, overlapping, samples, axis, seed, 
         if "logistic" in names:
             found["logistic"] = fit_logistic(x, y, recording).decision_function(unseen_x)
         if "forest" in names:
-            found["forest"] = forest_log_odds(x, y, unseen_x, split.seed(seed))
+            found["forest"] = forest_log_odds(x, y, unseen_x, split.torch_seed(seed))
     return {name: pd.Series(values, index=unseen.index) for name, values in found.items()}
 
 
