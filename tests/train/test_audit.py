@@ -1,4 +1,6 @@
-"""The leakage audit: shared EEG by hand, leaks that are caught, the reference's protocol, and permuted annotations."""
+"""The leakage audit: shared EEG and random splits by hand, how far they flatter, and permuted annotations."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -49,32 +51,6 @@ def test_shared_eeg_is_its_definition():
         assert audit.shared_eeg(train, test).tolist() == wanted
 
 
-def test_draw_by_hand():
-    """Two seizure samples in a, none in b: four of a's ten others and none of b's; another seed draws others. With one
-    seizure-free sample in a, that one alone."""
-    table = pd.DataFrame({"recording": ["a"] * 12 + ["b"] * 9, "label": [0, 1, 1] + [0] * 18})
-    drawn = audit.draw_samples(table, 0)
-    assert drawn["label"].tolist().count(1) == 2 and len(drawn) == 6 and set(drawn["recording"]) == {"a"}
-    assert drawn.equals(audit.draw_samples(table, 0)) and not drawn.equals(audit.draw_samples(table, 1))
-    assert audit.draw_samples(table.iloc[:3], 0).index.tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match="None of the 9 samples is seizure"):
-        audit.draw_samples(table.iloc[12:], 0)
-
-
-def reference():
-    """Return the triptychs of the reference's protocol."""
-    return spectrograms.triptychs(AXIS, SIZES, ANNOTATED, audit.STEP * AXIS["frame_s"])
-
-
-def test_reference_samples_by_hand():
-    """Frames of 1 s every 0.75 s, with two before them, in 12 s: they start at 2.25, 3, … 10.5 s, 12 of them, and those
-    from 4.5 to 8.25 s, 6, lie at least half in the seizure at 5–9 s."""
-    part = reference()[lambda table: table["recording"] == "a"]
-    assert part["last_start_s"].tolist() == [2.25 + 0.75 * k for k in range(12)]
-    assert part.loc[part["label"] == 1, "last_start_s"].tolist() == [4.5, 5.25, 6, 6.75, 7.5, 8.25]
-    assert len(reference()) == 48 and reference()["label"].sum() == 18
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Four recordings of 12 s, 6 channels, 8 bins. All but d hold a seizure at 5–9 s, with a pattern of channels of its
@@ -91,40 +67,40 @@ def folder(tmp_path, monkeypatch):
     return inputs.write_inputs(tmp_path, list(SIZES), tmp_path / "pooled")
 
 
-def test_what_is_tested(folder):
-    """Of 12 triptychs in each of a, b and c 6 are seizure; all 18 others there, fewer than two for each, are taken too;
-    of the 36, a third but one, 11, test, of both labels. Nearly all of them share EEG with training, which is what was
-    drawn and does not test. d, without a seizure, is not there."""
-    found, drawn = audit.run_random_splits([5], folder, reference(), 8, SETTINGS), audit.draw_samples(reference(), 5)
-    assert list(found.columns) == ["seed", *COLUMNS, "label", "p_seizure", "shared_eeg"]
-    assert (found["seed"] == 5).all() and len(found) == 11 and not found.duplicated(["recording", "start_s"]).any()
-    assert found["label"].sum() in (5, 6) and set(found["recording"]) <= set("abc")
-    assert found["p_seizure"].between(0, 1).all() and found["shared_eeg"].mean() > 0.9
-    keys = ["recording", "start_s"]
-    tested = drawn[keys].apply(tuple, axis=1).isin(found[keys].apply(tuple, axis=1))
-    assert found["shared_eeg"].tolist() == audit.shared_eeg(drawn[~tested], drawn[tested]).astype(int).tolist()
+def triptychs():
+    """Return the triptychs to train on, every 0.25 s, and those to decide on, every second."""
+    return (spectrograms.triptychs(AXIS, SIZES, ANNOTATED, step_s) for step_s in (0.25, 1.0))
 
 
-def test_the_epoch_is_chosen_on_the_test(folder, monkeypatch):
-    """Log-odds of the true label after 4 epochs: -0.4, 0.7, 0.2, 0.7. The second's are kept: of equals the first."""
-    said = iter([-0.4, 0.7, 0.2, 0.7])
-    monkeypatch.setattr(training, "train_epochs", lambda *arguments: iter([(epoch, 0.0) for epoch in range(1, 5)]))
-    monkeypatch.setattr(training, "predict", lambda *arguments: next(said) * (2 * arguments[2]["label"] - 1))
-    found = audit._run_random_split(1, folder, reference(), 8, SETTINGS)
-    right = 1 / (1 + np.exp(-0.7))
-    assert found["p_seizure"].to_numpy() == pytest.approx(np.where(found["label"] == 1, right, 1 - right))
-    assert next(said, None) is None
+def test_random_splits_by_hand(monkeypatch):
+    """Seven triptychs of 3 s, drawn at 0.1 to 0.95: below 0.6 they train, below 0.8 they are inner, above they test.
+    Training has 0–3 s, and 2–5 s: 1–4 s, 3–6 s and 4–7 s share EEG with it, 20–23 s and 30–33 s do not. The first is
+    no sample to decide on; the rows of samples are in another order, and have numbers of their own."""
+    starts, drawn = np.array([0, 2, 1, 3, 4, 20, 30.0]), np.array([0.1, 0.5, 0.65, 0.7, 0.85, 0.9, 0.95])
+    overlapping = pd.DataFrame({"recording": "a", "column": range(7), "start_s": starts, "end_s": starts + 3})
+    samples = overlapping.assign(label=[1, 0, 0, 1, 1, 0, 0])[1:][::-1].set_axis(range(10, 16))
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: SimpleNamespace(random=lambda count: drawn))
+    pieces, table = audit.random_splits(1, 8, overlapping, samples)
+    ((split, train, scored),) = pieces
+    assert (split.name, split.train, train["column"].tolist()) == ("random0", ("a",), [0, 1])
+    assert set(table["network"]) == {"random0"}
+    rows = table.set_index("sample").join(samples["column"]).set_index("column").sort_index()
+    assert rows["part"].tolist() == ["inner"] * 2 + ["test"] * 3 and rows.index.tolist() == [2, 3, 4, 5, 6]
+    assert rows["shared_eeg"].tolist() == [1, 1, 1, 0, 0] and scored.equals(samples.loc[table["sample"]])
 
 
-@pytest.mark.slow
-def test_the_same_bytes_again(folder, monkeypatch):
-    """One worker or two: the same tables in the order of the seeds; another seed draws, splits and trains anew."""
-    runs = []
-    for workers in ("1", "2"):
-        monkeypatch.setenv("STUDY_WORKERS", workers)
-        runs.append(audit.run_random_splits((1, 2), folder, reference(), 8, SETTINGS))
-    assert runs[0].equals(runs[1]) and runs[0]["seed"].unique().tolist() == [1, 2]
-    assert len({tuple(part["p_seizure"]) for _, part in runs[0].groupby("seed")}) == 2
+def test_shares_of_random_splits():
+    """Three fifths of the triptychs train, and as many seizure samples are inner as test, but for chance. Each split
+    has its own, and the same again."""
+    overlapping, samples = triptychs()
+    (pieces, table), again = (audit.random_splits(40, 8, overlapping, samples) for _ in range(2))
+    assert table.equals(again[1]) and len({tuple(train.index) for _, train, _ in pieces}) == 40
+    assert np.mean([len(train) for _, train, _ in pieces]) / len(overlapping) == pytest.approx(0.6, abs=0.02)
+    seizure = table.join(samples, on="sample").groupby(["network", "part"])["label"].sum().groupby("part").mean()
+    assert seizure.to_numpy() / samples["label"].sum() == pytest.approx([0.2, 0.2], abs=0.05)
+    for split, train, scored in pieces:
+        keys = [set(part[["recording", "column"]].itertuples(index=False, name=None)) for part in (train, scored)]
+        assert not keys[0] & keys[1] and set(scored.index) == set(table.loc[table["network"] == split.name, "sample"])
 
 
 @pytest.mark.slow
@@ -132,11 +108,16 @@ def test_a_random_split_flatters(folder):
     """Nothing can be learnt of one recording from another, and yet the random split finds nearly every seizure sample;
     by recording, the same network is far below."""
     settings = {**SETTINGS, "epochs": 6, "batches_per_epoch": 15, "background_mixing": 0.0}
-    tested = audit.run_random_splits([1, 2], folder, reference(), 8, settings)
-    flattered = [roc_auc_score(table["label"], table["p_seizure"]) for _, table in tested.groupby("seed")]
-    samples, overlapping = (spectrograms.triptychs(AXIS, SIZES, ANNOTATED, step_s) for step_s in (1.0, 0.25))
-    planned = folds.leave_one_recording_out(list(SIZES), set("abc"), 2)
-    trained = training.train_all(planned, folder, overlapping, samples, 8, settings)
+    overlapping, samples = triptychs()
+    pieces, table = audit.random_splits(2, 8, overlapping, samples)
+    random = training.train_all(pieces, folder, 8, settings, [split.name for split, *_ in pieces])
+    test = table[table["part"] == "test"].set_index("network")["sample"]
+    tested = [(one.log_odds, test[one.split.name]) for one in random]
+    flattered = [roc_auc_score(samples.loc[rows, "label"], log_odds[rows]) for log_odds, rows in tested]
+    assert all(set(one.history["sample"]) == set(one.log_odds.index) for one in random)
+    planned = folds.leave_blocks_out(list(SIZES), set("abc"), 3)
+    pieces = training.by_recording(folds.splits(planned), overlapping, samples)
+    trained = training.train_all(pieces, folder, 8, settings)
     honest, _ = training.out_of_fold(planned, [(one.split, one.log_odds) for one in trained], samples)
     assert min(flattered) > 0.9 and roc_auc_score(honest["label"], honest["log_odds"]) < min(flattered) - 0.1
 

@@ -1,11 +1,11 @@
-"""Folds share no recording, no frame and no second of EEG; each network never sees the two blocks that it serves."""
+"""Folds share no recording and no second of EEG; blocks follow each other in time; no network sees its two blocks."""
 
 import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.acquire.annotations import COLUMNS, Annotations
@@ -13,112 +13,106 @@ from helpers.preprocess import spectrograms
 from helpers.train import folds
 
 
-def planned(count, members, free=0):
-    """Folds of `count` recordings with a seizure, s00, s01, …, and after them `free` without, f00, f01, …"""
-    seizures = [f"s{number:02d}" for number in range(count)]
-    names = [*seizures, *(f"f{number:02d}" for number in range(free))]
-    return folds.leave_one_recording_out(names, set(seizures), members), names
+@st.composite
+def plans(draw):
+    """Return recordings in order of time, those with a seizure, their folds and the networks of these."""
+    free = st.lists(st.booleans(), min_size=3, max_size=20).filter(lambda drawn: sum(drawn) > 2)
+    names = {f"r{number:02d}": seizure for number, seizure in enumerate(draw(free))}
+    with_seizure = {name for name, seizure in names.items() if seizure}
+    found = folds.leave_blocks_out(list(names), with_seizure, draw(st.integers(1, 8)))
+    return list(names), with_seizure, found, folds.splits(found, draw(st.integers(1, 3)))
 
 
 def test_by_hand():
-    """Seizures in b, d, e of a–f: three folds; a, c and f are dealt one to each in order; the two others are inner.
-    Three networks: each is trained on the one block that is neither held out nor inner, and serves both of these."""
-    found = folds.leave_one_recording_out(list("abcdef"), {"b", "d", "e"}, 4)
-    assert [fold.held_out for fold in found] == [("b", "a"), ("d", "c"), ("e", "f")]
-    assert [fold.inner for fold in found] == [(1, 2), (0, 2), (0, 1)]
-    networks = folds.splits(found)
-    assert [split.name for split in networks] == ["0-1", "0-2", "1-2"]
-    assert [split.train for split in networks] == [("e", "f"), ("c", "d"), ("a", "b")]
-    assert [(other, split.name) for other, split in folds.members(found[1], networks)] == [(0, "0-1"), (2, "1-2")]
+    """Seizures in b, d, e, h, i of a–j, in three blocks: b and d, e and h, i. Without 0 and 1, block 2 trains."""
+    found = folds.leave_blocks_out(list("abcdefghij"), set("bdehi"), 3)
+    assert [fold.held_out for fold in found] == [tuple("abcd"), tuple("efgh"), tuple("ij")]
+    networks = folds.splits(found, 2)
+    assert [split.name for split in networks] == ["0-1a", "0-1b", "0-2a", "0-2b", "1-2a", "1-2b"]
+    assert [split.train for split in networks[::2]] == [tuple("ij"), tuple("efgh"), tuple("abcd")]
+    serving = {other: [split.name for split in part] for other, part in folds.members(found[1], networks).items()}
+    assert serving == {0: ["0-1a", "0-1b"], 2: ["1-2a", "1-2b"]}
 
 
-# Blocks, members asked for, the inner folds of fold 0, and how many networks there are in all: half of the sum over
-# folds, as each serves two. Both neighbours at a distance count, so that an odd number is one more, but the opposite
-# one of an even circle is one alone.
-CIRCLES = [
-    (3, 1, (1, 2), 3), (3, 4, (1, 2), 3), (4, 1, (1, 3), 4), (4, 4, (1, 2, 3), 6), (5, 2, (1, 4), 5),
-    (5, 3, (1, 2, 3, 4), 10), (12, 1, (1, 11), 12), (12, 4, (1, 2, 10, 11), 24), (12, 99, tuple(range(1, 12)), 66),
-]  # fmt: skip
+def test_recordings_without_seizure_are_shared_between_neighbours():
+    """Seizures in 2, 7 and 9 of 0–12: of the four between 2 and 7, two go to either block, and the one between 7 and 9
+    to the later one. More blocks are asked for than there are recordings with a seizure: there are three."""
+    found = folds.leave_blocks_out([str(number) for number in range(13)], {"2", "7", "9"}, 5)
+    assert [fold.held_out[0] for fold in found] == ["0", "5", "8"] and found[2].held_out[-1] == "12"
 
 
-@pytest.mark.parametrize(("blocks", "members", "inner", "networks"), CIRCLES)
-def test_inner_blocks_are_the_nearest_on_both_sides(blocks, members, inner, networks):
-    """The inner blocks of fold 0, and so those of any other, turned round; and the number of networks."""
-    found, _ = planned(blocks, members)
-    assert found[0].inner == inner
+@given(plans())
+def test_blocks_follow_each_other_and_each_pair_has_its_networks(plan):
+    """Blocks are contiguous, and all recordings in order; each holds as many with a seizure as any other, or one more.
+    Without each pair as many networks are trained, on all the others: so each fold has the same number of members."""
+    names, with_seizure, found, networks = plan
+    assert [name for fold in found for name in fold.held_out] == names
+    counts = [len(with_seizure & set(fold.held_out)) for fold in found]
+    assert min(counts) >= 1 and max(counts) - min(counts) <= 1 and len(found) >= 3
+    pairs = list(itertools.combinations(range(len(found)), 2))
+    assert sorted({split.without for split in networks}) == pairs and len(networks) % len(pairs) == 0
+    assert len({split.name for split in networks} | {split.torch_seed(1) for split in networks}) == 2 * len(networks)
     for fold in found:
-        assert fold.inner == tuple(sorted((fold.number + other) % blocks for other in inner))
-    names = [split.name for split in folds.splits(found)]
-    assert len(names) == len(set(names)) == networks == blocks * len(inner) / 2
+        serving = folds.members(fold, networks)
+        assert list(serving) == [other.number for other in found if other is not fold]
+        assert sum(map(len, serving.values())) == len(networks) // len(pairs) * (len(found) - 1)
 
 
-def test_seizure_free_recordings_stay_in_contiguous_blocks():
-    """Nine free recordings over three folds: three neighbours each; of seven, the first fold has one more."""
-    found, names = planned(3, 2, free=9)
-    assert [fold.held_out[1:] for fold in found] == [tuple(names[3:6]), tuple(names[6:9]), tuple(names[9:12])]
-    assert [len(fold.held_out) - 1 for fold in planned(3, 2, free=7)[0]] == [3, 2, 2]
-
-
-@given(st.integers(3, 9), st.integers(1, 9), st.integers(0, 12), st.randoms())
-def test_whoever_is_inner_to_me_has_me_as_inner(positive, members, free, random):
-    """Each network is trained on all but two blocks, once, and is a member in the fold of either; no fold lacks one."""
-    names = [f"r{number:02d}" for number in range(positive + free)]
-    found = folds.leave_one_recording_out(names, set(random.sample(names, positive)), members)
-    networks = folds.splits(found)
-    served = [(fold.number, split.name) for fold in found for _, split in folds.members(fold, networks)]
-    assert len(served) == len(set(served)) == 2 * len(networks)
-    for fold in found:
-        assert fold.number not in fold.inner and all(fold.number in found[other].inner for other in fold.inner)
-        assert len(fold.inner) >= min(members, positive - 1) and len(fold.inner) <= min(members + 1, positive - 1)
-    for split in networks:
-        unseen = set().union(*(found[number].held_out for number in split.without))
-        assert not unseen & set(split.train) and unseen | set(split.train) == set(names)
-        assert split.name == "-".join(map(str, sorted(split.without)))
-
-
-@given(st.integers(3, 8), st.integers(1, 6), st.integers(0, 12), st.randoms())
-def test_no_second_of_eeg_on_both_sides(positive, members, free, random):
-    """Every second of every recording is held out once, and then no member of that fold trained on it or chose by it;
-    and what a member chooses by it did not train on. Each side holds a seizure."""
-    names = [f"r{number}" for number in range(positive + free)]
-    with_seizure = set(random.sample(names, positive))
+@settings(max_examples=30)
+@given(plans())
+def test_no_second_of_eeg_on_both_sides(plan):
+    """Every second of every recording is held out once, and then no network of that fold trained on it or is chosen by
+    it; and what a network is chosen by it did not train on. Each side holds a seizure."""
+    names, with_seizure, found, networks = plan
     axis, nothing = {"hop_s": 0.5, "frame_s": 4.0, "frame_columns": 8}, pd.DataFrame(columns=COLUMNS)
-    annotations = Annotations(nothing, dict.fromkeys(names, 60.0))
-    table = spectrograms.triptychs(axis, dict.fromkeys(names, 120), annotations, 1.5)
+    annotations = Annotations(nothing, dict.fromkeys(names, 14.0))
+    table = spectrograms.triptychs(axis, dict.fromkeys(names, 28), annotations, 0.5)
     spans = {name: set() for name in names}
     for row in table.itertuples():
         spans[row.recording] |= {(row.recording, second) for second in np.arange(row.start_s, row.end_s, 0.5)}
-    found = folds.leave_one_recording_out(names, with_seizure, members)
-    assert sorted(name for fold in found for name in fold.held_out) == sorted(names)
     for fold in found:
-        for other, split in folds.members(fold, folds.splits(found)):
-            recordings = (fold.held_out, found[other].held_out, split.train)
-            sides = [set().union(*(spans[name] for name in side)) for side in recordings]
-            assert not any(one & two for one, two in itertools.combinations(sides, 2))
-            assert set().union(*sides) == set().union(*spans.values())
-            assert all(with_seizure & set(side) for side in recordings)
+        for other, serving in folds.members(fold, networks).items():
+            for split in serving:
+                recordings = (fold.held_out, found[other].held_out, split.train)
+                sides = [set().union(*(spans[name] for name in side)) for side in recordings]
+                assert not any(one & two for one, two in itertools.combinations(sides, 2))
+                assert set().union(*sides) == set().union(*spans.values())
+                assert all(with_seizure & set(side) for side in recordings)
+
+
+@given(plans())
+def test_few_networks_cover_all_folds(plan):
+    """Each fold by one of its own; of five folds, three networks."""
+    *_, found, networks = plan
+    covering = folds.covering(found, networks)
+    assert sorted(covering) == [fold.number for fold in found]
+    assert all(number in split.without and split in networks for number, split in covering.items())
+    assert len(set(covering.values())) == -(-len(found) // 2)
+
+
+@given(plans())
+def test_the_past_grows(plan):
+    """Each step is trained on all recordings before an end, the first of which have one with a seizure, and the last of
+    which are all blocks but one; every step has more seizures than the one before, and some to come."""
+    names, with_seizure, found, _ = plan
+    steps = folds.grow(found, with_seizure, members=2)
+    pasts = [step[0].train for step in steps]
+    assert all(past == tuple(names[: len(past)]) for past in pasts)
+    assert len(with_seizure & set(pasts[0])) == 1 and pasts[0][-1] in with_seizure
+    assert pasts[-1] == tuple(name for fold in found[:-1] for name in fold.held_out)
+    ends = {len(past) for past in pasts}
+    assert ends >= set(np.cumsum([len(fold.held_out) for fold in found])[:-1].tolist()) and len(ends) == len(pasts)
+    assert all(with_seizure - set(past) for past in pasts)
+    assert all([split.name for split in step] == [f"past{len(step[0].train)}{draw}" for draw in "ab"] for step in steps)
 
 
 @pytest.mark.parametrize("third", [("c", "a"), (), ("d",)])
 def test_a_wrong_plan_is_caught(third):
-    """What is held out twice, never, or is unknown fails the check, which names what it found."""
-    blocks, inner = [("a",), ("b",), third], [(1, 2), (0, 2), (0, 1)]
-    leaky = [folds.Fold(number, block, inner[number]) for number, block in enumerate(blocks)]
+    """What is held out twice, never, or is unknown fails the check; so do two folds, which leave nothing to train."""
     with pytest.raises(AssertionError, match="held out"):
-        folds.check(leaky, ["a", "b", "c"])
-
-
-def test_a_fold_must_choose_on_something_else():
-    """Without an inner block there is nothing to choose a threshold by; with its own block, it would choose by what it
-    reports."""
-    plan = [
-        folds.Fold(number, (name,), inner) for number, name, inner in ((0, "a", ()), (1, "b", (2,)), (2, "c", (1,)))
-    ]
-    with pytest.raises(AssertionError, match="fold 0 has no inner block"):
-        folds.check(plan, list("abc"))
-    plan[0] = folds.Fold(0, ("a",), (0,))
-    with pytest.raises(AssertionError, match="fold 0: a is both held out and inner"):
-        folds.check(plan, list("abc"))
+        folds.check([folds.Fold(number, block) for number, block in enumerate([("a",), ("b",), third])], list("abc"))
+    with pytest.raises(AssertionError, match="fold 0 has no inner block, or nothing to train on"):
+        folds.check([folds.Fold(0, ("a",)), folds.Fold(1, ("b",))], list("ab"))
 
 
 @pytest.mark.parametrize(
@@ -131,10 +125,10 @@ def test_a_fold_must_choose_on_something_else():
 )
 def test_an_injected_leak_is_named(train, said):
     """A network of fold 0 that trains on what is held out (a, e) or inner (b): the message says which and how."""
-    fold, inner = folds.Fold(0, ("a", "e"), (1,)), folds.Fold(1, ("b",), (0,))
-    folds.check_apart(fold, inner, folds.Split((0, 1), ("c", "d")))
+    fold, inner = folds.Fold(0, ("a", "e")), folds.Fold(1, ("b",))
+    folds.check_apart(fold, inner, folds.Split("0-1a", ("c", "d")))
     with pytest.raises(AssertionError, match=said):
-        folds.check_apart(fold, inner, folds.Split((0, 1), train))
+        folds.check_apart(fold, inner, folds.Split("0-1a", ("c", "d")), folds.Split("0-1b", train))
 
 
 @pytest.mark.parametrize(
@@ -143,13 +137,4 @@ def test_an_injected_leak_is_named(train, said):
 def test_too_few_seizures(with_seizure, said):
     """With no seizure at all, or two, the message counts them and says what is needed."""
     with pytest.raises(ValueError, match=said + ".*at least 3"):
-        folds.leave_one_recording_out(["a", "b", "c"], with_seizure, 4)
-
-
-def test_few_networks_cover_all_folds():
-    """Five folds in a ring of two neighbours: three networks serve them, each fold by one of its own members."""
-    planned = folds.leave_one_recording_out(list("abcde"), set("abcde"), 2)
-    found = folds.covering(planned)
-    assert sorted(found) == [0, 1, 2, 3, 4] and len(set(found.values())) == 3
-    for number, split in found.items():
-        assert number in split.without and split in folds.splits(planned)
+        folds.leave_blocks_out(["a", "b", "c"], with_seizure, 4)

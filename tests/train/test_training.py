@@ -19,17 +19,6 @@ SETTINGS = dict(
 SIZE = 8  # columns of a frame
 
 
-def made_network(seed=0, channels=3, frequencies=10):
-    """A network with random weights and statistics, whose score depends on its input."""
-    torch.manual_seed(seed)
-    made = network.SpectrogramNetwork(channels, frequencies, 4, 8, 0.1).eval()
-    made.mean, made.deviation = torch.randn(channels, frequencies, 1), torch.rand(channels, frequencies // 2, 1) + 1
-    with torch.no_grad():
-        for value in made.parameters():
-            value.mul_(3)  # as initialised, the score hardly depends on the input
-    return made
-
-
 def powers_and_samples(names, seed=3):
     """Recordings of 6 channels and 8 bins whose seizures, columns 40–80 of 120, are 20 dB louder in two bins."""
     generator, powers, rows = np.random.default_rng(seed), {}, []
@@ -43,8 +32,8 @@ def powers_and_samples(names, seed=3):
 
 @pytest.fixture
 def world():
-    """Three recordings, three folds, three networks, each trained on one recording."""
-    return folds.leave_one_recording_out(list("abc"), set("abc"), 2), *powers_and_samples("abc")
+    """Three recordings, three folds; each network is trained on one recording."""
+    return folds.leave_blocks_out(list("abc"), set("abc"), 3), *powers_and_samples("abc")
 
 
 def written(powers, folder):
@@ -54,9 +43,10 @@ def written(powers, folder):
     return inputs.write_inputs(folder, list(powers), folder / "pooled")
 
 
-def train(split, powers, samples, **settings):
-    """Train one network on `samples`, and score them."""
-    return training.train_split(split, inputs.network_inputs(powers), samples, samples, SIZE, SETTINGS | settings)
+def train(split, powers, samples, followed=False):
+    """Train one network on the samples of its recordings, and score the others."""
+    (piece,) = training.by_recording([split], samples, samples)
+    return training.train_split(*piece, inputs.network_inputs(powers), SIZE, SETTINGS, followed)
 
 
 def weights(result):
@@ -88,16 +78,6 @@ def test_inputs_in_blocks_are_those_at_once(monkeypatch, length):
     together = np.concatenate(powers, axis=2).astype(np.float64)
     np.testing.assert_allclose(mean[..., 0], together.mean(axis=2), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(deviation[..., 0], together.std(axis=2), rtol=1e-5)
-
-
-def test_inputs_in_files_are_those_in_memory(world, tmp_path, monkeypatch):
-    """Written once and mapped by each network: the same bits; what a killed run left is written anew."""
-    monkeypatch.setenv("STUDY_WORKERS", "1")
-    (tmp_path / "pooled" / "pooled").mkdir(parents=True)
-    (tmp_path / "pooled" / "pooled" / "a.npy").write_bytes(b"half")
-    found, expected = inputs.read_inputs(written(world[1], tmp_path), list("abc")), inputs.network_inputs(world[1])
-    for one, other in zip(found, expected, strict=True):
-        assert all(isinstance(one[name], np.memmap) and np.array_equal(one[name], other[name]) for name in "abc")
 
 
 def test_odd_columns_are_refused_before_training(world):
@@ -162,10 +142,8 @@ def test_auxiliary_losses_by_hand(world, monkeypatch):
     """Log-odds 0, 1, −2 against labels 0, 1, 1: ln 2, ln(1 + e⁻¹), ln(1 + e²); with the weight 0 the last one alone,
     with 0.5 half of the first two as well."""
     losses, read = np.log([2, 1 + np.exp(-1), 1 + np.exp(2)]), inputs.network_inputs(world[1])
-    said, batch = (
-        torch.tensor([[0.0, 1.0, -2.0]] * 8),
-        (torch.zeros(8, 3, 6, 4, 4), torch.tensor([[0.0, 1.0, 1.0]] * 8)),
-    )
+    said, labels = (torch.tensor([[0.0, 1.0, last]] * 8) for last in (-2.0, 1.0))
+    batch = torch.zeros(8, 3, 6, 4, 4), labels
     monkeypatch.setattr(training, "augmented_batch", lambda *arguments: batch)
     monkeypatch.setattr(network.SpectrogramNetwork, "decide_each", lambda self, maps: said + 0 * maps.sum())
     for weight, expected in ((0.0, losses[2]), (0.5, losses @ [0.5, 0.5, 1])):
@@ -198,8 +176,8 @@ def test_dropped_channels_are_at_the_mean(share):
 
 def test_predicting_from_pooled_spectrograms_is_the_network_itself(world):
     """Pooled first or sliced first, in batches of 7, from a network left in training mode: the same to a rounding."""
-    _, powers, samples = world
-    made = made_network(channels=6, frequencies=8).train()
+    planned, powers, samples = world
+    made = train(folds.splits(planned)[0], powers, samples).network.train()
     found = training.predict(made, inputs.network_inputs(powers).pooled, samples, SIZE, batch=7)
     with torch.no_grad():
         direct = made(inputs.slices(powers, samples, SIZE)).double().numpy()
@@ -213,7 +191,7 @@ def test_predicting_from_pooled_spectrograms_is_the_network_itself(world):
 )
 def test_weight_averaging_by_hand(world, monkeypatch, epochs, share, last):
     """The mean over the `last` epochs of the weights that each epoch left, those of the earlier ones forgotten; at 0
-    the last epoch's own. The losses written down are those of each epoch, before averaging."""
+    the last epoch's own. The history has the averaged network first, as epoch 0, then what each epoch left."""
     _, powers, samples = world
     read, predict, states = inputs.network_inputs(powers), training.predict, []
     settings = SETTINGS | {"epochs": epochs, "weight_averaging": share}
@@ -225,141 +203,154 @@ def test_weight_averaging_by_hand(world, monkeypatch, epochs, share, last):
 
     monkeypatch.setattr(training, "predict", spy)
     made = training.untrained_network(read, ["c"], settings)
-    curves = training.fit(made, read.pooled, *parts, SIZE, settings, np.random.default_rng(0))
-    assert len(states) == epochs and curves["epoch"].tolist() == [*range(1, epochs + 1)] and not made.training
+    history = training.fit(made, read.pooled, *parts, SIZE, settings, np.random.default_rng(0))
+    assert len(states) == epochs + 1 and not made.training
     for name, value in made.state_dict().items():
-        expected = torch.stack([state[name] for state in states[-last:]]).mean(dim=0)
+        expected = torch.stack([state[name] for state in states[-1 - last : -1]]).mean(dim=0)
         torch.testing.assert_close(value, expected, rtol=1e-6, atol=1e-7)
     assert not torch.equal(states[0]["score.weight"], made.score.weight) or epochs == 1
+    said = {epoch: part["log_odds"].to_numpy() for epoch, part in history.groupby("epoch", sort=False)}
+    assert list(said) == list(range(epochs + 1)) and (history["sample"] == [*parts[1].index] * (epochs + 1)).all()
+    np.testing.assert_array_equal(said[0], predict(made, read.pooled, parts[1], SIZE))
+    assert history["train_loss"].isna().sum() == len(said[0])
+    assert (said[0] == said[epochs]).all() == (last == 1)
 
 
-def test_curves_say_the_loss_of_each_unseen_recording(world):
-    """A row an epoch and recording; without averaging, the last epoch's is the loss of the log-odds that are left."""
-    result, samples = train(folds.splits(world[0])[0], *world[1:], weight_averaging=0.0), world[2]
-    curves = result.curves.set_index(["epoch", "recording"])["loss"]
-    assert curves.index.tolist() == [(epoch, name) for epoch in (1, 2) for name in "ab"]
-    for name in "ab":
-        rows = samples[samples["recording"] == name]
-        assert curves[2, name] == pytest.approx(training.balanced_loss(rows["label"], result.log_odds[rows.index]))
+def test_learning_curves_by_hand():
+    """Log-odds ln 3 of a's two seizure samples and −ln 3 of its other one: p = 3/4 of each right, so ln 4/3; of b's
+    other one, 0: ln 2. In epoch 2 all are 0. Epoch 0, the averaged network, has no place in a curve."""
+    samples = pd.DataFrame({"recording": list("aaab"), "label": [1, 1, 0, 0]}, index=[4, 5, 6, 7])
+    rows = [(0, np.nan, 4, 9.0)] + [(1, 0.5, n, z) for n, z in zip((4, 5, 6, 7), np.log([3, 3, 1 / 3, 1]), strict=True)]
+    rows += [(2, 0.25, n, 0.0) for n in (4, 5, 6, 7)]
+    history = pd.DataFrame(rows, columns=["epoch", "train_loss", "sample", "log_odds"]).assign(network="0-1a")
+    found = training.learning_curves(history, samples)
+    assert found.drop(columns="loss").to_numpy().tolist() == [
+        ["0-1a", epoch, name, loss] for epoch, loss in ((1, 0.5), (2, 0.25)) for name in "ab"
+    ]
+    assert found["loss"].tolist() == pytest.approx([np.log(4 / 3), *[np.log(2)] * 3])
 
 
-def test_learning_curves_rest_on_all_seizures_and_few_others():
-    """Of 2 seizure samples and 11 others, at most 3 of which count: both, and the first, middle and last of the others;
-    where there are no more than that, or no seizure, all of those that are there."""
+def test_few_others_by_hand():
+    """Of 2 seizure samples and 11 others: both, and four others at even steps, the first and the last among them. There
+    may be fewer; without a seizure, two."""
     samples = pd.DataFrame({"label": [0] * 5 + [1, 1] + [0] * 6})
-    assert training.curve_samples(samples, 3).index.tolist() == [0, 5, 6, 7, 12]
-    assert training.curve_samples(samples[:5], 1000).index.tolist() == [0, 1, 2, 3, 4]
-    assert training.curve_samples(samples[5:7], 3).index.tolist() == [5, 6]
+    assert training.few_others(samples).index.tolist() == [0, 3, 5, 6, 9, 12]
+    assert training.few_others(samples[:5]).index.tolist() == [0, 4]
+    assert training.few_others(samples[4:7]).index.tolist() == [4, 5, 6]
 
 
 @pytest.mark.slow
-def test_it_learns_what_is_plain(world, tmp_path):
+def test_it_learns_what_is_plain(world, tmp_path, monkeypatch):
     """A loud band is found in recordings never seen: held-out AUROC of nearly 1 in each fold. And what is explained is
     what decided: the saved members of a fold, as one network on full spectrograms."""
+    monkeypatch.setenv("STUDY_WORKERS", "1")  # no processes need to start
     found, powers, samples = world
-    settings = SETTINGS | {"epochs": 6, "batches_per_epoch": 20}
-    trained = training.train_all(found, written(powers, tmp_path), samples, samples, SIZE, settings)
+    networks, settings = folds.splits(found), SETTINGS | {"epochs": 6, "batches_per_epoch": 20}
+    pieces = training.by_recording(networks, samples, samples)
+    trained = training.train_all(pieces, written(powers, tmp_path), SIZE, settings)
     table, inner = training.out_of_fold(found, [(one.split, one.log_odds) for one in trained], samples)
     for result in trained:
         network.save(result.network, tmp_path / f"{result.split.name}.safetensors")
     for fold in found:
         held_out, own = table[table["fold"] == fold.number], inner[inner["fold"] == fold.number]
         assert min(roc_auc_score(part["label"], part["log_odds"]) for part in (held_out, own)) > 0.98
-        ensemble = network.load_ensemble(
-            tmp_path, [split.name for _, split in folds.members(fold, folds.splits(found))]
-        )
+        names = [split.name for serving in folds.members(fold, networks).values() for split in serving]
         with torch.no_grad():
-            direct = ensemble(inputs.slices(powers, held_out, SIZE)).double().numpy()
+            direct = network.load_ensemble(tmp_path, names)(inputs.slices(powers, held_out, SIZE)).double().numpy()
         np.testing.assert_allclose(held_out["log_odds"], direct, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_one_worker_or_two_give_the_same_bytes(world, tmp_path, monkeypatch):
-    """And so does a second run; another seed does not. Networks come in the order of the splits."""
+    """And so does a second run; another seed does not. Networks come in the order of the splits, and those followed
+    alone have a history."""
     found, powers, samples = world
     runs, read = [], written(powers, tmp_path)
     for count, seed in (("1", 1), ("2", 1), ("1", 2)):
         monkeypatch.setenv("STUDY_WORKERS", count)
-        trained = training.train_all(found, read, samples, samples, SIZE, SETTINGS | {"seed": seed})
+        pieces = training.by_recording(folds.splits(found), samples, samples)
+        trained = training.train_all(pieces, read, SIZE, SETTINGS | {"seed": seed}, ["0-2a"])
         assert [result.split for result in trained] == folds.splits(found)
-        runs.append([(weights(one), one.log_odds.to_numpy().tobytes(), one.curves.to_csv()) for one in trained])
+        assert [len(result.history) > 0 for result in trained] == [False, True, False]
+        runs.append([(weights(one), one.log_odds.to_numpy().tobytes(), one.history.to_csv()) for one in trained])
     assert runs[0] == runs[1] and runs[0] != runs[2]
     assert torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize("fitted", [True, False])
 def test_networks_differ(world, monkeypatch, fitted):
-    """Each network has weights of its own, drawn by the two folds that it serves: also on the same recordings, and
-    also before it is trained."""
+    """Each network has weights of its own, drawn by its name: also on the same recordings, and before it is trained."""
     if not fitted:
         monkeypatch.setattr(training, "fit", lambda *arguments: pd.DataFrame())
-    first, second, _ = folds.splits(world[0])
-    one, other = (weights(train(s, *world[1:])) for s in (first, dataclasses.replace(second, train=first.train)))
+    one, other = (weights(train(split, *world[1:])) for split in folds.splits(world[0], 2)[:2])
     assert one["mean"] == other["mean"] and one["mix.weight"] != other["mix.weight"]
 
 
-@pytest.mark.parametrize("side", ["held out", "inner", "trained on"])
-def test_what_is_held_out_or_inner_is_not_looked_at(side):
-    """Change every value and label of the one block, then of the other: weights and statistics stay the same, bit by
-    bit, and so do the log-odds of the other block; only its own scores change. Of what is trained on, all change."""
-    found = folds.leave_one_recording_out(list("abcde"), set("abcde"), 2)
+@pytest.mark.parametrize(
+    ("name", "changed", "seen"),
+    [("0-1a", "a", False), ("0-1a", "b", False), ("0-1a", "c", True), ("past3a", "d", False), ("past3a", "b", True)],
+)
+def test_what_is_not_trained_on_is_not_looked_at(name, changed, seen):
+    """Change every value and label of a recording held out, inner or to come: weights and statistics stay the same, bit
+    by bit, and so do the log-odds of other recordings; only its own change. Of one that is trained on, all change. That
+    a network is followed changes nothing."""
+    found = folds.leave_blocks_out(list("abcde"), set("abcde"), 5)
     powers, samples = powers_and_samples("abcde")
-    other, split = folds.members(found[0], folds.splits(found))[0]
-    blocks = {"held out": found[0].held_out[0], "inner": found[other].held_out[0], "trained on": split.train[0]}
-    name = blocks[side]
-    changed = {**powers, name: powers[name][:, ::-1, ::-1] * 3 + 7}
-    relabelled = samples.assign(label=samples["label"].where(samples["recording"] != name, 1 - samples["label"]))
-    one, two = train(split, powers, samples), train(split, changed, relabelled)
+    networks = [*folds.splits(found), *(step[0] for step in folds.grow(found, set("abcde")))]
+    split = next(split for split in networks if split.name == name)
+    other = {**powers, changed: powers[changed][:, ::-1, ::-1] * 3 + 7}
+    relabelled = samples.assign(label=samples["label"].where(samples["recording"] != changed, 1 - samples["label"]))
+    one, two = train(split, powers, samples), train(split, other, relabelled, followed=True)
     same = {key for key, value in weights(one).items() if value == weights(two)[key]}
-    assert same == (set() if side == "trained on" else set(weights(one)))
-    kept = (samples["recording"] != name)[one.log_odds.index]
-    assert set(samples.loc[one.log_odds.index, "recording"]) == {blocks["held out"], blocks["inner"]}
-    assert ((one.log_odds == two.log_odds) == (kept & (side != "trained on"))).all()
+    assert same == (set() if seen else set(weights(one)))
+    assert set(samples.loc[one.log_odds.index, "recording"]) == set("abcde") - set(split.train)
+    kept = (samples["recording"] != changed)[one.log_odds.index]
+    assert ((one.log_odds == two.log_odds) == (kept & (not seen))).all()
 
 
 def test_one_class_only_is_refused(world):
     """Training recordings without a frame outside seizures: the message says which recordings and what to do."""
-    with pytest.raises(ValueError, match=r"Network 0-1 trains on c, .*\[1\].*Shorter frames"):
+    with pytest.raises(ValueError, match=r"Network 0-1a trains on c, .*\[1\].*Shorter frames"):
         train(folds.splits(world[0])[0], world[1], world[2].assign(label=1))
 
 
 def scored_by_hand(found, samples, values):
     """Log-odds as the networks leave them: for each split the value `values[its name]` for all that it has not seen."""
-    unseen = [(split, samples.index[~samples["recording"].isin(split.train)]) for split in folds.splits(found)]
+    unseen = [(split, samples.index[~samples["recording"].isin(split.train)]) for split in folds.splits(found, 2)]
     return [(split, pd.Series(values[split.name], index=index, dtype=float)) for split, index in unseen]
 
 
+SAID = {"0-1a": 1, "0-1b": 3, "0-2a": 2, "0-2b": 6, "1-2a": 7, "1-2b": 9}
+
+
 def test_out_of_fold_by_hand(world):
-    """Networks 0-1, 0-2, 1-2 say 1, 2, 4 of everything: fold 0 decides by (1 + 2)/2, fold 1 by (1 + 4)/2, fold 2 by
-    (2 + 4)/2. Fold 0 chooses by what 0-1 says of b and 0-2 of c, and so on round; rows and columns stay as they are.
-    When each says the sample's number as well, that is what its score rises by: no sample gets another's."""
+    """Two networks a pair, in the mean 2 (without 0 and 1), 4 (0 and 2) and 8 (1 and 2): fold 0 decides by (2 + 4)/2,
+    fold 1 by (2 + 8)/2, fold 2 by (4 + 8)/2. Fold 0 chooses by 2 on b and 4 on c, and so on round; rows and columns
+    stay as they are. When each says the sample's number as well, its score rises by that, and no other's."""
     found, _, samples = world
     samples = samples.sample(frac=1, random_state=0)  # any order
-    scored = scored_by_hand(found, samples, {"0-1": 1, "0-2": 2, "1-2": 4})
-    table, inner = training.out_of_fold(found, scored, samples)
+    table, inner = training.out_of_fold(found, scored_by_hand(found, samples, SAID), samples)
     pd.testing.assert_frame_equal(table[samples.columns], samples)
     said = table[["recording", "fold", "log_odds"]].drop_duplicates().sort_values("fold")
-    assert said.to_numpy().tolist() == [["a", 0, 1.5], ["b", 1, 2.5], ["c", 2, 3.0]]
-    said = inner[["fold", "recording", "network", "log_odds"]].drop_duplicates()
+    assert said.to_numpy().tolist() == [["a", 0, 3], ["b", 1, 5], ["c", 2, 6]]
+    said = inner[["fold", "recording", "inner", "log_odds"]].drop_duplicates()
     assert said.to_numpy().tolist() == [
-        [0, "b", "0-1", 1], [0, "c", "0-2", 2], [1, "a", "0-1", 1], [1, "c", "1-2", 4], [2, "a", "0-2", 2],
-        [2, "b", "1-2", 4],
+        [0, "b", 1, 2], [0, "c", 2, 4], [1, "a", 0, 2], [1, "c", 2, 8], [2, "a", 0, 4], [2, "b", 1, 8],
     ]  # fmt: skip
     assert len(inner) == 2 * len(samples)
-    numbered = [(split, values + values.index.to_numpy()) for split, values in scored[::-1]]
-    table_numbered, inner_numbered = training.out_of_fold(found, numbered, samples)
+    assert (inner["column"].to_numpy() == samples.loc[inner["sample"], "column"]).all()
+    numbered = [(split, values + values.index.to_numpy()) for split, values in scored_by_hand(found, samples, SAID)]
+    table_numbered, inner_numbered = training.out_of_fold(found, numbered[::-1], samples)
     assert (table_numbered["log_odds"] - table["log_odds"] == table.index).all()
-    numbers = samples.reset_index().set_index(["recording", "column"])["index"]
-    own = numbers.loc[list(zip(inner["recording"], inner["column"], strict=True))].to_numpy()
-    assert (inner_numbered["log_odds"] - inner["log_odds"] == own).all()
+    assert (inner_numbered["log_odds"] - inner["log_odds"] == inner["sample"]).all()
 
 
 @pytest.mark.parametrize(
     ("name", "leaked", "said"),
     [
-        ("0-1", "a", "fold 0: a is both held out and trained on"),
-        ("0-1", "b", "fold 0: b is both inner and trained on"),
-        ("1-2", "c", "fold 1: c is both inner and trained on"),
+        ("0-1a", "a", "fold 0: a is both held out and trained on"),
+        ("0-1b", "b", "fold 0: b is both inner and trained on"),
+        ("1-2a", "c", "fold 1: c is both inner and trained on"),
     ],
 )
 def test_an_injected_leak_stops_the_study(world, name, leaked, said):
@@ -367,7 +358,7 @@ def test_an_injected_leak_stops_the_study(world, name, leaked, said):
     found, _, samples = world
     leaky = [
         (dataclasses.replace(split, train=(*split.train, leaked)) if split.name == name else split, values)
-        for split, values in scored_by_hand(found, samples, dict.fromkeys(["0-1", "0-2", "1-2"], 1))
+        for split, values in scored_by_hand(found, samples, SAID)
     ]
     with pytest.raises(AssertionError, match=said):
         training.out_of_fold(found, leaky, samples)

@@ -63,7 +63,10 @@ def fit(log_odds, label):
     of networks is. It is for display alone: nothing is decided by it.
     """
     model = LogisticRegression().fit(np.asarray(log_odds, float)[:, None], label)
-    return {"slope": max(float(model.coef_[0, 0]), FLATTEST), "intercept": float(model.intercept_[0])}
+    fitted = float(model.coef_[0, 0])
+    slope = max(fitted, FLATTEST)
+    intercept = float(model.intercept_[0]) + (fitted - slope) * float(np.mean(log_odds))  # flatter, but as high
+    return {"slope": slope, "intercept": intercept}
 
 
 def calibrate(log_odds, settings):

@@ -4,6 +4,7 @@ Detectors are scored on the same draws of recordings, so that a difference has a
 makes a recording hard for both cancels.
 """
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -91,13 +92,17 @@ def score_past(past, samples, annotations, steps):
     `steps` (of ``training.json``) say how many ``recordings`` and ``seizures`` each step's past holds. Threshold and
     smallest duration are chosen on what the networks of earlier steps said of recordings that were to come for them and
     are past now (Dawid, J. R. Stat. Soc. A 147:278, 1984); the first has none, and decides at even odds.
+
+    Raises AssertionError if a network was trained on a recording that it tests.
     """
     rows, names = [], list(annotations.durations_s)
     for method, own in past.groupby("method", sort=False):
-        known = [samples[:0].assign(log_odds=[])]
+        known = [samples[:0].assign(log_odds=0.0)]
         for number, step in enumerate(steps):
             said = own[own["step"] == number].set_index("sample")["log_odds"]
             table, before = samples.join(said, how="inner"), pd.concat(known)
+            seen = sorted(set(table["recording"]) & set(names[: step["recordings"]]))
+            assert not seen, f"{method}: {', '.join(seen)} both trained and tested the network of step {number}"
             settings = decisions.choose_alarm(before, annotations) if before["label"].any() else decisions.UNTRAINED
             table = decisions.raise_alarms(table, settings)
             later = annotations.select(names[step["recordings"] :])
@@ -169,7 +174,8 @@ def score_freedoms(inner, test, negatives):
     """
     epochs = {epoch: scores.auroc(*_values(part)) or 0 for epoch, part in test.groupby("epoch") if epoch}
     best, found = max(epochs, key=epochs.get), {}
-    for name, epoch, table in (("single", 0, inner), ("threshold", 0, test), ("epoch", best, inner), ("all", best, test)):
+    freedoms = {"single": (0, inner), "threshold": (0, test), "epoch": (best, inner), "all": (best, test)}
+    for name, (epoch, table) in freedoms.items():
         threshold = decisions.best_threshold(*_values(table[table["epoch"] == epoch]))
         found[name] = _rates(*_values(test[test["epoch"] == epoch]), threshold=threshold, negatives=negatives)
     return found
@@ -198,28 +204,41 @@ def check_out_of_fold(ours, training):
 
 
 def mean_interval(values):
-    """Return the mean of folds or splits with its interval by Student's t, within 0 and 1, as `intervals` does."""
+    """Return the mean score of folds or splits with its interval by Student's t, cut off at 0 and 1.
+
+    Where a score is undefined, as without a seizure sample in a test, the fold or split is left out.
+    """
+    values = values.dropna()
     if len(values) < 2:
-        return _alone(values.mean())
-    found = _by_t(values.mean(), stats.ttest_1samp(values, 0), len(values))
-    return found | {"low": max(0.0, found["low"]), "high": min(1.0, found["high"])}
+        return _alone(values.mean(), len(values))
+    found = _by_t(values.mean(), intervals.half_width(values), len(values))
+    return found | {"low": max(found["low"], 0.0), "high": min(found["high"], 1.0)}
 
 
 def mean_difference(first, second, paired):
-    """Return the mean of `first` less that of `second` with its interval by Student's t, or by Welch's if not paired."""
-    value = first.mean() - second.mean()
-    if min(len(first), len(second)) < 2:
-        return _alone(value)
-    test = stats.ttest_rel(first, second) if paired else stats.ttest_ind(first, second, equal_var=False)
-    return _by_t(value, test, min(len(first), len(second)))
+    """Return the mean of `first` less that of `second` with its interval by Student's t, or Welch's if not `paired`."""
+    if paired:
+        first, second = (one[first.notna() & second.notna()] for one in (first, second))
+    first, second = first.dropna(), second.dropna()
+    value, count = first.mean() - second.mean(), min(len(first), len(second))
+    if count < 2:
+        return _alone(value, count)
+    return _by_t(value, intervals.half_width(first - second) if paired else _welch(first, second), count)
 
 
-def _by_t(value, test, count):
-    span = test.confidence_interval(intervals.LEVEL)
-    ends = {"low": float(span.low), "high": float(span.high), "kind": "t"}
+def _welch(*samples):
+    """Return half the interval of a difference of two means (Welch, Biometrika 34:28, 1947)."""
+    squared, free = (np.array([of(one) for one in samples]) for of in (stats.sem, len))
+    squared, free = squared**2, free - 1
+    degrees = squared.sum() ** 2 / (squared**2 / free).sum() if squared.any() else free.sum()
+    return stats.t.ppf((1 + intervals.LEVEL) / 2, degrees) * np.sqrt(squared.sum())
+
+
+def _by_t(value, half, count):
+    ends = {"low": float(value - half), "high": float(value + half), "kind": "t"}
     return {"value": float(value), **ends, "dropped": 0.0, "reason": None, "n": count}
 
 
-def _alone(value):
-    reason = "there is one fold or split; an interval needs 2"
-    return {"value": float(value), "low": None, "high": None, "kind": None, "dropped": 0.0, "reason": reason, "n": 1}
+def _alone(value, count):
+    found = {"value": float(value) if count else None, "low": None, "high": None, "kind": None, "dropped": 0.0}
+    return found | {"reason": f"folds or splits: {count}; an interval needs 2", "n": count}

@@ -98,7 +98,7 @@ def raise_alarms(table, settings):
 
 
 def smooth(table):
-    """Return ``log_odds`` averaged over `SMOOTHED` frames of a recording, centred, over fewer at its ends: float [n]."""
+    """Return ``log_odds`` averaged over `SMOOTHED` frames of a recording, centred, fewer at its ends: float [n]."""
     log_odds, smoothed = table["log_odds"].to_numpy(float), np.empty(len(table))
     for _, rows in scores.recording_rows(table):
         total, count = (np.convolve(x, np.ones(SMOOTHED)) for x in (log_odds[rows], np.ones(len(rows))))

@@ -275,15 +275,15 @@ def mistake(signal, sampling_hz, start_s, decisions, spans, recording, title):
 def score_comparison(compared, audited):
     """Show scores with 95 % intervals: of all detectors, and of single networks with freedoms of the reference's.
 
-    `compared` are the rows of `comparison.compare`, `audited` those of `comparison.audit_leakage`.
+    `compared` are the rows of `comparison.compare`, `audited` is from `comparison.audit_leakage`.
     """
-    figure, axes = begin(WIDTH, 1.0 + 0.3 * max(len(compared), len(audited)), 1, 3)
-    short = {"single": "one network", "split": "random split", "threshold": "threshold on test", "epoch": "epoch on test"}
-    short |= {"ensemble": "mean of networks", "all": "random split,\nboth on test"}
+    figure, axes = begin(WIDTH, 1.0 + 0.3 * max(len(compared), len(audited["rows"])), 1, 3)
+    short = {"single": "one network", "split": "random split", "threshold": "threshold on test"}
+    short |= {"epoch": "epoch on test", "ensemble": "mean of networks", "all": "random split,\nboth on test"}
     panels = {
         "AUPRC, smoothed": {row["name"]: row["auprc_smoothed"] for row in compared},
         "Event F1": {row["name"]: row["event_f1"] for row in compared},
-        "Sample F1": {short[row["protocol"]]: row["f1"] for row in audited},
+        "Sample F1": {short[row["protocol"]]: row["f1"] for row in audited["rows"]},
     }
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
         for place, (name, score) in enumerate(rows.items()):
@@ -304,8 +304,8 @@ def past(rows):
     for number, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
         own = [row for row in rows if row["method"] == method]
         seen = [row["seizures_seen"] for row in own]
-        style = {"marker": "osv^D"[number % 5], "color": f"C{number}", "linewidth": 2 if method == comparison.OURS else 1}
-        style["label"] = comparison.METHODS[method]
+        style = {"marker": "osv^D"[number % 5], "color": f"C{number}", "label": comparison.METHODS[method]}
+        style["linewidth"] = 2 if method == comparison.OURS else 1
         left.plot(seen, [np.nan if row["f1"] is None else row["f1"] for row in own], **style)
         right.plot(seen, [np.nan if row["auprc"] is None else row["auprc"] for row in own], **style)
         if method == comparison.OURS:

@@ -38,7 +38,7 @@ def scores(intervals):
 
 
 def roc(predictions):
-    """Return the ROC curve of the log-odds, of those averaged, and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
+    """Return the ROC curve of each of `COLUMNS`, and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
     label, lines = predictions["label"], {"chance": np.array([[0.0, 0.0], [1.0, 1.0]])}
     if not missing_class(label.sum(), len(label)):
         lines = {name: np.column_stack(metrics.roc_curve(label, predictions[name])[:2]) for name in COLUMNS} | lines
@@ -47,7 +47,7 @@ def roc(predictions):
 
 
 def precision_recall(predictions):
-    """Return the precision–recall curve of the log-odds, of those averaged, and of chance: ``recall``, ``precision``, ``line``.
+    """Return the precision–recall curve of each of `COLUMNS`, and of chance: ``recall``, ``precision``, ``line``.
 
     Each step is two points, since precision is not linear in between.
     """

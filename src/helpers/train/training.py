@@ -140,7 +140,7 @@ def few_others(samples):
 
 
 def learning_curves(history, samples):
-    """Return the balanced loss of each ``network``, ``epoch`` and ``recording`` of a history, and the ``train_loss``."""
+    """Return the balanced ``loss`` by ``network``, ``epoch`` and ``recording`` of a history, and the ``train_loss``."""
     table = history[history["epoch"] > 0].join(samples[["recording", "label"]], on="sample")
     rows = [
         (*keys, part["train_loss"].iloc[0], balanced_loss(part["label"], part["log_odds"]))
@@ -256,8 +256,8 @@ def out_of_fold(folds, scored, samples):
     it has not seen.
 
     Returns `samples` with ``fold`` and ``log_odds``, the mean of the fold's networks; and for each fold and each other
-    block rows of `samples` with ``sample`` (their index), ``fold``, ``inner`` (the other fold) and ``log_odds``, the mean
-    of the networks that have seen neither block.
+    block rows of `samples` with ``sample`` (their index), ``fold``, ``inner`` (the other fold) and ``log_odds``, the
+    mean of the networks that have seen neither block.
 
     Raises AssertionError if a network was trained on a recording that it scores: nothing of it may be reported.
     """
