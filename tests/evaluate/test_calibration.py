@@ -1,4 +1,4 @@
-"""Calibration: scores by hand, simulations whose calibration is known, and a temperature that is found again."""
+"""Calibration: scores by hand, simulations whose calibration is known, and a curve that is found again."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from sklearn.metrics import brier_score_loss
 from helpers.evaluate import calibration
 
 
-def inner(n, scale=1.0, prior=0.5, seed=0):
+def inner(n, scale, prior, seed):
     """Log-odds of a network trained on halves, `scale` times too sure, and labels at the share `prior`.
 
     Two normal distributions of unit variance, 2 apart, have log-odds 2·x at equal shares, x measured from their middle.
@@ -19,12 +19,6 @@ def inner(n, scale=1.0, prior=0.5, seed=0):
     generator = np.random.default_rng(seed)
     label = (generator.random(n) < prior).astype(int)
     return scale * 2 * generator.normal(2 * label - 1, 1), label
-
-
-def inner_of(scales, n=400):
-    """Log-odds and labels of several recordings, one after the other, each `scale` times too sure; and whose."""
-    parts = [inner(n, scale, seed=seed) for seed, scale in enumerate(scales)]
-    return *map(np.concatenate, zip(*parts, strict=True)), np.repeat(np.arange(len(scales)), n)
 
 
 def table(p, label, recordings=10):
@@ -38,14 +32,24 @@ def errors_of(p, label, recordings=1):
 
 
 def test_by_hand(monkeypatch):
-    """0.1, 0.3 | 0.7, 0.9 with labels 0, 1 | 1, 1: Brier (0.01 + 0.49 + 0.09 + 0.01)/4 = 0.15; two bins with means 0.2
-    and 0.8 and shares 0.5 and 1: ECE (2·0.3 + 2·0.2)/4 = 0.25."""
+    """0.1, 0.3 | 0.7, 0.9 with labels 0, 1 | 1, 1: Brier (0.01 + 0.49 + 0.09 + 0.01)/4 = 0.15; the share 3/4, always
+    answered, has (3/16 · 4)/4 = 0.1875: skill 1 − 0.15/0.1875 = 0.2. Two bins with means 0.2 and 0.8 and shares 0.5 and
+    1: ECE (2·0.3 + 2·0.2)/4 = 0.25."""
     monkeypatch.setattr(calibration, "BINS", 2)
     p, label = np.array([0.1, 0.3, 0.7, 0.9]), np.array([0, 1, 1, 1])
-    assert errors_of(p, label, 2) == pytest.approx({"brier": 0.15, "ece": 0.25})
+    assert errors_of(p, label, 2) == pytest.approx({"brier": 0.15, "brier_skill": 0.2, "ece": 0.25})
     rows = calibration.reliability(label, p)
     assert rows["p_mean"].tolist() == pytest.approx([0.2, 0.8])
     assert rows["seizure_share"].tolist() == [0.5, 1] and rows["count"].tolist() == [2, 2]
+
+
+def test_skill_by_hand():
+    """Always the share, here 1/4: 0. The truth itself: 1. Always a half: (1/4)/(3/16) = 4/3 of the share's error, −1/3.
+    With one class the share makes no error, and there is no skill to have."""
+    label = np.array([0, 0, 0, 1])
+    for p, skill in ((np.full(4, 0.25), 0), (label, 1), (np.full(4, 0.5), -1 / 3)):
+        assert errors_of(p, label)["brier_skill"] == pytest.approx(skill, abs=1e-12)
+    assert errors_of(np.full(4, 0.25), label * 0)["brier_skill"] is None
 
 
 @pytest.mark.parametrize("label", [[0, 0, 1, 1], [1, 0, 1, 0]])
@@ -77,72 +81,22 @@ def test_calibrated_probabilities_have_no_error():
     assert good["value"] < 0.02 < 0.1 < bad["value"] and good["high"] < bad["low"]
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.5, 3.0])
-def test_a_known_temperature_is_found(scale):
-    """Networks `scale` times too sure need T = scale, within 5 % on 20,000 samples."""
-    fitted = calibration.fit(*inner_of([scale] * 5, 4000))
-    assert fitted["temperature"] == pytest.approx(scale, rel=0.05) and fitted["reason"] is None
-    assert fitted["loss_after"] < fitted["loss_before"]
+@pytest.mark.parametrize(("scale", "prior"), [(0.5, 0.5), (2.0, 0.1), (3.0, 0.02)])
+def test_a_known_curve_is_found_and_calibrates_other_recordings(scale, prior):
+    """Log-odds `scale` times too sure, of networks trained on halves, need the slope 1/scale and the intercept logit of
+    the share; elsewhere the errors fall to what noise alone makes."""
+    fitted = calibration.fit(*inner(20000, scale, prior, seed=1))
+    assert fitted["slope"] == pytest.approx(1 / scale, rel=0.1)
+    assert fitted["intercept"] == pytest.approx(logit(prior), abs=0.2)
+    log_odds, label = inner(20000, scale, prior, seed=2)
+    before, after = errors_of(expit(log_odds), label), errors_of(calibration.calibrate(log_odds, fitted), label)
+    assert after["ece"] < 0.01 < before["ece"] and after["brier"] < before["brier"] and after["brier_skill"] > 0
 
 
-def test_temperature_and_share_calibrate_other_recordings():
-    """Twice too sure, trained on halves, 10 % seizure: T near 2; elsewhere the ECE falls from above 0.1 to near 0."""
-    z, label = inner(20000, 2.0, prior=0.1, seed=1)
-    fitted = calibration.fit(z, label, np.arange(20000) // 4000)
-    assert fitted["temperature"] == pytest.approx(2, rel=0.1) and fitted["prior"] == label.mean()
-    z, label = inner(20000, 2.0, prior=0.1, seed=2)
-    before, after = errors_of(expit(z), label), errors_of(calibration.calibrate(z, fitted), label)
-    assert before["ece"] > 0.1 and after["ece"] < 0.02 and after["brier"] < before["brier"]
-
-
-def test_off_where_it_does_not_help():
-    """Log-odds already right: T stays 1 exactly in most of 20 small worlds, and with the reason."""
-    fitted = [calibration.fit(*inner(300, 1.0, 0.2, seed), np.arange(300) // 60) for seed in range(20)]
-    off = [settings for settings in fitted if settings["reason"]]
-    assert len(off) >= 16 and all(settings["temperature"] == 1 for settings in off)
-    assert all(abs(np.log(settings["temperature"])) < 1 for settings in fitted)
-
-
-@pytest.mark.parametrize(
-    ("scales", "on"), [((3.0, 3.0, 3.0), True), ((3.0, 3.0, 1.5), False), ((3.0, 3.0, 0.5), False)]
-)
-def test_three_recordings_must_agree(scales, on):
-    """Three times too sure in two recordings and less in the third: the gain is not surely above 0 by Student's t."""
-    fitted = calibration.fit(*inner_of(scales))
-    assert (fitted["temperature"] != 1) == on and (on or "not surely" in fitted["reason"])
-
-
-@pytest.mark.parametrize(
-    ("z", "blocks", "reason"),
-    [
-        ([-3.0, -2.0, 2.0, 3.0] * 3, 3, "bound"),  # apart: ever colder would be ever likelier
-        ([3.0, 2.0, -2.0, -3.0] * 3, 3, "bound"),  # the wrong way round: ever hotter
-        ([-3.0, 2.0, -2.0, 3.0] * 3, 2, "there are 2 blocks"),
-    ],
-)
-def test_off_where_the_recordings_do_not_tell(z, blocks, reason):
-    """T = 1, and the reason beside it: p is then that of the log-odds and the share of seizure alone."""
-    fitted = calibration.fit(z, [0, 0, 1, 1] * 3, np.arange(12) // 4 % blocks)
-    assert fitted["temperature"] == 1 and reason in fitted["reason"]
-    assert calibration.calibrate(np.array(z), fitted) == pytest.approx(expit(z))
-
-
-def test_share_by_hand():
-    """Even odds after training on halves are the base rate itself; T does not touch it."""
-    fitted = {"temperature": 4.0, "prior": 0.02}
-    assert calibration.calibrate(0.0, fitted) == pytest.approx(0.02)
-    assert calibration.calibrate(np.log(49) * 4, fitted) == pytest.approx(0.5)
-
-
-def test_without_temperature_keeps_all_else():
-    """Log-odds ln 9 at T = 2 and share 0.5 were 0.75; without the temperature 0.9. Fold 1 has T = 1 and a share of 0.1,
-    which stays: odds 9 · 1/9, so 0.5. Rows keep their order, whatever the folds'."""
-    decided = pd.DataFrame({"fold": [1, 0, 1], "log_odds": np.log([9.0, 9.0, 1.0]), "p_seizure": [0.5, 0.75, 0.1]})
-    choices = [
-        {"fold": fold, "calibration": {"temperature": temperature, "prior": prior, "reason": None}}
-        for fold, temperature, prior in ((0, 2.0, 0.5), (1, 1.0, 0.1))
-    ]
-    decided.index = [7, 3, 5]
-    found = calibration.without_temperature(decided, choices)
-    assert found["p_seizure"].tolist() == pytest.approx([0.5, 0.9, 0.1]) and found.index.tolist() == [7, 3, 5]
-    pd.testing.assert_frame_equal(found.drop(columns="p_seizure"), decided.drop(columns="p_seizure"))
+def test_probabilities_never_fall_where_log_odds_rise():
+    """Slope 2 and intercept −1: log-odds 0.5 are even odds. Seizure at 19 and others at 21, contrary to all training:
+    the curve is as flat as it may be, and says at 20, in their middle, what share is seizure."""
+    assert calibration.calibrate(0.5, {"slope": 2.0, "intercept": -1.0}) == 0.5
+    contrary = calibration.fit([19.0, 21.0] * 50, [1, 0] * 50)
+    assert contrary["slope"] == calibration.FLATTEST
+    assert calibration.calibrate(20.0, contrary) == pytest.approx(0.5, abs=1e-4)

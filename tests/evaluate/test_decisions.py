@@ -151,17 +151,6 @@ def test_when_alarms_are_known(high, minimum, known):
     assert found.loc[found["alarm"] == 1, "known_s"].tolist() == known[::-1]
 
 
-@pytest.mark.parametrize("minimum", [1, 3])
-def test_alarms_are_known_no_later_than_said(minimum):
-    """Cut off at any time: whatever was known by then is decided alike."""
-    table, settings = predicted(np.random.default_rng(4).normal(0, 2, 60)), {"log_odds": 0.0, "minimum": minimum}
-    complete = decisions.raise_alarms(table, settings)
-    for count in range(10, 60):
-        cut = decisions.raise_alarms(table.iloc[:count], settings)
-        known = (complete["alarm"][:count] == 1) & (complete["known_s"][:count] <= cut["end_s"].iloc[-1])
-        assert (cut["alarm"][known] == 1).all()
-
-
 def test_the_alarm_threshold_takes_the_widest_gap(monkeypatch):
     """Without smoothing: seizure 5 and −2, two beside it 3, others −6: above 3 one of two is found (F1 2/3), above −6
     two with two false (2/3): the gap from −6 to −2 is the wider, its middle −4."""
@@ -272,16 +261,6 @@ def test_a_fold_that_chooses_on_what_it_reports_is_refused(number):
     leaked, recording = predictions[predictions["fold"] == number].iloc[[7]], planned[number].held_out[0]
     with pytest.raises(AssertionError, match=f"fold {number} chooses on {recording}, which"):
         decisions.decide(predictions, pd.concat([inner, leaked.assign(recording=recording)]), annotations)
-
-
-def test_rows_keep_their_order_and_index():
-    """Shuffled and renumbered, each sample has the decision that it had; the choices do not change."""
-    _, predictions, inner, annotations, table, choices = decided_study()
-    mixed = predictions.sample(frac=1, random_state=0)
-    mixed.index = mixed.index + 1000
-    found, again = decisions.decide(mixed, inner, annotations)
-    assert found.index.equals(mixed.index) and again == choices
-    pd.testing.assert_frame_equal(found.set_index(found.index - 1000).sort_index(), table)
 
 
 @pytest.mark.parametrize(

@@ -11,35 +11,24 @@ from matplotlib.patches import StepPatch  # noqa: E402
 
 from helpers.acquire.annotations import COLUMNS, Annotations  # noqa: E402
 from helpers.acquire.montages import DOUBLE_BANANA  # noqa: E402
-from helpers.evaluate import comparison, decisions, figures, intervals, scores, views  # noqa: E402
-
-THRESHOLD = 0.4
+from helpers.evaluate import decisions, figures, intervals, scores, views  # noqa: E402
 
 
-def world(recordings=5, frames=60, threshold=THRESHOLD, folds=1):
-    """Return decisions on simulated samples, one in six seizure, all with one threshold."""
+def world(recordings=5, frames=60, at=-0.4):
+    """Return decisions on simulated samples, one in six seizure, all with one threshold, `at`, on log-odds."""
     generator, parts = np.random.default_rng(3), []
     for number in range(recordings):
-        label = (np.arange(frames) % 30 < 5).astype(int)
-        log_odds = generator.normal(-2 + 3 * label, 1.5)
-        starts = 8 + 4.0 * np.arange(frames)
-        part = {"recording": f"r{number}", "fold": number % folds, "last_start_s": starts, "end_s": starts + 4}
-        parts.append(pd.DataFrame({**part, "label": label, "log_odds": log_odds}))
-    table = pd.concat(parts, ignore_index=True)
-    table["p_seizure"] = 1 / (1 + np.exp(-table["log_odds"]))
-    table["p_smooth"] = table.groupby("recording")["p_seizure"].transform(lambda p: p.rolling(3, 1, True).mean())
-    decided = {"decided": (table["p_seizure"] >= threshold).astype(int), "threshold": threshold}
-    return table.assign(**decided, alarm=(table["p_smooth"] >= threshold).astype(int), alarm_threshold=threshold)
+        label, starts = (np.arange(frames) % 30 < 5).astype(int), 8 + 4.0 * np.arange(frames)
+        part = {"recording": f"r{number}", "fold": 0, "last_start_s": starts, "end_s": starts + 4, "label": label}
+        parts.append(pd.DataFrame({**part, "log_odds": generator.normal(-2 + 3 * label, 1.5)}))
+    choice = {"log_odds": at, "minimum": 1, "threshold": 1 / (1 + np.exp(-at))}
+    choice |= {"calibration": {"slope": 1.0, "intercept": 0.0}, "alarm": choice}
+    return decisions.apply(pd.concat(parts, ignore_index=True), choice)
 
 
 def sure_of(table):
-    kinds = {"ranking": "p_seizure", "smoothed": "p_smooth"}.items()
+    kinds = {"ranking": "log_odds", "smoothed": "log_odds_smooth"}.items()
     return {kind: intervals.ranking_intervals(table, column, draws=50) for kind, column in kinds}
-
-
-def choices_of(table):
-    best, fitted = decisions.best_threshold(table["label"], table["p_seizure"]), {"temperature": 1.0, "prior": 0.5}
-    return [{"fold": 0, "threshold": best, "calibration": fitted | {"reason": "too few"}}]
 
 
 def line(axis, label):
@@ -67,9 +56,9 @@ def test_decisions_lie_on_the_curves_if_all_have_one_threshold():
     tp, fn, fp, tn = scores.confusion(table["label"], table["decided"])
     for axis, point in ((left, (fp / (fp + tn), tp / (tp + fn))), (right, (tp / (tp + fn), tp / (tp + fp)))):
         assert np.allclose(marks(axis)["decisions on samples"], point)
-    rates, sensitivity = line(left, "p_seizure")  # straight between corners
+    rates, sensitivity = line(left, "single samples")  # straight between corners
     assert np.interp(fp / (fp + tn), rates, sensitivity) >= tp / (tp + fn) - 1e-9
-    recall, precision = line(right, "p_seizure")
+    recall, precision = line(right, "single samples")
     assert np.isclose(np.hypot(recall - tp / (tp + fn), precision - tp / (tp + fp)).min(), 0)
 
 
@@ -77,10 +66,10 @@ def test_curves_carry_their_areas_intervals_and_chance():
     table = world()
     sure = sure_of(table)
     left, right = figures.ranking_curves(table, sure).axes
-    for kind, column in (("ranking", "p_seizure"), ("smoothed", "p_smooth")):
+    for kind, said in (("ranking", "single samples"), ("smoothed", "mean of five frames")):
         for axis, name in ((left, "auroc"), (right, "auprc")):
             value, low, high = (sure[kind][name][key] for key in ("value", "low", "high"))
-            line(axis, f"{column}: {name.upper()} {value:.3f} ({low:.3f}–{high:.3f})")
+            line(axis, f"{said}: {name.upper()} {value:.3f} ({low:.3f}–{high:.3f})")
     assert line(left, "chance")[1].tolist() == [0, 1] and line(right, "chance")[1][0] == table["label"].mean()
 
 
@@ -111,32 +100,15 @@ def test_the_chosen_threshold_is_the_top_of_the_inner_curve():
     """The thick curve has its highest value at the threshold; the thin one is another's, and both are there."""
     table = world()
     inner, held_out = (table[table["recording"].isin(names)] for names in (["r0", "r1", "r2"], ["r3", "r4"]))
-    choices = choices_of(inner)
-    figure = figures.threshold_choice(inner, held_out, choices)
-    (axis,) = figure.axes
+    best = decisions.best_threshold(inner["label"], inner["log_odds"])
+    (axis,) = figures.threshold_choice(inner, held_out, [{"fold": 0, "log_odds": best}]).axes
     thresholds, f1 = line(axis, "inner recordings")
-    made = inner["p_seizure"] >= choices[0]["threshold"]
-    reached = scores.sample_scores(*scores.confusion(inner["label"], made.astype(int)))["f1"]
-    at = np.searchsorted(thresholds, choices[0]["threshold"])  # decided from the next probability on
+    made = (inner["log_odds"] >= best).astype(int)
+    reached = scores.sample_scores(*scores.confusion(inner["label"], made))["f1"]
+    at = np.searchsorted(thresholds, best)  # decided from the next log-odds on
     assert np.isclose(f1[at], reached) and np.isclose(f1.max(), reached)
     assert len(line(axis, "held out: shown here, not used")[0]) == len(held_out)
-    assert line(axis, "threshold chosen")[0][0] == choices[0]["threshold"]
-
-
-def test_learning_curves_show_each_network_on_its_inner_recordings():
-    """Fold 0 has two networks, one without r1 and one without r2; their loss on r0, which is held out, is not shown."""
-    rows = [
-        (n, e, 0.5 / e, r, 0.6 / e)
-        for n in ("0-1", "0-2")
-        for e in (1, 2, 3)
-        for r in ("r0", "r1" if n == "0-1" else "r2")
-    ]
-    curves = pd.DataFrame(rows, columns=["network", "epoch", "train_loss", "recording", "loss"])
-    folds = [{"fold": 0, "networks": ["0-1", "0-2"], "inner": ["r1", "r2"]}]
-    (axis,) = figures.learning_curves(curves, folds).axes
-    thin = [drawn for drawn in axis.get_lines() if drawn.get_linewidth() == 0.7]
-    assert len(thin) == 2 and np.allclose(line(axis, "inner recordings")[1], [0.6, 0.3, 0.2])
-    assert np.allclose(line(axis, "training")[1], [0.5, 0.25, 0.5 / 3])
+    assert line(axis, "threshold chosen")[0][0] == best and f"fold 0: {best:.2f}" in words(axis.figure)
 
 
 def test_confusion_matrices_at_both_prevalences():
@@ -175,19 +147,12 @@ def test_probability_has_a_panel_a_recording_with_its_seizures_and_alarms():
 
 
 def test_long_recordings_are_in_minutes_and_rare_seizures_in_log_odds():
-    table = world(2, 900, threshold=0.01)
+    table = world(2, 900, at=-5)
     figure = figures.probability(table, Annotations(SEIZURES, {"r0": 3608.0, "r1": 1800.0}))
     assert "time in the recording (min)" in words(figure) and figure.axes[0].get_xlim()[1] == pytest.approx(3608 / 60)
     assert figure.axes[0].get_yscale() == "logit"
     spans = [patch for patch in figure.axes[0].patches if patch.get_hatch()]
     assert spans[0].get_x() == pytest.approx(20 / 60)
-
-
-@pytest.mark.parametrize(("recordings", "lengths"), [(7, [7]), (12, [12]), (20, [10, 10]), (40, [10] * 4), (0, [])])
-def test_pages_hold_every_recording_once_in_order(recordings, lengths):
-    names = [f"r{number}" for number in range(recordings)]
-    pages = figures.pages(names)
-    assert [len(page) for page in pages] == lengths and sum(pages, []) == names
 
 
 def test_the_overview_shows_seizures_before_alarms_before_others():
@@ -214,17 +179,31 @@ def test_a_mistake_shows_all_channels_and_the_minutes_around():
     assert bottom.get_xlim() == (0, pytest.approx(170, abs=0.1))
 
 
-def test_the_comparison_shows_each_detector_and_the_leak():
-    """Ours and a forest, whose event F1 is undefined; the random split beside the protocol by recording."""
+def test_the_comparison_shows_each_detector_and_freedom():
+    """Ours and a forest, whose event F1 is undefined; a split at random beside the protocol by recording, in orange."""
     score = {"value": 0.8, "low": 0.7, "high": 0.9}
     f1 = {"ours": score, "forest": dict.fromkeys(score)}
-    rows = [{"name": name, "auprc": score, "event_f1": f1[name]} for name in f1]
-    protocols = {comparison.RANDOM: score | {"value": 0.85}, comparison.BY_RECORDING: None, comparison.WEIGHTED: score}
-    audited = {"rows": [{"protocol": name, "f1": value} for name, value in protocols.items()]}
-    left, middle, right = figures.score_comparison({"rows": rows}, audited).axes
-    for axis, values in ((left, (0.8, 0.8)), (middle, (0.8, np.nan)), (right, (0.8, 0.85))):
-        points = [bar[0].get_xydata()[0] for bar in axis.containers]
-        np.testing.assert_array_equal(points, np.column_stack([values, (0, 1)]))
+    rows = [{"name": name, "auprc_smoothed": score, "event_f1": f1[name]} for name in f1]
+    audited = [{"protocol": name, "f1": score | {"value": at}} for name, at in (("single", 0.8), ("split", 0.85))]
+    left, middle, right = figures.score_comparison(rows, audited).axes
+    for axis, values in ((left, [0.8, 0.8]), (middle, [0.8]), (right, [0.8, 0.85])):
+        points = [bar[0].get_xydata()[0].tolist() for bar in axis.containers]
+        assert points == [[value, place] for place, value in enumerate(values)]
         np.testing.assert_allclose(axis.containers[0][2][0].get_segments()[0][:, 0], (0.7, 0.9))
     assert [label.get_text() for label in left.get_yticklabels()] == ["ours", "forest"]
-    assert "leak" in right.get_yticklabels()[1].get_text() and "nan" not in words(left.figure)
+    assert [bar[0].get_color() for bar in right.containers] == [figures.DECISION, figures.SEIZURE]
+    assert "random split" in right.get_yticklabels()[1].get_text() and "nan" not in words(left.figure)
+
+
+def test_the_past_shows_each_detector_over_the_seizures_seen():
+    """Ours with its interval; where a score is undefined there is no point."""
+    sure, rows = {"f1": {"value": 0.5, "low": 0.2, "high": 0.8}}, []
+    for method in ("ours", "forest"):
+        for seen, f1 in ((1, 0.5), (3, None)):
+            row = {"method": method, "seizures_seen": seen, "f1": f1, "auprc": seen / 10, "intervals": sure}
+            rows.append(row)
+    left, right = figures.past(rows).axes
+    for method in ("this network", "random forest"):
+        np.testing.assert_array_equal(line(left, method), [[1, 3], [0.5, np.nan]])
+        np.testing.assert_allclose(line(right, method), [[1, 3], [0.1, 0.3]])
+    assert len(left.containers) == 1 and not right.containers

@@ -24,9 +24,10 @@ def made_up(n=30_000, seed=0):
     """Return predictions of `n` samples, a tenth of them seizure, and curves and folds of two networks."""
     generator = np.random.default_rng(seed)
     label = (generator.random(n) < 0.1).astype(int)
-    p = 1 / (1 + np.exp(-generator.normal(2 * label - 2, 1)))
+    log_odds = generator.normal(2 * label - 2, 1)
     names = np.repeat(["a", "b", "c"], -(-n // 3))[:n]
-    table = pd.DataFrame({"recording": names, "label": label, "p_seizure": p, "p_smooth": p**2})
+    table = pd.DataFrame({"recording": names, "label": label, "log_odds": log_odds, "log_odds_smooth": log_odds**3})
+    table["p_seizure"] = 1 / (1 + np.exp(-log_odds))
     rows = [
         (network, epoch, 1 / epoch, recording, epoch + number)
         for number, network in enumerate(("0-1", "0-2"))
@@ -37,29 +38,13 @@ def made_up(n=30_000, seed=0):
     return table, curves, [{"fold": 0, "networks": ["0-1", "0-2"], "inner": ["b"]}]
 
 
-def sure():
-    """Return the intervals of a study, as a run wrote them."""
-    return files.read_json(ROOT / "tests" / "metrics.json")["intervals"]
-
-
-def test_headline_is_short_and_repeats_the_scores():
-    """A dozen numbers at most, the README's six among them."""
-    found = files.read_json(ROOT / "tests" / "metrics.json")
-    headline = views.headline(found["samples"], found["events"], found["intervals"])
-    assert len(headline) <= 12
-    for name in ("accuracy", "sensitivity", "specificity", "f1", "weighted_f1", "threshold"):
-        assert headline[name] == found["samples"][name]
-    assert headline["f1_low"] <= headline["f1"] <= headline["f1_high"]
-    assert headline["seizures_found"] == found["events"]["detected"] and headline["auprc"] == found["samples"]["auprc"]
-
-
 @pytest.mark.parametrize(("n", "accuracy"), [(30_000, 5e-3), (60, 1e-12)])
 def test_curves_have_few_points_and_the_same_areas(n, accuracy):
     """A thousand points at most, under which lie the AUROC and the average precision: exactly where there are fewer."""
     table, _, _ = made_up(n)
     every_roc, every_step = views.roc(table), views.precision_recall(table)
     assert len(every_roc) <= 1000 and len(every_step) <= 1000
-    for name in ("p_seizure", "p_smooth"):
+    for name in views.COLUMNS:
         roc, steps = (view[view["line"] == name] for view in (every_roc, every_step))
         area = metrics.auc(roc["false_positive_rate"], roc["sensitivity"])
         under = -(steps["recall"].diff() * steps["precision"]).sum()  # each step's precision is that of its left end
@@ -68,12 +53,6 @@ def test_curves_have_few_points_and_the_same_areas(n, accuracy):
         assert (steps[["recall", "precision"]].diff().iloc[1:] == 0).any(axis=1).all()  # level or upright, no slope
     chance = every_step[every_step["line"] == "chance"]
     assert chance["precision"].tolist() == [table["label"].mean()] * 2
-
-
-def test_without_a_seizure_there_is_chance_alone():
-    """No curve is drawn that is not defined, and no error raised."""
-    table = made_up(50)[0].assign(label=0)
-    assert set(views.roc(table)["line"]) == set(views.precision_recall(table)["line"]) == {"chance"}
 
 
 def test_confusion_shares_are_of_the_true_class():
@@ -95,9 +74,9 @@ def test_learning_is_the_mean_of_the_folds_networks_on_inner_recordings():
 
 def test_every_view_is_declared_with_the_columns_it_has():
     """DVC draws every table by a template in the project, which reads columns that are there; each says whose it is."""
-    table, curves, folds = made_up(100)
+    (table, curves, folds), sure = made_up(100), files.read_json(ROOT / "tests" / "metrics.json")["intervals"]
     found = {
-        "scores": views.scores(sure()), "roc": views.roc(table), "precision_recall": views.precision_recall(table),
+        "scores": views.scores(sure), "roc": views.roc(table), "precision_recall": views.precision_recall(table),
         "reliability": views.reliability(table), "confusion": views.confusion(5, 3, 2, 90),
         "learning": views.learning(curves, folds),
     }  # fmt: skip

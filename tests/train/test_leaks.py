@@ -91,11 +91,6 @@ def auroc(table, column="log_odds"):
     return np.mean([roc_auc_score(part["label"], part[column]) for _, part in parts])
 
 
-def balanced_accuracy(table, column):
-    """Return the mean of sensitivity and specificity over all recordings."""
-    return balanced_accuracy_score(table["label"], table[column])
-
-
 def interval(values):
     """Return the 95 % interval of the mean over permutations, by Student's t."""
     return t.interval(0.95, len(values) - 1, np.mean(values), sem(values))
@@ -127,7 +122,7 @@ def test_permuted_labels_score_as_chance_does(permuted):
         low, high = interval(found)
         assert low < 0.5 < high and np.mean(found) < 0.65 and high - low < 0.4, column
     for column in ("decided", "alarm"):
-        low, high = interval([balanced_accuracy(table, column) for table in tables])
+        low, high = interval([balanced_accuracy_score(table["label"], table[column]) for table in tables])
         assert low < 0.5 < high < 0.6, column
 
 
@@ -139,15 +134,4 @@ def test_a_leak_is_seen(folder, permuted):
     leaked = [chain(folder, annotations, cheating) for annotations in shifted[:2]]
     honest = [auroc(table) for table in tables]
     assert min(auroc(table) for table in leaked) > max(0.9, *honest)
-    assert min(balanced_accuracy(table, "decided") for table in leaked) > 0.7
-
-
-def test_a_leak_that_is_declared_stops_the_chain(folder):
-    """Networks of which each says that it trained on all recordings: nothing is reported."""
-
-    def declared(networks, folder, overlapping, samples):
-        log_odds, everything = pd.Series(0.0, index=samples.index), tuple(DURATIONS)
-        return [(folds.Split(split.name, everything, split.without), log_odds) for split in networks]
-
-    with pytest.raises(AssertionError, match="fold 0: a is both held out and trained on"):
-        chain(folder, ANNOTATIONS, declared)
+    assert min(balanced_accuracy_score(table["label"], table["decided"]) for table in leaked) > 0.7
