@@ -8,8 +8,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.stats import poisson
+from scipy.stats import chi2
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 from timescoring.annotations import Annotation
 from timescoring.scoring import EventScoring
@@ -165,9 +164,8 @@ def some(count, noun):
 
 
 def poisson_ends(count, days):
-    """Return the rates at which so many, or more, and so many, or fewer, have a chance of 2.5 %, by root finding."""
-    low = brentq(lambda mean: poisson.sf(count - 1, mean) - 0.025, 1e-9, count + 1) if count else 0.0
-    high = brentq(lambda mean: poisson.cdf(count, mean) - 0.025, 1e-9, 10 * count + 20)
+    """Return the exact interval of a rate, by its relation to the distribution of χ²."""
+    low, high = (chi2.ppf(0.025, 2 * count) / 2 if count else 0.0), chi2.ppf(0.975, 2 * count + 2) / 2
     return f"{printed(low / days, 1)}–{printed(high / days, 1)}"
 
 
@@ -222,8 +220,8 @@ def sample(s, m):
     yield (LABELS[m[2]], LABELS[m[3]]), pair
     yield (m[6], m[7]), (f"{short(row['start_s'])}–{short(row['end_s'])}", row["recording"])
     yield abs(float(m[4]) - row["p_seizure"]) <= 0.00051, True
-    verbs = {(1, 1): "correctly identified seizure activity", (0, 0): "correctly identified no seizure activity"}
-    yield m[5], (verbs | {(1, 0): "missed the seizure activity", (0, 1): "wrongly saw seizure activity"})[pair]
+    verbs = ("correctly identified no", "wrongly saw"), ("missed the", "correctly identified")
+    yield m[5], f"{verbs[pair[0]][pair[1]]} seizure activity"
     yield by_method(m[8], PLACE), {name: s.strongest(int(m[1]), key, sign) for name, key in METHODS.items()}
     yield m[9], s.channel(int(m[1]), sign)
 
@@ -241,10 +239,6 @@ def alarm(s, m):
     if m[7]:
         inside = np.isin(s.maps["sample"], s.during(*one)["sample"])
         yield m[7], s.axes["channels"][int(s.maps["ig_channels"][inside].astype(float).mean(axis=(0, 1, 3)).argmax())]
-
-
-def deletion(s, m):
-    yield (named(m[1]), named(m[2] or "")), (s.verdicts("deletion", True), s.verdicts("deletion", False))
 
 
 def weights(s, m):
@@ -325,10 +319,6 @@ def unseen(s, m):
     yield len(re.split(", | and ", m[1])), len(gone)
 
 
-def rate(s, m):
-    yield (m[1], m[2]), (printed(len(s.false) * 24 / s.hours, 1), poisson_ends(len(s.false), s.hours / 24))
-
-
 def group(s, m):
     key, label = {"seizure": ("found", 1), "non-seizure": ("left", 0)}[m[2]]
     alike = s.table["sample"][(s.true == label) & (s.said == label)]
@@ -340,7 +330,9 @@ OWN_POWER = "the planted seizure clearly more than the EEG's own power does"
 READ = {
     rf"In (.+) of {EEG}, the model \w+ (.+? seizures?)(?:, with a median delay of (.+?),)? and raised (.+)\.": summary,
     rf"In (.+) of {EEG}( without) a seizure, the model raised ()(.+)\.": summary,
-    r"With its exact Poisson 95 % interval, the rate of false alarms is (\S+) per 24 h \((.+)\)\.": rate,
+    r"With its exact Poisson 95 % interval, the rate of false alarms is (\S+) per 24 h \((.+)\)\.": lambda s, m: [
+        (m.groups(), (printed(len(s.false) * 24 / s.hours, 1), poisson_ends(len(s.false), s.hours / 24)))
+    ],
     rf"The maps of (.+) lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
     rf"No map lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", True), set())],
     r"The maps \w+ what .+ could not be tested\.": lambda s, m: [(s.verdicts("beyond power", None), set(METHODS))],
@@ -368,8 +360,14 @@ READ = {
     r"The maps pass (.+) of their tests\.": passed,
     r"The share of relevance on the planted seizure is (.+), against (\S+) by chance and (\S+) for the .+": planted,
     r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+)": weights,
-    r"For (.+), deleting .+ lowers .+ rests on it(?:, which is not clear for (.+))?\.": deletion,
-    r"For()(.+), deleting what ranks highest does not lower .+": deletion,
+    r"For (.+), deleting .+ lowers .+ rests on it(?:, which is not clear for (.+))?\.": lambda s, m: [
+        (named(m[1]), s.verdicts("deletion", True)),
+        (named(m[2] or ""), s.verdicts("deletion", False)),
+    ],
+    r"For (.+), deleting what ranks highest does not lower .+": lambda s, m: [
+        (named(m[1]), s.verdicts("deletion", False)),
+        (set(), s.verdicts("deletion", True)),
+    ],
     r"By the lower .+, the result is (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
     r"The(?:se)? (.+) of EEG of one (simulated )?patient do .+": lambda s, m: [(m[1], s.length()), simulated(s, m[2])],
 }

@@ -4,10 +4,12 @@ import random
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import confusion_matrix
 from timescoring import annotations, scoring
 
 from helpers.study import files
 
+PATIENT = "made08"
 METHODS = ("gradcam", "gradcampp", "ig")
 BANDS = {"B1": (0.5, 4), "B2": (4, 8), "B3": (8, 13), "B4": (13, 30), "B5": (30, 55)}
 FREQUENCIES = [1.0, 3.0, 5.0, 9.0, 11.0, 15.0, 20.0, 25.0, 35.0, 40.0, 45.0, 50.0]
@@ -17,8 +19,8 @@ KINDS = ("mixed", "mixed", "none", "one class", "all wrong", "perfect", "missing
 FRAME_S = 4.0
 
 
-def make(seed, patient="made08", names=("made08_01", "made08_02", "made08_03")):
-    """Write a study of a kind of `KINDS` below `files.ROOT`, of some recordings of `names`; return its kind."""
+def make(seed, names=("made08_01", "made08_02", "made08_03")):
+    """Write a study of a kind of `KINDS` below `files.ROOT`, of patient made08 and some recordings of `names`."""
     draw = random.Random(seed)
     numbers, kind = np.random.default_rng(seed), KINDS[seed % len(KINDS)]
     names = names[: draw.randint(2, 4) - 1]
@@ -32,24 +34,23 @@ def make(seed, patient="made08", names=("made08_01", "made08_02", "made08_03")):
     written = {
         "acquire/recordings.csv": pd.DataFrame({"recording": durations.keys(), "duration_s": durations.values()}),
         "preprocess/axes.json": {"frequencies_hz": FREQUENCIES, "channels": CHANNELS, "frame_s": FRAME_S},
-        "evaluate/metrics.json": _metrics(draw, patient, simulated, table, latencies, false, durations, kind),
-        "evaluate/comparison.json": _comparison(draw, kind),
+        "evaluate/metrics.json": _metrics(draw, simulated, table, latencies, false, durations, kind),
+        "evaluate/comparison.json": _comparison(draw),
         "evaluate/audit.json": _audit(draw),
         "evaluate/decisions.csv": table,
         "evaluate/events.csv": found,
         "evaluate/errors.csv": _errors(table, false),
         "evaluate/latencies.csv": latencies,
-        "explain/digest.json": _digest(draw, patient, table, maps),
+        "explain/digest.json": _digest(draw, table, maps),
         "explain/sanity.json": _sanity(draw, table, simulated),
     }
+    folder = files.ROOT / "output" / PATIENT
     for name, content in written.items():
-        path = files.ROOT / "output" / patient / name
         if isinstance(content, dict):
-            files.write_json(path, content)
+            files.write_json(folder / name, content)
         else:
-            files.write_text(path, content.to_csv(index=False))
-    np.savez(files.ROOT / "output" / patient / "explain" / "attributions.npz", sample=table["sample"], **maps)
-    return kind
+            files.write_text(folder / name, content.to_csv(index=False))
+    np.savez(folder / "explain" / "attributions.npz", sample=table["sample"], **maps)
 
 
 def _recording(draw, numbers, name, kind):
@@ -67,7 +68,8 @@ def _recording(draw, numbers, name, kind):
     p = np.where(decided, numbers.uniform(threshold, 1, count), numbers.uniform(0, threshold * 0.999, count))
     p[decided == 1] = np.where(numbers.random(int(decided.sum())) < 0.1, threshold, p[decided == 1])  # at the threshold
     smooth = numbers.random(count)
-    alarm = decided if kind == "perfect" else (smooth >= alarm_threshold).astype(int) * (numbers.random(count) < 0.7)
+    alarm = (smooth >= alarm_threshold).astype(int) * (numbers.random(count) < 0.7)
+    alarm = {"perfect": decided, "all wrong": 0 * decided}.get(kind, alarm)
     smooth = np.where(alarm, alarm_threshold + (1 - alarm_threshold) * smooth, alarm_threshold * smooth * 0.99)
     start = FRAME_S * np.arange(count)
     times = {"start_s": start, "last_start_s": start + 2 * FRAME_S, "end_s": start + 3 * FRAME_S}
@@ -125,7 +127,7 @@ def _maps(draw, numbers, table):
     return {name: values.astype(np.float32) for name, values in maps.items()}
 
 
-def _digest(draw, patient, table, maps):
+def _digest(draw, table, maps):
     """Return the digest of up to four samples: the strongest band of each frame, of what speaks for the decision."""
     samples = []
     for row in table.sample(min(4, len(table)), random_state=draw.randint(0, 999)).itertuples():
@@ -135,9 +137,8 @@ def _digest(draw, patient, table, maps):
             values = np.clip(maps[method][row.sample] * (sign if method == "ig" else 1), 0, None)
             bands[method] = []
             for step in values:
-                means = {
-                    key: step[[low <= one < high for one in FREQUENCIES]].mean() for key, (low, high) in BANDS.items()
-                }
+                inside = {key: [low <= one < high for one in FREQUENCIES] for key, (low, high) in BANDS.items()}
+                means = {key: step[rows].mean() for key, rows in inside.items()}
                 best = max(means, key=means.get)
                 bands[method].append(best if means[best] > 0 else None)
         loud = np.clip(maps["ig_channels"][row.sample] * sign, 0, None).mean(axis=2)
@@ -147,7 +148,7 @@ def _digest(draw, patient, table, maps):
             "true": row.label, "pred": row.decided, "p_seizure": row.p_seizure, "threshold": row.threshold,
             "strongest_band": bands, "strongest_channel": {"ig": channels}, "files": [],
         })  # fmt: skip
-    return {"patient": patient, "frame_s": FRAME_S, "samples": samples, "errors": []}
+    return {"patient": PATIENT, "frame_s": FRAME_S, "samples": samples, "errors": []}
 
 
 def ratio(part, whole):
@@ -162,47 +163,34 @@ def score(draw, value, missing=0.3):
     return {"value": value, "low": low, "high": high}
 
 
-def _metrics(draw, patient, simulated, table, latencies, false, durations, kind):
-    pairs = [
-        (table["label"] == label) & (table["decided"] == decided) for label, decided in ((1, 1), (1, 0), (0, 1), (0, 0))
-    ]
-    tp, fn, fp, tn = (int(pair.sum()) for pair in pairs)
+def _metrics(draw, simulated, table, latencies, false, durations, kind):
+    tn, fp, fn, tp = confusion_matrix(table["label"], table["decided"], labels=[0, 1]).ravel().tolist()
     f1, f0, n = ratio(2 * tp, 2 * tp + fp + fn), ratio(2 * tn, 2 * tn + fp + fn), len(table)
-    samples = {"n": n, "seizure": tp + fn, "tp": tp, "fn": fn, "fp": fp, "tn": tn, "accuracy": (tp + tn) / n}
-    samples |= {"sensitivity": ratio(tp, tp + fn), "specificity": ratio(tn, tn + fp), "f1": f1}
-    samples |= {"weighted_f1": ((tp + fn) * (f1 or 0) + (tn + fp) * (f0 or 0)) / n}
+    scores = {"accuracy": (tp + tn) / n, "sensitivity": ratio(tp, tp + fn), "specificity": ratio(tn, tn + fp), "f1": f1}
+    scores["weighted_f1"] = ((tp + fn) * (f1 or 0) + (tn + fp) * (f0 or 0)) / n
+    samples = {"n": n, "seizure": tp + fn, "tp": tp, "fn": fn, "fp": fp, "tn": tn} | scores
     samples["threshold"] = None if kind == "missing" else float(table["threshold"].median())
     detected, hours = int(latencies["detected"].sum()), sum(durations.values()) / 3600
-    rates = ratio(detected, len(latencies)), ratio(detected, detected + len(false))
-    events = {"seizures": len(latencies), "detected": detected, "false_alarms": len(false), "sensitivity": rates[0]}
-    events |= {"precision": rates[1], "f1": ratio(2 * detected, len(latencies) + detected + len(false))}
+    events = {"seizures": len(latencies), "detected": detected, "false_alarms": len(false)}
+    events["f1"] = ratio(2 * detected, len(latencies) + detected + len(false))
     events["fp_per_24h"] = len(false) * 24 / hours
     delay = latencies["latency_s"].dropna().median() if detected else None
     rank = draw.choice([None, draw.random()])
     folds = [
-        {
-            "fold": at,
-            "held_out": [name],
-            "inner": [one for one in durations if one != name],
-            "alarm": {"k": draw.choice([1, 5])},
-        }
-        for at, name in enumerate(durations)
+        {"held_out": [name], "inner": [one for one in durations if one != name], "alarm": {"k": draw.choice([1, 5])}}
+        for name in durations
     ]
-    names = ("accuracy", "sensitivity", "specificity", "f1", "weighted_f1")
     intervals = {
-        "samples": {name: score(draw, samples[name]) for name in names},
+        "samples": {name: score(draw, value) for name, value in scores.items()},
         "events": {"f1": score(draw, events["f1"])},
         "seizures": {"median_latency_s": score(draw, delay)},
         "ranking": {"auprc": score(draw, rank)},
     }
-    source = "simulate" if simulated else "directory"
-    return {
-        "patient": patient, "source": source, "samples": samples, "events": events, "intervals": intervals,
-        "folds": folds,
-    }  # fmt: skip
+    found = {"patient": PATIENT, "source": "simulate" if simulated else "directory", "samples": samples}
+    return found | {"events": events, "intervals": intervals, "folds": folds}
 
 
-def _comparison(draw, kind):
+def _comparison(draw):
     rows = []
     for method in draw.choice([["logistic", "forest"], ["forest"], []]):
         row = {"method": method}
@@ -213,14 +201,11 @@ def _comparison(draw, kind):
 
 
 def _audit(draw):
-    tested = draw.randint(1, 400)
-    names = ("random split", "by recording, weighted as the random split")
-    rows = [
-        {"protocol": name, "n_test": tested, "f1": score(draw, draw.choice([None, draw.random()]))} for name in names
-    ]
-    for row, shared in zip(rows, (draw.choice([0, tested, draw.randint(0, tested)]), 0), strict=True):
-        row["shared_eeg"] = shared
-    return {"rows": rows, "splits": 5}
+    tested, rows = draw.randint(1, 400), []
+    for name in ("random split", "by recording, weighted as the random split"):
+        rows.append({"protocol": name, "n_test": tested, "f1": score(draw, draw.choice([None, draw.random()]))})
+    rows[0]["shared_eeg"] = draw.choice([0, tested, draw.randint(0, tested)])
+    return {"rows": rows}
 
 
 def _sanity(draw, table, simulated):

@@ -87,16 +87,11 @@ def test_missed_samples_before_the_first_find_and_with_a_frame_from_before(resul
 
 
 def test_a_score_at_the_limit_gets_the_better_grade(results):
-    samples = results["metrics"]["samples"]
-    for lower, word in (
-        (0.9, "strong"),
-        (0.89999, "strong"),
-        (0.8999, "moderate"),
-        (0.7, "moderate"),
-        (0.6999, "weak"),
-    ):
-        found, one = {}, results["metrics"] | {"samples": samples | {"sensitivity": lower, "specificity": 0.95}}
-        facts._samples(results | {"metrics": one}, lambda *row, to=found, **_: to.update({row[0]: row[3]}))
+    samples, found = results["metrics"]["samples"], {}
+    grades = {0.9: "strong", 0.89999: "strong", 0.8999: "moderate", 0.7: "moderate", 0.6999: "weak"}
+    for lower, word in grades.items():
+        samples |= {"sensitivity": lower, "specificity": 0.95}
+        facts._samples(results, lambda *row: found.update({row[0]: row[3]}))
         assert found["grade"] == word, "readers compare what they see"
 
 

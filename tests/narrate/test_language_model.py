@@ -5,9 +5,10 @@ import json
 import os
 import struct
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -48,9 +49,8 @@ def tiny(folder, seed=0, **config):
     """Save a randomly initialised llama with a byte-level tokenizer into `folder`."""
     byte_tokenizer().save_pretrained(folder)
     torch.manual_seed(seed)
-    LlamaForCausalLM(
-        LlamaConfig(vocab_size=260, **(SIZES | {"max_position_embeddings": 4096} | config))
-    ).save_pretrained(folder)
+    config = LlamaConfig(vocab_size=260, **(SIZES | {"max_position_embeddings": 4096} | config))
+    LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
 
@@ -123,99 +123,87 @@ def test_a_chat_template_is_in_a_sandbox_with_bounds(tmp_path, template):
 # Hostile folders.
 
 
-def change(name, **values):
-    def apply(folder):
-        files.write_json(folder / name, files.read_json(folder / name) | values)
-
-    return apply
+def change(folder, **values):
+    files.write_json(folder / "config.json", files.read_json(folder / "config.json") | values)
 
 
-def write(name, content):
-    return lambda folder: (folder / name).unlink(missing_ok=True) or (folder / name).write_bytes(content)
+def write(folder, name, content):
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).write_bytes(content)
 
 
-def link(name, target):
-    return lambda folder: (folder / name).unlink(missing_ok=True) or (folder / name).symlink_to(target)
+def link(folder, name, target):
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(target)
 
 
-def weights(alter):
-    def apply(folder):
-        tensors = load_file(folder / "model.safetensors")
-        alter(tensors)
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-
-    return apply
+def weights(folder, alter):
+    tensors = load_file(folder / "model.safetensors")
+    alter(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def only(*names):
-    def apply(folder):
-        for path in folder.iterdir():
-            path.unlink()
-        for name in names:
-            (folder / name).write_text("{}")
-
-    return apply
-
-
-def header(content, rest=b""):
-    return struct.pack("<Q", len(content)) + content + rest
+def only(folder, *names, make=None):
+    for path in folder.iterdir():
+        path.unlink()
+    for name in names:
+        (folder / name).write_text("{}")
+    if make:
+        make(folder / "a.gguf")
 
 
 def gguf(tensors, keys, rest=bytes(64)):
-    return lambda folder: (
-        only()(folder) or write("a.gguf", b"GGUF" + struct.pack("<IQQ", 3, tensors, keys) + rest)(folder)
-    )
+    content = b"GGUF" + struct.pack("<IQQ", 3, tensors, keys) + rest
+    return partial(only, make=lambda path: path.write_bytes(content))
 
 
-HOSTILE = {
-    "nothing in it": (only(), "is no model. Found nothing; wanted config.json"),
-    "notes": (only("notes.txt"), "Found notes.txt; wanted"),
-    "two GGUF": (only("a.gguf", "b.GGUF"), "holds 2 GGUF files"),
-    "a broken GGUF": (only("a.GGUF"), "'a' does not load"),
+GIANT = struct.pack("<Q", 51) + b'{"w":{"dtype":"F32","shape":[4611686018427387904]}}' + bytes(8)
+HOSTILE = {  # what is done to a folder, and the message that it ends in, None if it works
+    "nothing in it": (only, "is no model. Found nothing; wanted config.json"),
+    "notes": (only, "notes.txt", "Found notes.txt; wanted"),
+    "two GGUF": (only, "a.gguf", "b.GGUF", "holds 2 GGUF files"),
+    "a broken GGUF": (only, "a.GGUF", "'a' does not load"),
     "a GGUF of so many tensors": (gguf(1 << 60, 0), "'a' does not load"),
     "a GGUF of so many keys": (gguf(0, 1 << 60), "'a' does not load"),
     "a GGUF with a long key": (gguf(0, 1, struct.pack("<Q", 1 << 60) + b"key"), "'a' does not load"),
-    "a deep GGUF": (lambda folder: only()(folder) or tiny_gguf(folder / "a.gguf", 10**6), "_layers 1000000"),
-    "a GGUF linked outside": (lambda folder: only()(folder) or link("a.gguf", "/dev/zero")(folder), "no regular file"),
-    "an adapter": (only("adapter_config.json", "a.safetensors"), "Merge an adapter"),
-    "pickles": (only("config.json", "pytorch_model.bin"), "convert pickle weights"),
-    "pickle as safetensors": (write("model.safetensors", b"\x80\x04\x95" + bytes(99)), "does not load"),
-    "a licence linked outside": (link("LICENSE", "../../secret"), "LICENSE is no regular file within"),
-    "a configuration linked outside": (link("config.json", "../../secret"), "config.json is no regular file within"),
-    "weights linked outside": (link("model.safetensors", "/dev/zero"), "is no regular file within"),
-    "a tokenizer linked outside": (link("tokenizer.json", "/etc/passwd"), "tokenizer.json is no regular file"),
+    "a deep GGUF": (partial(only, make=lambda path: tiny_gguf(path, 10**6)), "_layers 1000000"),
+    "a GGUF linked outside": (partial(only, make=lambda path: path.symlink_to("/dev/zero")), "no regular file"),
+    "an adapter": (only, "adapter_config.json", "a.safetensors", "Merge an adapter"),
+    "pickles": (only, "config.json", "pytorch_model.bin", "convert pickle weights"),
+    "pickle as safetensors": (write, "model.safetensors", b"\x80\x04\x95" + bytes(99), "does not load"),
+    "a licence linked outside": (link, "LICENSE", "../../secret", "LICENSE is no regular file within"),
+    "a configuration linked outside": (link, "config.json", "../../secret", "config.json is no regular file within"),
+    "weights linked outside": (link, "model.safetensors", "/dev/zero", "is no regular file within"),
+    "a tokenizer linked outside": (link, "tokenizer.json", "/etc/passwd", "tokenizer.json is no regular file"),
     "a pipe": (lambda folder: os.mkfifo(folder / "LICENSE"), "LICENSE is no regular file within"),
-    "a licence too long": (write("LICENSE", bytes(2**16 + 1)), "LICENSE has 65537 bytes; at most 65536 are read"),
-    "a licence of any bytes": (write("LICENSE", b"\xff\xfe Licence"), None),
-    "broken configuration": (write("config.json", b"{"), "does not load"),
-    "configuration of bytes": (write("config.json", b"\xff\xfe\x00"), "does not load"),
-    "a list as configuration": (write("config.json", b"[]"), "does not load"),
-    "deep configuration": (write("config.json", b"[" * 30000), "does not load"),
-    "a million layers": (change("config.json", num_hidden_layers=10**6), "num_hidden_layers 1000000"),
-    "layers in disguise": (write("config.json", b'{"num_\\u006cayers": 10000}'), "num_layers 10000"),
-    "wide layers": (change("config.json", hidden_size=2**20, intermediate_size=2**40), "config.json describes"),
-    "a huge vocabulary": (change("config.json", vocab_size=2**40), "config.json describes"),
-    "words for numbers": (change("config.json", num_attention_heads="many"), "does not load"),
-    "an unknown type": (change("config.json", model_type="ours", auto_map={"AutoConfig": "x.y"}), "does not load"),
-    "a classifier": (change("config.json", architectures=["LlamaForTokenClassification"]), "no causal language"),
-    "quantised": (change("config.json", quantization_config={"quant_method": "gptq", "bits": 4}), "it is quantised"),
-    "a broken tokenizer": (write("tokenizer.json", b"{}"), "does not load"),
+    "a licence too long": (write, "LICENSE", bytes(2**16 + 1), "LICENSE has 65537 bytes; at most 65536 are read"),
+    "a licence of any bytes": (write, "LICENSE", b"\xff\xfe Licence", None),
+    "broken configuration": (write, "config.json", b"{", "does not load"),
+    "configuration of bytes": (write, "config.json", b"\xff\xfe\x00", "does not load"),
+    "a list as configuration": (write, "config.json", b"[]", "does not load"),
+    "deep configuration": (write, "config.json", b"[" * 30000, "does not load"),
+    "a million layers": (partial(change, num_hidden_layers=10**6), "num_hidden_layers 1000000"),
+    "layers in disguise": (write, "config.json", b'{"num_\\u006cayers": 10000}', "num_layers 10000"),
+    "wide layers": (partial(change, hidden_size=2**20, intermediate_size=2**40), "config.json describes"),
+    "a huge vocabulary": (partial(change, vocab_size=2**40), "config.json describes"),
+    "words for numbers": (partial(change, num_attention_heads="many"), "does not load"),
+    "an unknown type": (partial(change, model_type="ours", auto_map={"AutoConfig": "x.y"}), "does not load"),
+    "a classifier": (partial(change, architectures=["LlamaForTokenClassification"]), "no causal language"),
+    "quantised": (partial(change, quantization_config={"quant_method": "gptq", "bits": 4}), "it is quantised"),
+    "a broken tokenizer": (write, "tokenizer.json", b"{}", "does not load"),
     "a tokenizer too large": (lambda folder: byte_tokenizer(*"αβγ", "mod").save_pretrained(folder), "tokens that"),
-    "weights missing": (weights(lambda t: t.pop("model.layers.1.mlp.up_proj.weight")), "1 weights are missing"),
-    "a header without end": (write("model.safetensors", struct.pack("<Q", 2**62) + b"{}"), "does not load"),
-    "a header of giants": (
-        write("model.safetensors", header(b'{"w":{"dtype":"F32","shape":[4611686018427387904]}}', bytes(8))),
-        "does not load",
-    ),
-    "NaN weights": (weights(lambda t: t["lm_head.weight"].fill_(float("nan"))), "likelihoods that are no numbers"),
-    "a short window": (change("config.json", max_position_embeddings=8), "reads 8 tokens, and a sentence has"),
+    "weights missing": (weights, lambda t: t.pop("model.layers.1.mlp.up_proj.weight"), "1 weights are missing"),
+    "a header without end": (write, "model.safetensors", struct.pack("<Q", 2**62) + b"{}", "does not load"),
+    "a header of giants": (write, "model.safetensors", GIANT, "does not load"),
+    "NaN weights": (weights, lambda t: t["lm_head.weight"].fill_(float("nan")), "likelihoods that are no numbers"),
+    "a short window": (partial(change, max_position_embeddings=8), "reads 8 tokens, and a sentence has"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_folder_works_or_ends_in_one_message(store, kind):
-    apply, message = HOSTILE[kind]
-    apply(tiny(store / "m"))
+    apply, *how, message = HOSTILE[kind]
+    apply(tiny(store / "m"), *how)
     if message is None:
         assert len(loading.load("m").score(PAIRS)) == 3
         return
@@ -227,11 +215,11 @@ def test_a_hostile_folder_works_or_ends_in_one_message(store, kind):
 
 def test_code_in_a_folder_is_not_run(store):
     """A known architecture that brings code too is loaded by transformers' own."""
-    change("config.json", auto_map={"AutoModelForCausalLM": "ours.Model", "AutoConfig": "ours.Config"})(
-        tiny(store / "m")
-    )
-    change("tokenizer_config.json", auto_map={"AutoTokenizer": [None, "ours.Own"]})(store / "m")
-    (store / "m" / "ours.py").write_text("raise SystemExit('code was run')")
+    folder = tiny(store / "m")
+    change(folder, auto_map={"AutoModelForCausalLM": "ours.Model", "AutoConfig": "ours.Config"})
+    tokenizer = files.read_json(folder / "tokenizer_config.json")
+    files.write_json(folder / "tokenizer_config.json", tokenizer | {"auto_map": {"AutoTokenizer": [None, "ours.Own"]}})
+    (folder / "ours.py").write_text("raise SystemExit('code was run')")
     assert isinstance(loading.load("m").model, LlamaForCausalLM)
 
 
@@ -242,9 +230,7 @@ def test_a_name_that_is_nothing_or_leads_out_is_refused(name):
 
 
 def test_an_encoder_is_no_causal_model(store):
-    config = BertConfig(
-        vocab_size=263, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
-    )
+    config = BertConfig(vocab_size=263, **{key: value for key, value in SIZES.items() if "token" not in key})
     BertForMaskedLM(config).save_pretrained(tiny(store / "bert"))
     with pytest.raises(model.ModelError, match="no causal language model but BertForMaskedLM"):
         loading.load("bert")
@@ -321,37 +307,28 @@ class Hub(BaseHTTPRequestHandler):
     commit = "c0ffee" + 34 * "0"
 
     def do_GET(self):
-        path = unquote(urlsplit(self.path).path)
-        there = {file.name: file for file in self.server.folder.iterdir()}
-        if "gated/model" in path:
-            self.answer(401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."})
-        elif "good/model" not in path:
-            self.answer(404, {"X-Error-Code": "RepoNotFound"})
-        elif "/revision/" in path and path.rsplit("/", 1)[1] not in {"main", "v1", self.commit}:
-            self.answer(404, {"X-Error-Code": "RevisionNotFound"})
+        path, there = urlsplit(self.path).path, {file.name: file for file in self.server.folder.iterdir()}
+        last, status, body, headers = path.rsplit("/", 1)[1], 200, b"", {"X-Repo-Commit": self.commit}
+        if "good/model" not in path or ("/revision/" in path and last not in ("v1", self.commit)):
+            kind = "RevisionNotFound" if "good/model" in path else "GatedRepo" if "gated" in path else "RepoNotFound"
+            status, headers = 404, {"X-Error-Code": kind, "X-Error-Message": "Access to this model is restricted."}
         elif "/revision/" in path:
             siblings = [{"rfilename": name} for name in there]
-            self.answer(200, body=json.dumps({"id": "good/model", "sha": self.commit, "siblings": siblings}).encode())
+            body = json.dumps({"id": "good/model", "sha": self.commit, "siblings": siblings}).encode()
         elif "/tree/" in path:
-            rows = [
-                {"type": "file", "oid": files.sha256(one), "size": one.stat().st_size, "path": name}
-                for name, one in there.items()
-            ]
-            self.answer(200, body=json.dumps(rows).encode())
+            known = {name: {"oid": files.sha256(one), "size": one.stat().st_size} for name, one in there.items()}
+            body = json.dumps([{"type": "file", "path": name} | one for name, one in known.items()]).encode()
         else:
-            one = there[path.rsplit("/", 1)[1]]
-            self.answer(200, {"ETag": f'"{files.sha256(one)}"', "X-Repo-Commit": self.commit}, one.read_bytes())
-
-    do_HEAD = do_GET
-
-    def answer(self, status, headers=(), body=b""):
+            body, headers["ETag"] = there[last].read_bytes(), f'"{files.sha256(there[last])}"'
         self.server.asked.append(self.path)
         self.send_response(status)
-        for name, value in (dict(headers) | {"Content-Length": str(len(body))}).items():
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
+
+    do_HEAD = do_GET
 
     def log_message(self, *_):
         pass
@@ -380,11 +357,8 @@ def test_a_hub_model_is_fetched_with_its_commit_or_says_what_to_do(hub):
     made = loading.load("good/model@v1")
     assert (made.name, made.revision) == ("good/model", Hub.commit) and len(made.score(PAIRS)) == 3
     assert not [path for path in hub.asked if path.endswith((".bin", ".py"))]
-    for name, message in {
-        "gated/model": "gated/model.*restricted",
-        "no/model": "no/model.*Repository Not Found",
-        "good/model@v9": "Revision Not Found.*v9",
-    }.items():
+    refused = {"gated/model": "gated/model.*restricted", "no/model": "no/model.*Repository Not Found"}
+    for name, message in (refused | {"good/model@v9": "Revision Not Found.*v9"}).items():
         with pytest.raises(model.ModelError, match=message):
             loading.load(name)
 
@@ -412,19 +386,14 @@ def test_a_model_that_reads_pictures_is_shown_them(store, tmp_path):
     names = ("vision_start_token_id", "image_token_id", "vision_end_token_id", "video_token_id")
     tokens = dict(zip(names, map(tokenizer.convert_tokens_to_ids, special), strict=True))
     torch.manual_seed(0)
-    Qwen2VLForConditionalGeneration(Qwen2VLConfig(text_config=text, vision_config=vision, **tokens)).save_pretrained(
-        store / "qwen"
-    )
-    files.write_json(
-        store / "qwen" / "preprocessor_config.json",
-        {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 784, "max_pixels": 50176},
-    )
+    config = Qwen2VLConfig(text_config=text, vision_config=vision, **tokens)
+    Qwen2VLForConditionalGeneration(config).save_pretrained(store / "qwen")
+    read = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 784, "max_pixels": 50176}
+    files.write_json(store / "qwen" / "preprocessor_config.json", read)
     files.write_json(store / "qwen" / "processor_config.json", {"processor_class": "Qwen2VLProcessor"})
-    pictures = []
-    for name, step in (("rising", 4), ("falling", -4)):
-        pixels = np.repeat((np.arange(60) * step % 256).astype(np.uint8)[:, None], 90, axis=1)
-        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
-        pictures.append(tmp_path / f"{name}.png")
+    pictures = [tmp_path / "rising.png", tmp_path / "falling.png"]
+    for path, step in zip(pictures, (4, -4), strict=True):
+        Image.fromarray(np.repeat((np.arange(60) * step % 256).astype(np.uint8)[:, None], 90, axis=1)).save(path)
     author = loading.load("qwen")
     assert author.processor is not None and len(author.score(PAIRS)) == 3
     said = [[author.generate("Describe.", seed, 1.0, shown) for seed in range(3)] for shown in ([], *zip(pictures))]

@@ -121,7 +121,7 @@ def render(template, content, special, name):
     given |= special | {"add_generation_prompt": True, "enable_thinking": False}
     command = [sys.executable, "-I", "-c", TEMPLATE]
     try:
-        run = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, timeout=20)
+        run = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, timeout=120)
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"the chat template of '{name}' comes to no end.") from error
     if run.returncode or not run.stdout.strip():
