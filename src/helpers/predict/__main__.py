@@ -20,7 +20,7 @@ def write_events(patient, source, target):
     known = detector.load(patient)
     recording, _, axis = detector.examine(source, known)
     found = detector.events(detector.predict(known, recording, axis)[0])
-    events = annotated.tabulate(found, annotated.start_time(source), recording.header.duration_s)
+    events = annotated.tabulate(found, annotated.start(source), recording.header.duration_s)
     files.write_text(target, events.to_csv(sep="\t", index=False))
 
 

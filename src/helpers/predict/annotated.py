@@ -1,7 +1,7 @@
 """Predicted events as files: SzCORE's table, EDF+ annotations, and a copy of the recording with them."""
 
 from contextlib import suppress
-from datetime import datetime, time
+from datetime import time
 
 import edfio
 import pandas as pd
@@ -12,31 +12,33 @@ from helpers.study.errors import RecordingError
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
 
 
-def start_time(path):
-    """Return when a recording began, a datetime, or None where its header gives no date and time that could be."""
+def start(path):
+    """Return a recording's date and time of day, each None where its header gives none that could be."""
+    date = clock = None
     with suppress(ValueError):
         recording = edfio.read_edf(path)
-        return datetime.combine(recording.startdate, recording.starttime)
+        clock = recording.starttime
+        date = recording.startdate  # an error where it is anonymised
+    return date, clock
 
 
 def tabulate(found, started, duration_s):
-    """Return events (``start_s``, ``end_s``, ``confidence``) in SzCORE's form, as text, a row an event.
+    """Return events (``start_s``, ``end_s``, ``confidence``) in SzCORE's form, as text; `started` is from `start`.
 
-    ``eventType`` is HED-SCORE's ``sz``; without an event, one row of type ``bckg`` covers the recording
-    (https://epilepsybenchmarks.com/framework/).
+    Without one, a row ``bckg`` covers the recording. The form: https://epilepsybenchmarks.com/framework/.
     """
     rows = [(row.start_s, row.end_s - row.start_s, "sz", f"{row.confidence:.4f}") for row in found.itertuples()]
-    same = "n/a", f"{started:%Y-%m-%d %H:%M:%S}" if started else "n/a", f"{duration_s:.2f}"
-    rows = rows or [(0, duration_s, "bckg", "n/a")]
-    return pd.DataFrame([(f"{row[0]:.2f}", f"{row[1]:.2f}", *row[2:], *same) for row in rows], columns=COLUMNS)
+    begun = f"{started[0]} {started[1]:%H:%M:%S}" if all(part is not None for part in started) else "n/a"
+    same = "n/a", begun, f"{duration_s:.2f}"
+    rows = [(f"{x:.2f}", f"{s:.2f}", *of, *same) for x, s, *of in rows or [(0, duration_s, "bckg", "n/a")]]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def write_annotations(path, events, started):
     """Write `tabulate`'s events as EDF+ of annotations alone, with the recording's start, to be laid over it."""
-    about = edfio.Recording(startdate=started.date()) if started else None
-    begun = started.time() if started else time()
+    about = {"recording": edfio.Recording(startdate=started[0]), "starttime": started[1] or time()}
     with files.atomic_write(path) as partial:
-        edfio.Edf([], annotations=_annotations(events), recording=about, starttime=begun).write(partial)
+        edfio.Edf([], annotations=_annotations(events), **about).write(partial)
 
 
 def write_copy(path, source, events):
