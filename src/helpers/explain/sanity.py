@@ -37,13 +37,14 @@ LAYERS = ("score", "recur", "embed", "evolve", "shape", "mix")  # from the decis
 DRAWS, FEWER = 10, 1  # of random weights: of all layers, and of the first ones only
 MEMBERS = 3  # networks of a fold whose maps are compared with each other
 NOISE_DB = 1.0  # a periodogram's own chance deviation is 5.6 dB a cell
+_resample = cache(intervals.resample)
 STEPS = 6  # points on the path: enough for a rank correlation
 
 
 def samples_to_test(table, per_class):
-    """Return rows of `table`, in its order: seizures that were found, and as many other samples decided rightly.
+    """Return rows of `table`, in its order: seizures that were found, as many others decided rightly, or one kind.
 
-    At most `per_class` of each, evenly spaced; where one kind is missing, the other alone.
+    At most `per_class` of each, evenly spaced.
     """
     right = [np.flatnonzero((table["label"] == value) & (table["decided"] == value)) for value in (1, 0)]
     count = min([per_class, *(len(rows) for rows in right if len(rows))])
@@ -182,9 +183,6 @@ def mean_over_clusters(table, column, clusters):
     return {**intervals.interval(values[column].mean(), total / number, len(sums)), "n": values["sample"].nunique()}
 
 
-_resample = cache(intervals.resample)
-
-
 def summary(table, tests, delta, total):
     """Return the results of all tests, each with its interval, and whether each method passes, as ``sanity.json``.
 
@@ -197,7 +195,7 @@ def summary(table, tests, delta, total):
     labels = table.set_index("sample")["label"].loc[perturbed["sample"].unique()]
 
     def by_draw(part):
-        return part.groupby("draw", sort=False)["value"].mean().tolist()
+        return part.groupby("draw", sort=False)["value"].mean().replace({np.nan: None}).tolist()
 
     found = {
         "methods": attributions.METHODS, "beside": attributions.BESIDE, "maps": MAPS, "layers": LAYERS,
@@ -273,7 +271,7 @@ def _verdicts(name, found):
     given = {"completeness": found["completeness"]["largest"] <= attributions.CONVERGED if name == "ig" else None}
     for axis in ("frequency", "time", "channel"):
         own = ahead.get(axis, {}).get(name, {})
-        given[f"planted {axis}"] = above(own.get("chance"), own.get("power"))
+        given[f"planted {axis}"] = above(*(own.get(rival) for rival in ("chance", "power", "above_mean")))
     given["random weights"] = compare(lambda each: abs(each) < UNLIKE, random, f"magnitude:{random}")
     given["permuted labels"] = above(found["retraining_gap"].get(name))
     given["members"] = compare(lambda each: each >= REPEATABLE, "members")
