@@ -329,6 +329,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDY_WORKERS", "1")
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     monkeypatch.setattr(attributions, "BATCH", 2)  # so that folds have several parts
+    monkeypatch.setattr(attributions, "CONVERGED", np.inf)  # the path has as many points as are asked for
     members, powers = {7: ["0-1", "0-2"], 2: ["0-2", "1-2"]}, {}
     for seed, name in enumerate(("0-1", "0-2", "1-2")):
         networks.save(made(seed), tmp_path / f"{name}.safetensors")

@@ -3,15 +3,17 @@
 import itertools
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import ROOT
 from test_training import made_network
 
 from helpers.explain import attributions, deletion, planted, sanity
 from helpers.preprocess import spectrograms
-from helpers.study import files
+from helpers.study import files, markdown
 from helpers.train import network, training
 
 AXES = ("frequency", "time", "channel")
@@ -515,3 +517,37 @@ def test_from_networks_to_a_summary(world, runs, in_this_process, tmp_path, righ
     else:
         assert found["disturbed"] == found["gain"] == {}
         assert all(set(verdicts.values()) <= {None, True} for verdicts in found["verdicts"].values())
+
+
+@pytest.fixture(scope="module")
+def said():
+    """What the notebook's cells of the rules and of the words define, executed here."""
+    cells = {
+        cell.id: cell.source for cell in nbformat.read(ROOT / "notebooks" / "05_explain.ipynb", as_version=4).cells
+    }
+    names = {"sanity": sanity, "markdown": markdown, "display": lambda _: None}
+    exec(cells["rules"] + "\n" + cells["words"], names)
+    return names
+
+
+def test_the_notebook_states_each_rule(said):
+    assert list(said["rules"]) == RULES
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "finds the planted frequency, time and channel; {}: yes; {}: yes; {}: yes"),
+        (
+            {PLANTED[2]: False, "members": False},
+            "finds the planted frequency and time, does not find its channel; {}: yes; {}: yes; {}: no",
+        ),
+        (dict.fromkeys(PLANTED, False), "does not find its frequency, time or channel; {}: yes; {}: yes; {}: yes"),
+        (dict.fromkeys(RULES[:7]) | {"insertion": False}, "{1}: no; {2}: yes"),  # measured EEG
+        (dict.fromkeys(RULES), ""),
+    ],
+)
+def test_words_say_what_was_found_and_what_can_be_trusted(said, changes, expected):
+    """What was not tested is not spoken of; one rule of two that fails is a no."""
+    claims = ("depends on what was learnt", "ranks what the decision rests on", "repeatable")
+    assert said["in_words"](dict.fromkeys(RULES, True) | changes) == expected.format(*claims)

@@ -19,7 +19,6 @@ BATCH = 16  # samples explained at once: more is no faster and takes more memory
 PATH_BATCH = 32  # triptychs on the paths of Integrated Gradients at once
 NOISE_DB, NOISY = 1.0, 4  # of SmoothGrad: noise in each cell, and how many noisy samples are averaged
 CONVERGED = 0.05  # largest convergence delta, as a share of the sum of the attributions, or of 1
-MEAN_OF = 100  # samples of a class whose mean power the neutral baseline lies between
 
 
 def grad_cam(maps, gradients):
@@ -134,7 +133,7 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
         network, means = networks.load_ensemble(weights, members[fold]), []
         for label in (0, 1):
             rows = table[(table["fold"] != fold) & (table["label"] == label)]
-            rows = rows.iloc[evenly_spaced(len(rows), min(MEAN_OF, len(rows)))]
+            rows = rows.iloc[evenly_spaced(len(rows), min(100, len(rows)))]
             powers = spectrograms.open_spectrogram(folder, rows["recording"].unique())
             means.append(training.slices(powers, rows, frame_columns).mean(dim=(0, 1, 4))[..., None])
         line = [torch.lerp(*means, share) for share in torch.linspace(0, 1.5, 61)]
@@ -149,10 +148,7 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
 
 
 def predicted_relevance(network, triptychs, predicted, baseline=None, steps=64, methods=("ig",)):
-    """Return relevance for the predicted class: class maps, [sample, 3, F, T], and `methods`, [sample, 3, C, F, T].
-
-    What speaks against the predicted class is negative in the latter (see `toward_seizure`).
-    """
+    """Return relevance for the predicted class: class maps, [sample, 3, F, T], and `methods`, [sample, 3, C, F, T]."""
     sign = class_sign(predicted)[:, None, None, None, None]
     signed = {one: (toward_seizure(network, triptychs, baseline, steps, one) * sign).numpy() for one in methods}
     return class_maps(network, triptychs, predicted) | signed

@@ -40,10 +40,15 @@ NOISE_DB = 1.0  # a periodogram's own chance deviation is 5.6 dB a cell
 STEPS = 6  # points on the path: enough for a rank correlation
 
 
-def samples_to_test(table, per_class):
-    """Return rows of `table`, in its order: seizures that were found, and as many other samples decided rightly.
+@cache
+def _resample(count):
+    return intervals.resample(np.ones(count, bool))
 
-    At most `per_class` of each, evenly spaced; where one kind is missing, the other alone.
+
+def samples_to_test(table, per_class):
+    """Return rows of `table`, in its order: seizures that were found, as many others decided rightly, or one kind.
+
+    At most `per_class` of each, evenly spaced.
     """
     right = [np.flatnonzero((table["label"] == value) & (table["decided"] == value)) for value in (1, 0)]
     count = min([per_class, *(len(rows) for rows in right if len(rows))])
@@ -182,11 +187,6 @@ def mean_over_clusters(table, column, clusters):
     return {**intervals.interval(values[column].mean(), total / number, len(sums)), "n": values["sample"].nunique()}
 
 
-@cache
-def _resample(count):
-    return intervals.resample(np.ones(count, bool))
-
-
 def summary(table, tests, delta, total):
     """Return the results of all tests, each with its interval, and whether each method passes, as ``sanity.json``.
 
@@ -199,7 +199,7 @@ def summary(table, tests, delta, total):
     labels = table.set_index("sample")["label"].loc[perturbed["sample"].unique()]
 
     def by_draw(part):
-        return part.groupby("draw", sort=False)["value"].mean().tolist()
+        return part.groupby("draw", sort=False)["value"].mean().replace({np.nan: None}).tolist()
 
     found = {
         "methods": attributions.METHODS, "beside": attributions.BESIDE, "maps": MAPS, "layers": LAYERS,
@@ -275,7 +275,7 @@ def _verdicts(name, found):
     given = {"completeness": found["completeness"]["largest"] <= attributions.CONVERGED if name == "ig" else None}
     for axis in ("frequency", "time", "channel"):
         own = ahead.get(axis, {}).get(name, {})
-        given[f"planted {axis}"] = above(own.get("chance"), own.get("power"))
+        given[f"planted {axis}"] = above(*(own.get(rival) for rival in ("chance", "power", "above_mean")))
     given["random weights"] = compare(lambda each: abs(each) < UNLIKE, random, f"magnitude:{random}")
     given["permuted labels"] = above(found["retraining_gap"].get(name))
     given["members"] = compare(lambda each: each >= REPEATABLE, "members")

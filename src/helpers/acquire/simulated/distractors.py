@@ -1,6 +1,6 @@
 """A patient made to test explanations: its seizures are not where the power is, by construction.
 
-Nine electrodes share the 18 channels out between them, two each. In each of five bands a rhythm runs at all times, loud
+Nine electrodes share the 18 channels out between them, two each. In each of six bands a rhythm runs at all times, loud
 at four of the electrodes and soft at a fifth, and moves on at random. A seizure is nothing but the soft rhythm of one
 band at the focus, where that band is otherwise silent. So, in a seizure, four electrodes are louder than the focus and
 four are silent; a band's power over all channels is the same before an onset and after it; other bands have more power;
@@ -19,9 +19,9 @@ from helpers.acquire.simulated.signals import RATE_HZ, drift
 
 VARIANTS = ("distractors", "suppression")
 PLACES = ("T7", "T8", "C3", "C4", "CZ", "FP1", "FP2", "O1", "O2")
-# Hz and, of the soft rhythm, µV: the first is the seizure's. A soft rhythm is half-way, in dB, from silent to loud.
-RHYTHMS = ((25.0, 5.5), (10.0, 28.0), (17.0, 21.0), (33.0, 21.0), (41.0, 21.0))
-LOUD, LOUD_PLACES = 2.8, 4
+# Hz and, of the soft rhythm, µV: the first is the seizure's
+RHYTHMS = ((25.0, 5.5), (10.0, 28.0), (17.0, 21.0), (33.0, 21.0), (41.0, 21.0), (49.0, 21.0))
+LOUD, LOUD_PLACES = 4.0, 4
 PIECE_S = 12, 20  # between two moves
 FADE_S = 0.2
 
