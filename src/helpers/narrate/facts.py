@@ -251,12 +251,11 @@ def _maps(results, add):
 
 
 def _tests(results, add):
-    sanity = results["sanity"]
-    shares = (sanity["truth"] or {}).get("time × frequency") or {}
-    for name, said in (METHODS | {"chance": "chance", "power": "the EEG's own power"}).items():
-        value, place = shares[name]["mass"]["value"] if shares else None, f"truth.time × frequency.{name}.mass"
-        said = f"share on the planted seizure, {said}"
-        add(f"tests.planted truth.{name}", said, f"sanity: {place}", value, "probability")
+    sanity, along = results["sanity"], "time × frequency"
+    ranks = (sanity["truth"] or {}).get(along) or {}
+    for name, said in (METHODS | {"power": "the EEG's own power"}).items():
+        value, place = ranks[name]["auc"]["value"] if ranks else None, f"truth.{along}.{name}.auc"
+        add(f"tests.planted truth.{name}", f"AUC of planted cells, {said}", f"sanity: {place}", value, "probability")
     add("tests.limit", "rank correlation that passes", "sanity: rules.random weights", UNLIKE, "probability")
     for method, name in METHODS.items():
         verdicts, place = sanity["verdicts"][method], f"sanity: verdicts.{method}"
