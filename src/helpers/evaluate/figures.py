@@ -283,7 +283,7 @@ def score_comparison(compared, audited):
     panels = {
         "AUPRC, smoothed": {row["name"]: row["auprc_smoothed"] for row in compared},
         "Event F1": {row["name"]: row["event_f1"] for row in compared},
-        "Sample F1": {short[row["protocol"]]: row["f1"] for row in audited},
+        "Sample F1": {short[row["protocol"]]: row["f1"] for row in audited["rows"]},
     }
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
         for place, (name, score) in enumerate(rows.items()):
