@@ -275,9 +275,9 @@ def mistake(signal, sampling_hz, start_s, decisions, spans, recording, title):
 def score_comparison(compared, audited):
     """Show scores with 95 % intervals: of all detectors, and of single networks with freedoms of the reference's.
 
-    `compared` are the rows of `comparison.compare`, `audited` those of `comparison.audit_leakage`.
+    `compared` are the rows of `comparison.compare`, `audited` is from `comparison.audit_leakage`.
     """
-    figure, axes = begin(WIDTH, 1.0 + 0.3 * max(len(compared), len(audited)), 1, 3)
+    figure, axes = begin(WIDTH, 1.0 + 0.3 * max(len(compared), len(audited["rows"])), 1, 3)
     short = {"single": "one network", "split": "random split", "threshold": "threshold on test"}
     short |= {"epoch": "epoch on test", "ensemble": "mean of networks", "all": "random split,\nboth on test"}
     panels = {
