@@ -67,19 +67,12 @@ def known(tmp_path, monkeypatch):
     return detector.load("tiny")
 
 
-def run(known, path):
-    """Return the table that is predicted for an EDF file, and what examining and predicting gave."""
-    recording, examined, axis = detector.examine(path, known)
-    table, power = detector.predict(known, recording, axis)
-    return table, power, examined, axis
-
-
 def test_decisions_are_those_of_the_networks_together(known, tmp_path, monkeypatch):
     """In blocks of 8 frames: each log-odds is the mean of both networks on the triptych as the study computes it, the
     power is the spectrogram's mean; 41 s have 20 frames, of which 18 are decided, and a rest of 1 s is not."""
     monkeypatch.setattr(detector, "BLOCK_FRAMES", 8)
     write_edf(tmp_path / "new.edf", seconds=41)
-    table, power, _, axis = run(known, tmp_path / "new.edf")
+    _, axis, _, table, power = detector.predict(known, tmp_path / "new.edf")
     assert axis == known.axis and table["last_start_s"].tolist() == list(range(4, 40, 2))
     filterbank.write(edf.open_edf(tmp_path / "new.edf"), tmp_path / "new.npy", axis)
     stored = spectrograms.open_spectrogram(tmp_path, ["new"])
@@ -99,9 +92,9 @@ def test_a_referential_recording_is_its_differences(known, tmp_path):
     old = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
     names = [f"{old.get(name, name).capitalize()}-Avg" for name in potentials]
     write_signals(tmp_path / "b.edf", names, list(potentials.values()), 256)
-    (one, *_), (other, power, examined, axis) = (run(known, tmp_path / name) for name in ("a.edf", "b.edf"))
-    np.testing.assert_allclose(one["log_odds"], other["log_odds"], atol=2e-3)
-    rows = unseen.differences("tiny", examined, power, axis)
+    one, other = (detector.predict(known, tmp_path / name) for name in ("a.edf", "b.edf"))
+    np.testing.assert_allclose(one.table["log_odds"], other.table["log_odds"], atol=2e-3)
+    rows = unseen.differences("tiny", other.axis, other.examined, other.mean_power)
     assert rows.iloc[0].tolist() == ["channels", "derived from electrodes against AVG", "by name"]
 
 
@@ -109,10 +102,10 @@ def test_a_referential_recording_is_its_differences(known, tmp_path):
 def test_another_rate(known, tmp_path, rate, resampled):
     """A hop is a whole number of samples at 512 Hz, and not at 250 Hz, which is resampled; both rates are told."""
     write_edf(tmp_path / "new.edf", seconds=20, rate=rate)
-    table, power, examined, axis = run(known, tmp_path / "new.edf")
+    _, axis, examined, table, power = detector.predict(known, tmp_path / "new.edf")
     assert axis.get("resampled_to_hz") == resampled and len(table) == 8
     assert axis["frequencies_hz"] == known.axis["frequencies_hz"]
-    rows = unseen.differences("tiny", examined, power, axis)
+    rows = unseen.differences("tiny", axis, examined, power)
     assert rows.iloc[0].tolist() == ["sampling rate", f"{rate} Hz", "256 Hz"]
 
 
@@ -146,7 +139,7 @@ def odd(path, kind):
 
 
 ODD = {
-    "short": "lasts 5 s. The networks of tiny read three frames of 2 s before they decide: give at least 6 s.",
+    "short": "lasts 5 s; a decision needs three frames, 6 s. Record longer.",
     "flat": "no EEG: 100% of its seconds are flat",
     "missing": "lacks FP1-F7 of the 18 channels",
     "mixed": "lacks FP1-F7 of the 18 channels",
@@ -177,13 +170,13 @@ def test_what_cannot_be_predicted_is_refused_and_left_as_it_is(known, tmp_path, 
 def test_odd_recordings_that_can_be_predicted(known, tmp_path):
     """EDF+D without a jump; a channel twice, the same or not, of which the first is used, and the page says so."""
     odd(tmp_path / "new.edf", "steady")
-    assert len(run(known, tmp_path / "new.edf")[0]) == 8
+    assert len(detector.predict(known, tmp_path / "new.edf").table) == 8
     signals, logs = list(noise_uv("x", CHANNELS, 20 * 256)), []  # T8-P8 is there once more at the end
     for last in ([], [signals[14]], [signals[0]]):
         path = tmp_path / f"{len(logs)}.edf"
         write_signals(path, [*CHANNELS[:19], "T8-P8"][: 19 + len(last)], signals[:19] + last, 256)
-        table, power, examined, axis = run(known, path)
-        said = unseen.differences("tiny", examined, power, axis)["what"].str.contains("twice").any()
+        _, axis, examined, table, power = detector.predict(known, path)
+        said = unseen.differences("tiny", axis, examined, power)["what"].str.contains("twice").any()
         logs.append((table["log_odds"].tolist(), bool(said)))
     assert logs == [(logs[0][0], said) for said in (False, False, True)]
 
@@ -206,10 +199,10 @@ def test_what_lies_beyond_the_study_is_told(known, tmp_path):
     examined = quality.examine(tmp_path / "new.edf")
     power = np.full((18, 54), 5.0)
     power[3] = 8.9
-    assert unseen.differences("tiny", examined, power, known.axis).empty
+    assert unseen.differences("tiny", known.axis, examined, power).empty
     power[7:9, 29:], power[2, 7:12] = 10.0, 0.0
     power[8, 29:] = 9.5
-    rows = unseen.differences("tiny", examined, power, known.axis).to_numpy().tolist()
+    rows = unseen.differences("tiny", known.axis, examined, power).to_numpy().tolist()
     span = "4.0 to 6.0 dB there"
     assert rows == [
         ["power of B3, alpha", "up to 4.0 dB below the lowest (T7-P7), in 1 of 18 channels", span],

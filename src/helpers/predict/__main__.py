@@ -17,10 +17,9 @@ def write_events(patient, source, target):
     """Predict on one EDF file and write its events to a ``.tsv`` file."""
     if target.exists() and target.samefile(source):
         raise ValueError(f"{target} is the recording itself. Name another file for its events.")
-    known = detector.load(patient)
-    recording, _, axis = detector.examine(source, known)
-    found = detector.events(detector.predict(known, recording, axis)[0])
-    events = annotated.tabulate(found, annotated.start(source), recording.header.duration_s)
+    found = detector.predict(detector.load(patient), source)
+    duration_s = found.recording.header.duration_s
+    events = annotated.tabulate(detector.events(found.table), annotated.start(source), duration_s)
     files.write_text(target, events.to_csv(sep="\t", index=False))
 
 

@@ -44,7 +44,7 @@ def write_annotations(path, events, started):
 def write_copy(path, source, events):
     """Write a copy of a recording, as EDF+, with `tabulate`'s events among its annotations.
 
-    Raises RecordingError if edfio cannot read it, which asks more of a header than `edf.open_edf`.
+    Raises RecordingError if edfio, which asks more of a header than we do, cannot read it.
     """
     try:
         recording = edfio.read_edf(source)

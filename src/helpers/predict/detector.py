@@ -4,7 +4,8 @@ The study reports each recording by networks that have not seen it; here all are
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from operator import call
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,11 +27,20 @@ BLOCK_FRAMES = 128  # decided at a time: memory does not grow with the recording
 class Detector:
     """The networks of a study, and by what rule they decide."""
 
-    patient: str
     networks: network.Ensemble
     choice: dict  # from `decisions.choose`
     axis: dict  # of the study's spectrograms, from `filterbank.axes`
     source: dict  # from `recordings.acquire`, with ``mains_hz``
+
+
+class Prediction(NamedTuple):
+    """What is decided on a recording, and what it holds."""
+
+    recording: edf.Recording
+    axis: dict  # from `filterbank.axes`, at the recording's own rate
+    examined: quality.Examined
+    table: pd.DataFrame  # a row a frame, as of `decisions.apply`
+    mean_power: np.ndarray  # the log power's mean over time, [C, F] in dB
 
 
 def load(patient):
@@ -47,43 +57,35 @@ def load(patient):
     if choice is None:
         raise ValueError(f"The study of {patient} is of an older version. Run `dvc repro evaluate@{patient}`.")
     networks = network.load_ensemble(files.stage_output(patient, "train", "weights"), names)
-    axis, source = (("preprocess", "axes.json"), ("acquire", "source.json"))
-    return Detector(
-        patient, networks, choice, *(files.read_json(files.stage_output(patient, *x)) for x in (axis, source))
-    )
+    axis = files.read_json(files.stage_output(patient, "preprocess", "axes.json"))
+    return Detector(networks, choice, axis, files.read_json(files.stage_output(patient, "acquire", "source.json")))
 
 
-def examine(path, detector):
-    """Open an EDF file and read all of it; return it, what `quality.examine` found, and its axes (`filterbank.axes`).
+def predict(detector, path):
+    """Decide on each frame of an EDF file but the first two, and read all of it to know what it holds: `Prediction`.
 
     Raises RecordingError if it is no whole EDF file, lacks channels, holds no EEG or is too short for a decision.
     """
     try:
-        examined = quality.examine(path)
+        recording, own = edf.open_edf(path), detector.axis
+        if recording.header.duration_s < 3 * own["frame_s"]:
+            found = f"{recording.header.file} lasts {recording.header.duration_s:g} s"
+            raise RecordingError(f"{found}; a decision needs three frames, {3 * own['frame_s']:g} s. Record longer.")
+        sizes = recording.header.sampling_hz, *(own[key] for key in ("window_s", "hop_s", "frame_s"))
+        axis = filterbank.axes(*sizes, detector.source["mains_hz"])
+        columns = filterbank.count_columns(recording, axis)
+        count = columns // axis["frame_columns"]
+        edges = [*range(2, count, BLOCK_FRAMES), count]
+        blocks = [(recording, axis, detector.networks.networks, *edge) for edge in zip(edges, edges[1:], strict=False)]
+        jobs = [(quality.examine, path), *((_decide_block, *block) for block in blocks)]
+        examined, *blocks = parallel.parallel_map(call, jobs, "predict", "block", threads=True)
     except RecordingError as error:  # which would advise to leave it out of a study
         raise RecordingError(str(error).replace(f", {montages.LEAVE_OUT}", ".")) from error
-    header, own = examined.header, detector.axis
-    if header.duration_s < 3 * own["frame_s"]:
-        raise RecordingError(
-            f"{header.file} lasts {header.duration_s:g} s. The networks of {detector.patient} read three frames of "
-            f"{own['frame_s']:g} s before they decide: give at least {3 * own['frame_s']:g} s."
-        )
-    sizes = (own[key] for key in ("window_s", "hop_s", "frame_s"))
-    axis = filterbank.axes(header.sampling_hz, *sizes, detector.source["mains_hz"])
-    return edf.Recording(Path(path), header), examined, axis
-
-
-def predict(detector, recording, axis):
-    """Decide on each frame but the first two: return rows as of `decisions.apply`, and mean power [C, F] in dB."""
-    columns = filterbank.count_columns(recording, axis)
-    count = columns // axis["frame_columns"]
-    edges = [*range(2, count, BLOCK_FRAMES), count]
-    pieces = [(recording, axis, detector.networks.networks, *edge) for edge in zip(edges, edges[1:], strict=False)]
-    log_odds, power = zip(*parallel.parallel_map(_decide_block, pieces, "predict", "block", threads=True), strict=True)
+    log_odds, power = zip(*blocks, strict=True)
     nothing = Annotations(pd.DataFrame(columns=COLUMNS), {NAME: recording.header.duration_s})
     table = spectrograms.triptychs(axis, {NAME: columns}, nothing, axis["frame_s"])
-    table = table.assign(log_odds=np.concatenate(log_odds)).rename_axis("sample").reset_index()
-    return decisions.apply(table, detector.choice), sum(power) / (count * axis["frame_columns"])
+    table = decisions.apply(table.assign(sample=table.index, log_odds=np.concatenate(log_odds)), detector.choice)
+    return Prediction(recording, axis, examined, table, sum(power) / (count * axis["frame_columns"]))
 
 
 def _decide_block(recording, axis, networks, first, last):

@@ -11,24 +11,23 @@ from helpers.study.bands import BANDS, band_masks
 BEYOND_DB = 3.0  # a factor of 2 in power, beyond all recordings of the study
 
 
-def differences(patient, examined, mean_power, axis):
+def differences(patient, axis, examined, mean_power):
     """List how a recording differs from a study's: a table of ``what``, ``here`` and ``in the study``.
 
     The rate, and how the channels were had, differ if no recording of the study has the same. A channel's power in a
     band is its mean over time in dB; its distance is how far it lies above the highest or below the lowest of the
     study's recordings, and is told beyond `BEYOND_DB`. Then what `quality.warnings` says of the recording.
 
-    `examined` is from `quality.examine`, `mean_power`, [C, F] in dB, from `detector.predict`.
+    `axis`, `examined` and `mean_power` are those of a `detector.Prediction`.
     """
     recordings, header = files.read_table(files.stage_output(patient, "acquire", "recordings.csv")), examined.header
+    rows, step = [], max(1, round(1 / axis["hop_s"]))  # a column a second says the same as all
     montage, rates = montages.describe(header.montage, header.labels), recordings["sampling_hz"]
-    rows = []
     if header.sampling_hz not in set(rates):
         rows.append(("sampling rate", f"{header.sampling_hz:g} Hz", f"{rates.iloc[0]:g} Hz"))
     if montage not in set(recordings["montage"]):
         rows.append(("channels", montage, "; ".join(recordings["montage"].unique())))
     folder = files.stage_output(patient, "preprocess", "spectrograms")
-    step = max(1, round(1 / axis["hop_s"]))  # a column a second says the same
     powers = spectrograms.open_spectrogram(folder, recordings["recording"]).values()
     known = [band_means(power[:, :, ::step].mean(axis=2, dtype=np.float64), axis) for power in powers]
     low, here, high = np.min(known, axis=0), band_means(mean_power, axis), np.max(known, axis=0)
