@@ -22,8 +22,13 @@ def score_table(metrics, compared, hours):
     The control of an event score is an alarm that is always on, that of the others the best simple detector.
     """
     always = next(row for row in compared["controls"] if row["control"] == "always on")
-    simple = max((row for row in compared["rows"] if row["method"] != "ours"), key=lambda row: row["auprc_smoothed"]["value"])
-    rows = [f"| sim08, simulated, {hours:g} hours, all held out | value | 95 % interval | control |", "|---|---|---|---|"]
+    simple = max(
+        (row for row in compared["rows"] if row["method"] != "ours"), key=lambda row: row["auprc_smoothed"]["value"]
+    )
+    rows = [
+        f"| sim08, simulated, {hours:g} hours, all held out | value | 95 % interval | control |",
+        "|---|---|---|---|",
+    ]
     for (kind, key), (label, form) in SCORES.items():
         value, low, high = (form.format(metrics["intervals"][kind][key][end]) for end in ("value", "low", "high"))
         control = f"{form.format(always[key])}, always on" if kind == "events" else ""

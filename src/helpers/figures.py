@@ -72,7 +72,9 @@ def letter(axes):
 def draw_means(axis, places, found, horizontal=False, **options):
     """Draw means with their intervals, as from `intervals.interval`; without an interval the mean alone."""
     value, low, high = (np.array([item[key] for item in found], float) for key in ("value", "low", "high"))  # None: NaN
-    errors = {"xerr" if horizontal else "yerr": np.maximum(np.nan_to_num([value - low, high - value]), 0)}  # a range may lie beside
+    errors = {
+        "xerr" if horizontal else "yerr": np.maximum(np.nan_to_num([value - low, high - value]), 0)
+    }  # a range may lie beside
     style = {"marker": "o", "markersize": 5, "capsize": 2, "elinewidth": 1.6} | options
     axis.errorbar(*((value, places) if horizontal else (places, value)), **errors, **style)
 

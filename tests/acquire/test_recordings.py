@@ -88,7 +88,10 @@ def test_unusable_recordings_are_left_out_if_asked(folder):
         (lambda path: write_edf(path, rate=200), "has 200 Hz, most recordings of the folder 256 Hz"),
         (lambda path: write_edf(path, seconds=25), "lasts 25 s, less than three frames, 26 s"),
         (lambda path: write_changed(path, lambda eeg: 0 * eeg), "holds no EEG, .*: 100% of its seconds are flat or"),
-        (lambda path: write_changed(path, lambda eeg: eeg[[0] * 20]), "holds no EEG, .* one and the same signal in all"),
+        (
+            lambda path: write_changed(path, lambda eeg: eeg[[0] * 20]),
+            "holds no EEG, .* one and the same signal in all",
+        ),
         (without_limits, "has FP1-F7 from 0 to 0 in the unit 'uV'"),
     ):
         spoil(folder / "p_01.edf")
@@ -210,7 +213,9 @@ def test_wrong_bids_subjects(subject):
     events = eeg / "sub-01_ses-01_task-szMonitoring_run-00_events.tsv"
     text = events.read_text()
     events.write_text(text.replace("3.5", "33.5").replace("\t30\n", "\tn/a\n"))
-    with pytest.raises(RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} has a seizure from 5.5 s to 39 s"):
+    with pytest.raises(
+        RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} has a seizure from 5.5 s to 39 s"
+    ):
         recordings.survey(subject / "sub-01")
     events.write_text(text.replace("\t30\n", "\t40\n"))
     with pytest.raises(RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} is of a recording of 40 s"):

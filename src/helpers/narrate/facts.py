@@ -4,6 +4,7 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+
 from helpers.narrate.forms import BASELINES, FORMS, LABELS, METHODS, METRICS, decimals, distinct, listed, plain
 from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
@@ -186,7 +187,10 @@ def _comparison(results, add):
     add("audit.tested", name, "audit: n_test", audit["n_test"])
     add("audit.shared", f"{name} that share EEG", "audit: shared_eeg", audit["shared_eeg"])
     rows = {row["protocol"]: row for row in audit["rows"]}
-    for key, name in (("split", "F1 of single networks, split at random"), ("single", "F1 of single networks by recording")):
+    for key, name in (
+        ("split", "F1 of single networks, split at random"),
+        ("single", "F1 of single networks by recording"),
+    ):
         add(f"audit.{key}.f1", name, f"audit: rows[{key}].f1", rows[key]["f1"], "fraction")
 
 

@@ -115,11 +115,6 @@ def array_paths(folder, name):
     return {kind: folder / kind / f"{name}.npy" for kind in ARRAYS}
 
 
-def array_paths(folder, name):
-    """Return the paths of a recording's `ARRAYS` below `folder`, by kind."""
-    return {kind: folder / kind / f"{name}.npy" for kind in ARRAYS}
-
-
 def write_checked(source, digest, folder, name, axis):
     """Write the arrays of the EDF file at `source` if its SHA-256 is `digest`; see `write`."""
     return write(edf.read_checked(source, digest), folder, name, axis)

@@ -85,7 +85,7 @@ def coverage():
         return ""
     found = files.read_json(path)
     low, high = (end(found["coverage"].values()) for end in (min, max))
-    return f", and held the truth in {low:.0%} to {high:.0%} of {found['replicates']} replicates of another simulated patient"
+    return f", and held the truth in {low:.0%} to {high:.0%} of {found['replicates']} replicates of a simulated patient"
 
 
 def print_scores(values, reasons):
