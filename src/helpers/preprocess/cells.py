@@ -78,7 +78,7 @@ def counts(signal, size):
 
 
 def outputs(signal, kernels, dilation, size):
-    """Return the outputs of `kernels` [kernel, channel · 9] for a signal: [kernel, place in cell, cell]; see `counts`."""
+    """Return outputs [kernel, place in cell, cell] of `kernels` [kernel, channel · 9]; the signal is as of `counts`."""
     taps = []
     for number in range(9):
         start = PAST - (8 - number) * dilation
