@@ -150,6 +150,8 @@ def test_paired_difference_is_narrower_than_its_parts():
     assert [found[key] for key in ("value", "low", "high")] == pytest.approx([1 / 12] * 3)
     assert intervals.excludes_zero(found) == 1
     assert intervals.difference(ours._replace(value=None), theirs)["value"] is None
+    same = intervals.difference(theirs, theirs)
+    assert same["value"] == 0 and same["low"] is None and "both score alike" in same["reason"]
 
 
 def test_exact_share_by_hand():

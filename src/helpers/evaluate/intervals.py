@@ -68,11 +68,9 @@ def interval(value, estimates, recordings, samples=None):
         there = "is 1 recording" if recordings == 1 else f"are {recordings} recordings"
         reason = f"there {there} with a seizure; an interval needs {FEWEST}, so the ends are the lowest and highest"
         return _found(value, defined.min(), defined.max(), "range", dropped, f"{reason} of a recording")
-    half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * np.sqrt(recordings / (recordings - 1))
-    if samples is None:
-        return _found(value, value - half, value + half, "bootstrap", dropped)
-    low, high = _exact_ends(value * samples, samples)
-    if 0 < value < 1:
+    half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * (recordings / (recordings - 1)) ** 0.5
+    low, high = (value - half, value + half) if samples is None else _exact_ends(value * samples, samples)
+    if samples is not None and 0 < value < 1:
         ends = expit(logit(value) + np.array([-half, half]) / (value * (1 - value)))
         low, high = min(low, ends[0]), max(high, ends[1])
     return _found(value, low, high, "bootstrap", dropped)
@@ -91,14 +89,13 @@ def excludes_zero(found):
 
 
 def bootstrap(metrics, sums, seed=0, draws=DRAWS):
-    """Return a dict of score → `Draws`.
+    """Return a dict of score → `Draws`: what `metrics` returns (floats or None) for sums over the recordings drawn.
 
-    `sums` has a row for each recording (index: its name), `metrics` takes its columns by name, summed, and returns a
-    dict of score → float or None.
+    `sums` has a row for each recording (index: its name); `metrics` takes its columns by name.
     """
     ordered = sums.sort_index()  # so that the same recordings are drawn for every table with these recordings
-    seizure = sum(ordered[name] for name in ("tp", "fn", "seizures") if name in ordered)
-    holds = np.ones(len(ordered), bool) if isinstance(seizure, int) else seizure.to_numpy() > 0
+    seizure = ordered.filter(["tp", "fn", "seizures"])
+    holds = (seizure.sum(axis=1) > 0).to_numpy() | seizure.columns.empty
     totals = resample(holds, seed, draws) @ ordered.to_numpy(float)
     rows = [metrics(**dict(zip(sums.columns, row, strict=True))) for row in totals.tolist()]
     estimates, total, n = pd.DataFrame(rows, dtype=float), sums.sum().to_dict(), int(holds.sum())
@@ -109,7 +106,7 @@ def bootstrap(metrics, sums, seed=0, draws=DRAWS):
 def _samples(name, total):
     """Return how many independent samples a score rests on, from the sums of all recordings, or None if of none."""
     if "tp" not in total:
-        return total["n"] / SHARED if "n" in total else None
+        return total["n"] / SHARED if name in ("brier", "ece") else None
     seizure, n = total["tp"] + total["fn"], sum(total.values())
     return {"specificity": n - seizure, "accuracy": n, "weighted_f1": n}.get(name, seizure) / SHARED
 
@@ -121,16 +118,17 @@ def score_intervals(metrics, sums, seed=0, draws=DRAWS):
 
 def difference(first, second):
     """Return the interval of one score minus another, both `Draws` of one seed and the same recordings."""
-    undefined = first.value is None or second.value is None
-    value = None if undefined else first.value - second.value
-    return interval(value, first.estimates - second.estimates, min(first.recordings, second.recordings))
+    value = None if None in (first.value, second.value) else first.value - second.value
+    estimates = first.estimates - second.estimates
+    if value == 0 and not np.nan_to_num(estimates).any():
+        return _found(0.0, reason="both score alike in all draws, so that nothing says how far apart they are")
+    return interval(value, estimates, min(first.recordings, second.recordings))
 
 
 def threshold_counts(table, column="p_seizure"):
-    """Return true and false positives at each threshold, float [2, recording, threshold].
+    """Return true and false positives of ``recording``, ``label`` and a score, float [2, recording, threshold].
 
-    `table` has ``recording``, ``label`` and the probability `column`; recordings are sorted by name, thresholds (the
-    distinct probabilities) fall.
+    Recordings are sorted by name, thresholds (all values of the score, `column`) fall.
     """
     names, row = np.unique(table["recording"].to_numpy(str), return_inverse=True)
     thresholds, place = np.unique(-table[column].to_numpy(float), return_inverse=True)
@@ -199,7 +197,7 @@ def _exact_ends(k, n, level=LEVEL):
 def exact_share(k, n, level=LEVEL):
     """Return the interval of k of n independent ones; ValueError for 6 of 5."""
     if not 0 <= k <= n:
-        raise ValueError(f"{k} of {n} is no share. Give a count of 0 to {n}.")
+        raise ValueError(f"{k} of {n} is no share. Count from 0 to {n}.")
     return _found(k / n, *_exact_ends(k, n, level), "exact") if n else _found(None, reason="there is none to count")
 
 
