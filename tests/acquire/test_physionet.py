@@ -5,12 +5,10 @@ import re
 
 import misbehaving_server as server
 import pytest
-import yaml
 from conftest import ROOT, SHARED
 from misbehaving_server import EDF, FILES, PATIENT, PLUS, WANTED, drop, good, hang, redirect, stall, status, wrong_byte
 
 from helpers.acquire import annotation_files, physionet
-from helpers.study import patients
 from helpers.study.errors import RecordingError
 
 ANNOTATIONS = SHARED / "chbmit-annotations"
@@ -152,11 +150,15 @@ def test_registry_is_the_databases(real_annotations):
 
 @pytest.mark.slow
 def test_every_listed_recording_can_be_fetched(real_annotations):
-    """Each name in the 24 summaries is in the registry; what they do not list is chb24's ten."""
+    """Each name in the 24 summaries is in the registry, and has a ``.seizures`` file there if and only if the summary
+    lists a seizure; what they do not list is chb24's ten."""
     for patient in CHBMIT:
         entries = annotation_files.read_summary(real_annotations / "summaries" / f"{patient}-summary.txt")
-        listed = [entry["file"] for entry in entries]
-        assert set(listed) <= set(physionet.registry(patient))
+        listed, known = [entry["file"] for entry in entries], physionet.registry(patient)
+        assert set(listed) <= set(known)
+        assert {entry["file"] for entry in entries if entry["seizures"]} == {
+            name.removesuffix(".seizures") for name in known if name.endswith(".seizures")
+        }
         assert len(physionet.unlisted(patient, listed)) == (10 if patient == "chb24" else 0)
 
 
@@ -166,14 +168,6 @@ def test_the_real_summaries_have_their_hashes(real_annotations):
     assert len(files) == 29
     for path in files:
         assert physionet.registry(path.name[:5])[path.name] == physionet.pooch.file_hash(path)
-
-
-@pytest.mark.parametrize("patient", CHBMIT)
-def test_declarations(patient):
-    """Each patient of the database is declared, with nothing but its source."""
-    assert patients.load(patient) == {"source": "physionet"}
-    path = ROOT / "params" / "patients" / f"{patient}.yaml"
-    assert yaml.safe_load(path.read_text(encoding="utf-8")) == {"source": "physionet"}
 
 
 @pytest.mark.parametrize("patient", CHBMIT)

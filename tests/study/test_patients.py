@@ -1,11 +1,9 @@
 """A patient's declaration, which people write by hand: read, or refused with a message; never anything else."""
 
 import math
-import shutil
 
 import pytest
 import yaml
-from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,11 +59,3 @@ def test_any_text(root, written):
     data = written if isinstance(written, bytes) else written.encode("utf-8", "surrogatepass")
     declaration = loaded(root, data)
     assert declaration is None or declaration["source"] in parameters.SOURCES
-
-
-def test_the_project_s_own_are_read(root):
-    """Every patient that the project declares."""
-    shutil.copytree(ROOT / "params" / "patients", root / "params" / "patients", dirs_exist_ok=True)
-    assert "sim08" in patients.declared()
-    for patient in patients.declared():
-        assert patients.load(patient)["source"] in parameters.SOURCES
