@@ -80,7 +80,9 @@ def _check_alive(file, states, equal):
     """Raise UnusableRecording if nothing can be learnt from what the channels hold."""
     dead = np.concatenate(states, axis=-1).any(axis=0).all(axis=0).mean() if states else 1
     if dead >= DEAD_SHARE or len(equal) == 1:
-        found = f"{dead:.0%} of its seconds are {' or '.join(WAYS)}" if dead >= DEAD_SHARE else "one and the same signal"
+        found = (
+            f"{dead:.0%} of its seconds are {' or '.join(WAYS)}" if dead >= DEAD_SHARE else "one and the same signal"
+        )
         raise UnusableRecording(
             f"{file} holds no EEG, or less than a second: {found} in all {len(DOUBLE_BANANA)} channels. "
             f"Export it anew, {montages.LEAVE_OUT}"
