@@ -5,7 +5,7 @@ import re
 
 import misbehaving_server as server
 import pytest
-from conftest import ROOT, SHARED
+from conftest import SHARED
 from misbehaving_server import EDF, FILES, PATIENT, PLUS, WANTED, drop, good, hang, redirect, stall, status, wrong_byte
 
 from helpers.acquire import annotation_files, physionet
@@ -166,31 +166,3 @@ def test_every_listed_recording_can_be_fetched(real_annotations):
             name.removesuffix(".seizures") for name in known if name.endswith(".seizures")
         }
         assert len(physionet.unlisted(patient, listed)) == (10 if patient == "chb24" else 0)
-
-
-def test_the_real_summaries_have_their_hashes(real_annotations):
-    """The registry fits real files: the 24 summaries and chb08's five annotations."""
-    files = [*(real_annotations / "summaries").glob("*"), *(real_annotations / "chb08").glob("*.seizures")]
-    assert len(files) == 29
-    for path in files:
-        assert physionet.registry(path.name[:5])[path.name] == physionet.pooch.file_hash(path)
-
-
-@pytest.mark.parametrize("patient", CHBMIT)
-def test_declarations_say_true_numbers(patient, real_annotations):
-    """Recordings, hours and seizures in the comment are the summary's; sex and age SUBJECT-INFO's."""
-    path = real_annotations / "summaries" / f"{patient}-summary.txt"
-    entries, text = annotation_files.read_summary(path), path.read_text(encoding="latin-1")
-    clock = re.findall(r"^File (?:Start|End) Time: *(\d+):(\d+):(\d+)", text, re.M)
-    seconds = [int(hour) * 3600 + int(minute) * 60 + int(second) for hour, minute, second in clock]
-    # A recording lasts less than a day: past midnight the end may be written as 1:05 or as 25:05.
-    hours = sum((end - start) % 86400 for start, end in zip(seconds[::2], seconds[1::2], strict=True)) / 3600
-    seizures = sum(len(entry["seizures"]) for entry in entries)
-    people = dict(re.findall(r"^(chb\d\d\t[FM])\t *([\d.]+)", (real_annotations / "SUBJECT-INFO").read_text(), re.M))
-    person = "".join(
-        f" ({'female' if key[-1] == 'F' else 'male'}, {age} years)" for key, age in people.items() if patient in key
-    )
-    comment = (ROOT / "params" / "patients" / f"{patient}.yaml").read_text(encoding="utf-8").splitlines()[0]
-    assert comment.startswith(f"# Patient {patient} of CHB-MIT{person}")
-    said = f": {len(entries)} recordings, " + (f"{hours:.1f} h, " if hours else "") + f"{seizures} seizures."
-    assert said in comment
