@@ -11,13 +11,13 @@ export PATIENT FOLDER EDF COPY
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
 LOCKED := $(PIP) --require-hashes
-.PHONY: help study predict test test-fast test-browser lab check archive lock
+.DEFAULT_GOAL := help
+.PHONY: help study predict test lab archive test-browser check lock
 
-help:  ## list the commands
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
-	@echo "  PATIENT=<id> names another patient; with FOLDER=<path> it is declared from a folder of recordings"
+help:
+	@awk -F ':.*## ' '/^## / {print substr($$0, 4)} /^[a-z%-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-study: .venv/quarto  ## run the study of PATIENT (default sim08) and print where the report lies
+study: .venv/quarto  ## run the study of sim08, or PATIENT=<id>, which FOLDER=<path> declares from a folder
 	@mkdir -p "$$DVC_SITE_CACHE_DIR/repo" && python -m helpers.acquire.declare "$$PATIENT" "$$FOLDER"
 	@python -m helpers.study.locks output/.study.lock dvc repro "report@$$PATIENT"
 	@python -m helpers.study.locks output/.study.lock dvc repro --single-item overview
@@ -29,18 +29,19 @@ predict: .venv/installed  ## find seizures in EDF=<file or folder>, new recordin
 test: .venv/installed  ## run all tests in a random order, which SEED=<number> repeats
 	@echo "SEED=$(SEED)" && python -m pytest -q -n auto --randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(ARGUMENTS)
 
+lab: .venv/installed  ## open the notebooks in JupyterLab
+	@jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null; jupyter lab notebooks
+
+archive: .venv/installed  ## pack the study of sim08, or PATIENT=<id>, and its code as an RO-Crate
+	@python -m helpers.report.crate "$$PATIENT"
+
+## For maintainers:
 test-browser: .venv/installed  ## test the site of sim08, studied before, and the notebooks in a browser
 	@$(LOCKED) --upgrade --target .venv-browser -r tests/browser.lock
 	@STUDY_BROWSER=1 PYTHONPATH=.venv-browser python -m pytest tests/report/test_browser.py tests/test_lab.py
 
-lab: .venv/installed  ## open the notebooks in JupyterLab
-	@jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null; jupyter lab notebooks
-
 check: .venv/installed  ## check style and spelling, and that notebooks hold no outputs
 	@pre-commit run --all-files
-
-archive: .venv/installed  ## pack the study of PATIENT and its code as an RO-Crate
-	@python -m helpers.report.crate "$$PATIENT"
 
 benchmark-%: .venv/installed  ## measure one of those in benchmarks/, as in benchmark-stages
 	@python -m benchmarks.$* $(ARGUMENTS)

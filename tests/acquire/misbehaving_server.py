@@ -22,7 +22,6 @@ Number of Seizures in File: 0
 FILES = {
     "chb02-summary.txt": SUMMARY.encode(),
     EDF: random.Random(1).randbytes(SIZE),
-    f"{EDF}.seizures": random.Random(2).randbytes(300),
     PLUS: random.Random(3).randbytes(SIZE // 4),
     "chb02_99.edf": b"not listed by the summary",
 }

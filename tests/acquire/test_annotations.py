@@ -188,22 +188,19 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
     [
         (START, "Siezure Start Time: 7 seconds", "line 30: 'Siezure Start Time: 7 .*not understood"),
         *((START, new, "is not understood") for new in (
-            "Seizure Start: 7", "Seizure Start Time 7 seconds", "Seizure Start Time = 7 seconds", "Anfall Beginn: 7 s",
-            "Sz onset 7", "Seizure Begin Time: 7 seconds", "EEG: good",
+            "Seizure Start Time 7 seconds", "Seizure Start Time = 7 seconds", "Sz onset 7", "EEG: good",
         )),
         (START, "7 o'clock", "line 30: .* is not understood"),
         (START, "", "line 31: .*out of place: each seizure needs a start, then a later end"),
         *((NUMBER, new, "line 29: .*not understood") for new in (
-            "Number of Seizure in File: 1", "Seizures: 1", f"{NUMBER[:-1]}one", f"{NUMBER[:-1]}-1",
-            f"{NUMBER[:-1]}\u0661", NUMBER[:-1],
+            "Number of Seizure in File: 1", f"{NUMBER[:-1]}-1", f"{NUMBER[:-1]}\u0661", NUMBER[:-1],
         )),
         (NUMBER, "", "line 28: p_03.edf announces no number of seizures and lists 2 starts and ends"),
         (NUMBER, f"{NUMBER[:-1]}2", "announces 2 seizures and lists 2 starts and ends"),
         (NUMBER, f"{NUMBER[:-1]}0", "announces 0 seizures and lists 2 starts and ends"),
         (NUMBER, f"{NUMBER}\n" * 2, "comes a second time"),
         *(("99 seconds", new, "line 31: 'Seizure End Time: .* is not '<number> seconds'") for new in (
-            "soon", "99", "99 minutes", "1,099 seconds", "00:01:39", "-99 seconds", "nan seconds", "inf seconds",
-            "1e400 seconds", "9" * 400 + " seconds", "\u0669\u0669 seconds",
+            "99", "99 minutes", "1,099 seconds", "-99 seconds", "nan seconds", "1e400 seconds", "\u0669 seconds",
         )),
         ("99 seconds", "5 seconds", "line 31: .* is out of place"),
         ("99 seconds", "7 seconds", "line 31: .* is out of place"),
@@ -215,11 +212,9 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
         (NAME, "Filename: p_03.edf", "line 28: 'Filename: p_03.edf' is not understood"),
         (NAME, "p.edf", "line 29: .* comes a second time"),
         *((NAME, f"File Name: {new}", "must be the plain name of an .edf file") for new in (
-            "", ".edf", "p_03.txt", "/etc/p_03.edf", "../p_03.edf", "a\\p_03.edf", "..edf", "C:p_03.edf",
-            "p\u202e_03.edf",
+            "", ".edf", "p_03.txt", "../p_03.edf", "a\\p_03.edf", "C:p_03.edf", "p\u202e_03.edf",
         )),
         (NAME, "File Name: p\x1b_03.edf", "line 28: .* is no line of an annotation file"),
-        (NAME, "File Name: p\0_03.edf", "line 28: .* is no line of an annotation file"),
         ("File Start Time: 1:50:12", "File Start Time: noon", "'File Start Time: noon' is not understood"),
         ("File Start Time: 1:50:12", "File Start Time: 1:60:12", "is not understood, .* a time of day"),
         ("File End Time: 2:50:12", "File Start Time: 2:50:12", "comes a second time"),
@@ -332,9 +327,7 @@ def test_what_an_events_file_may_leave_out(tmp_path, rows, seizures):
 @pytest.mark.parametrize("kind", ["seizure", "ictal", "sz-foc", "szfoc", "s z", "n/a", "", "spike", "sz.foc", '"sz"'])
 def test_types_that_nobody_knows(tmp_path, kind):
     """What may be a seizure and is no type of HED-SCORE is refused by its line, not passed over."""
-    with pytest.raises(
-        RecordingError, match=r"^p_events\.tsv, line 3: nobody can say whether and when this is a seizure"
-    ):
+    with pytest.raises(RecordingError, match=r"^p_events\.tsv, line 3: nobody can say whether and when"):
         events_of(tmp_path, EVENTS.replace("\tsz\t", f"\t{kind}\t"))
 
 
@@ -369,13 +362,10 @@ def test_refused_events(tmp_path, old, new, said):
 
 
 def test_what_is_no_events_file(tmp_path):
-    """Nothing, a header alone (it may be cut short), other text encodings, a summary, commas."""
+    """Nothing, a header alone (it may be cut short), commas."""
     for data, said in [
         (b"", "has the columns"),
         (EVENTS.splitlines()[0].encode(), "has no row"),
-        (EVENTS.encode("utf-16"), "is no UTF-8"),
-        (EVENTS.replace("all", "é").encode("latin-1"), "line 3: .* is no UTF-8"),
-        (SUMMARY.encode(), "has the columns"),
         (EVENTS.replace("\t", ",").encode(), "has the columns"),
     ]:
         with pytest.raises(RecordingError, match=said):

@@ -119,15 +119,20 @@ def test_any_list_of_patients(project, names):
 
 
 def test_a_patient_of_the_database(project, monkeypatch):
-    """chb24's summary lists one recording here; that 21 more of the database's 22 are not used is said with the source,
-    though one of them is there, in a copy of the complete database."""
+    """Enrolled when its recordings have come, and not where they cannot be had. chb24's summary lists one recording
+    here; that 21 more of the database's 22 are not used is said with the source, though one of them is there."""
 
     def fetch(patient, folder):
-        folder.parent.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_folder(folder, chb24_01=5).joinpath("x-summary.txt").rename(folder / "chb24-summary.txt")
         write_edf(folder / "chb24_02.edf", seconds=5)
         return ["chb24-summary.txt", "chb24_01.edf"]
 
+    with pytest.raises(SystemExit, match="No mirror gives chb03-summary.txt"):
+        monkeypatch.setenv("CHBMIT_MIRRORS", "http://127.0.0.1:9/")
+        monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+        declare.main("chb03")
+    assert studied(project) == ["sim08"]
     monkeypatch.setattr(physionet, "fetch", fetch)
     declare.main("chb24")
     assert studied(project) == ["sim08", "chb24"]

@@ -88,10 +88,7 @@ def test_unusable_recordings_are_left_out_if_asked(folder):
         (lambda path: write_edf(path, rate=200), "has 200 Hz, most recordings of the folder 256 Hz"),
         (lambda path: write_edf(path, seconds=25), "lasts 25 s, less than three frames, 26 s"),
         (lambda path: write_changed(path, lambda eeg: 0 * eeg), "holds no EEG, .*: 100% of its seconds are flat or"),
-        (
-            lambda path: write_changed(path, lambda eeg: eeg[[0] * 20]),
-            "holds no EEG, .* one and the same signal in all",
-        ),
+        (lambda path: write_changed(path, lambda eeg: eeg[[0] * 20]), "holds no EEG, .* one and the same signal"),
         (without_limits, "has FP1-F7 from 0 to 0 in the unit 'uV'"),
     ):
         spoil(folder / "p_01.edf")
@@ -191,16 +188,12 @@ def test_events_without_their_recording(subject):
         recordings.survey(subject)
 
 
-def test_names_that_would_be_confused(folder, subject):
-    """The same BIDS name in two folders."""
-    (folder / "p-summary.txt").unlink()
+def test_bids_names(subject, tmp_path_factory):
+    """The same name in two folders is refused. Of sub-01_task-x, beside sub-01_task-x_run-02, the last part is left."""
     shutil.copytree(subject / "sub-01" / "ses-01", subject / "sub-01" / "copy")
     with pytest.raises(RecordingError, match="is named 'ses-01_task-szMonitoring_run-00', as copy/"):
         recordings.survey(subject / "sub-01")
-
-
-def test_a_bids_name_that_another_begins_with(tmp_path):
-    """sub-01_task-x and sub-01_task-x_run-02: what is left of the first is its last part, never nothing."""
+    tmp_path = tmp_path_factory.mktemp("bids")
     for name in ("sub-01_task-x", "sub-01_task-x_run-02"):
         write_edf(tmp_path / f"{name}_eeg.edf")
         (tmp_path / f"{name}_events.tsv").write_text("onset\tduration\ttrial_type\n0\t30\tbckg\n")
@@ -213,9 +206,7 @@ def test_wrong_bids_subjects(subject):
     events = eeg / "sub-01_ses-01_task-szMonitoring_run-00_events.tsv"
     text = events.read_text()
     events.write_text(text.replace("3.5", "33.5").replace("\t30\n", "\tn/a\n"))
-    with pytest.raises(
-        RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} has a seizure from 5.5 s to 39 s"
-    ):
+    with pytest.raises(RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} has .* from 5.5 s to 39 s"):
         recordings.survey(subject / "sub-01")
     events.write_text(text.replace("\t30\n", "\t40\n"))
     with pytest.raises(RecordingError, match=rf"ses-01/.* lasts 30 s, and {events.name} is of a recording of 40 s"):

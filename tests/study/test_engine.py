@@ -53,19 +53,9 @@ def write_notebook(project, source, declared=DECLARED):
 
 
 COMMAND = [
-    "papermill",
-    "notebooks/01_acquire.ipynb",
-    "output/sim08/notebooks/01_acquire.ipynb",
-    "--engine",
-    "study",
-    "--log-level",
-    "WARNING",
-    "-f",
-    "params/acquire.yaml",
-    "-r",
-    "patient",
-    "sim08",
-]
+    "papermill", "notebooks/01_acquire.ipynb", "output/sim08/notebooks/01_acquire.ipynb", "--engine", "study",
+    "--log-level", "WARNING", "-f", "params/acquire.yaml", "-r", "patient", "sim08",
+]  # fmt: skip
 
 
 def start(project, *more, **variables):
@@ -89,12 +79,10 @@ def executed(project):
     return project / "output" / "sim08" / "notebooks" / "01_acquire.ipynb"
 
 
-def stages_and_keys():
-    """Return (stage, key) of every parameter."""
-    return [(stage, key) for stage, model in parameters.STAGES.items() for key in model.model_fields]
+KEYS = [(stage, key) for stage, model in parameters.STAGES.items() for key in model.model_fields]
 
 
-@pytest.mark.parametrize(("stage", "key"), stages_and_keys())
+@pytest.mark.parametrize(("stage", "key"), KEYS)
 def test_every_parameter_has_a_range(stage, key):
     """Below, above, infinite, NaN, of another type: the message names the file, the key, the value and what is wanted;
     the value in params/ is accepted."""
@@ -127,14 +115,6 @@ def test_wrong_keys(stage, change, words):
     given = {key: value for key, value in ({"patient": "sim08"} | good | change).items() if value is not ...}
     with pytest.raises(ValueError, match=words):
         parameters.check(stage, given, ["patient", *good])
-
-
-def test_a_notebook_that_declares_other_parameters(project):
-    """Checked before a cell runs: the key that differs is named."""
-    write_notebook(project, "raise SystemError", 'patient: str = "sim08"\ntrace_s: float = 20.0\nodd: int = 1')
-    code, printed = run(project)
-    assert code == 1 and "must have the same keys; they differ in mains_hz, odd, unusable" in printed
-    assert not executed(project).exists()
 
 
 @pytest.mark.slow
@@ -194,9 +174,15 @@ def test_a_user_s_settings_and_relative_paths_change_nothing(project):
     assert "0\n" in executed(project).read_text() or '"0\\n"' in executed(project).read_text()
 
 
-def test_another_project_s_helpers_are_refused(project, tmp_path_factory):
-    """In a folder with a dvc.yaml of its own that is not the helpers' project: results would be written elsewhere."""
+def test_what_is_refused_before_a_cell_runs(project, tmp_path_factory):
+    """Parameters that the notebook does not declare, and a patient that nobody has declared: no folder is made. In a
+    folder with a dvc.yaml of its own that is not the helpers' project, results would be written elsewhere."""
+    write_notebook(project, "raise SystemError", 'patient: str = "sim08"\ntrace_s: float = 20.0\nodd: int = 1')
+    code, printed = run(project)
+    assert code == 1 and "must have the same keys; they differ in mains_hz, odd, unusable" in printed
     write_notebook(project, "1")
+    code, printed = run(project, "-r", "patient", "..")
+    assert code == 1 and "There is no patient '..'" in printed and not (project / "output").exists()
     copy = tmp_path_factory.mktemp("copy")
     for name in ("notebooks", "params"):
         shutil.copytree(project / name, copy / name)
@@ -254,16 +240,6 @@ def test_a_second_run_waits(project):
     code, printed = run(project)
     assert code == 0 and "acquire@sim08: another run is still at work; waiting until it ends" in printed
     assert first.communicate()[0] is not None and first.returncode == 0
-
-
-@pytest.mark.parametrize("name", ["..", "no such", "sim80"])
-def test_a_patient_that_is_not_declared(project, name):
-    """Refused before a folder is made; the nearest name is suggested."""
-    write_notebook(project, "1")
-    command = [*COMMAND[:-1], name]
-    done = subprocess.run(command, cwd=project, env=environment(project), capture_output=True, text=True)
-    assert done.returncode == 1 and f"There is no patient '{name}'" in done.stderr
-    assert not (project / "output").exists()
 
 
 @pytest.mark.parametrize(

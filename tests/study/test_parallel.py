@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 
 import pytest
 from conftest import write_edf
@@ -45,27 +44,8 @@ def at_work(request, monkeypatch):
 
 @pytest.mark.parametrize("threads", [False, True])
 def test_results_are_those_of_a_loop(at_work, threads):
-    """1² to 10², in the order of the pieces."""
+    """1² to 10², in the order of the pieces; of no pieces, none."""
     assert parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number", threads=threads) == SQUARES
-
-
-def test_order_is_the_pieces_not_the_clock(monkeypatch):
-    """The first piece waits until the second has ended, and still comes first."""
-    monkeypatch.setenv("STUDY_WORKERS", "2")
-    second_ended = threading.Event()
-
-    def piece(number):
-        if number == 1:
-            assert second_ended.wait(10)
-        else:
-            second_ended.set()
-        return number
-
-    assert parallel.parallel_map(piece, [(1,), (2,)], "pieces", "piece", threads=True) == [1, 2]
-
-
-def test_nothing_to_do():
-    """No pieces, no results; no worker is asked for."""
     assert parallel.parallel_map(pow, [], "squares", "number") == []
 
 
@@ -94,14 +74,6 @@ def test_dask_workers_do_the_work(cluster, monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [False, True])
-def test_threads_are_of_this_process_and_processes_are_not(monkeypatch, threads):
-    """Where the pieces ran, by process: here with threads, elsewhere without."""
-    monkeypatch.setenv("STUDY_WORKERS", "2")
-    ran = set(parallel.parallel_map(os.getpid, [()] * 6, "pieces", "piece", threads=threads))
-    assert (ran == {os.getpid()}) if threads else os.getpid() not in ran
-
-
-@pytest.mark.parametrize("threads", [False, True])
 def test_an_error_in_a_piece_arrives_as_itself(at_work, threads, tmp_path):
     """Its type and its message, whole: a user reads that, not that a worker failed."""
     with pytest.raises(RecordingError, match=r"gone\.edf is not there any more\. Put it back"):
@@ -116,30 +88,13 @@ def test_a_number_of_workers_that_is_none(monkeypatch, wanted):
         parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number")
 
 
-def test_a_worker_a_core_by_default(monkeypatch):
-    """Unset or empty: the cores that this process may use."""
-    assert parallel.worker_count() == parallel.cpu_count() >= 1
-    monkeypatch.setenv("STUDY_WORKERS", "")
-    assert parallel.worker_count() == parallel.cpu_count()
-
-
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://here", "127.0.0.1:port"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://here", "127.0.0.1:port", "not installed"])
 def test_no_scheduler_answers(monkeypatch, address):
-    """The message names the address and the three ways out, before any work is done."""
-    monkeypatch.setattr("distributed.Client", quick(sys.modules["distributed"].Client))
+    """Or the package is not there: the message names the address and the ways out, before any work is done."""
+    client = sys.modules["distributed"].Client
+    monkeypatch.setattr("distributed.Client", lambda place, **options: client(place, **options | {"timeout": "0.5s"}))
+    if address == "not installed":
+        monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-    with pytest.raises(ValueError, match=f"DASK_SCHEDULER_ADDRESS is {address}.*dask scheduler.*or unset"):
-        parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number")
-
-
-def quick(client):
-    """Return Dask's client with a timeout of half a second in place of the 20 s."""
-    return lambda address, **options: client(address, **{**options, "timeout": "0.5s"})
-
-
-def test_without_the_package_distributed(monkeypatch):
-    """The address is set and the package is not there: the message says how to install it."""
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:8786")
-    with pytest.raises(ValueError, match="distributed is not installed: pip install distributed, or unset"):
+    with pytest.raises(ValueError, match=f"ADDRESS is {address}.*pip install distributed.*dask scheduler.* or unset"):
         parallel.parallel_map(pow, ONE_TO_TEN, "squares", "number")

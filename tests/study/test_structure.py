@@ -125,22 +125,6 @@ def test_imports_point_one_way():
                 assert other not in ("report", "predict") or (own == "predict" and module in ("pages", "site")), where
 
 
-def test_no_module_imports_itself_through_others():
-    """No import goes round in a circle."""
-    graph = {
-        (str(path.relative_to(HELPERS).parent).replace(".", ""), path.stem): imports(path.read_text(encoding="utf-8"))
-        for path in HELPERS.rglob("*.py")
-    }
-
-    def visit(name, way):
-        assert name not in way, f"{way} → {name}"
-        for other in graph.get(name, ()):
-            visit(other, [*way, name])
-
-    for name in graph:
-        visit(name, [])
-
-
 def test_raw_recordings_are_in_no_cache():
     """Where they lie is not a stage's output, so that DVC stores no second copy of them."""
     outs = [out for item in PIPELINE.values() for out in paths(item["outs"])]

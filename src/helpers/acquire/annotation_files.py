@@ -50,9 +50,9 @@ def read_summary(path):
                 f"{len(bounds)} starts and ends. Correct 'Number of Seizures in File' or the list."
             )
         entry["seizures"] = _unite(zip(bounds[::2], bounds[1::2], strict=True))
-        entry |= {kind: entry.get(f"file {kind} time", "") for kind in ("start", "end")}
+    keys = {"seizures": "seizures", "start": "file start time", "end": "file end time"}
     return [
-        {"file": file} | {key: entry[key] for key in ("seizures", "start", "end")} for file, entry in entries.items()
+        {"file": file} | {key: entry.get(name, "") for key, name in keys.items()} for file, entry in entries.items()
     ]
 
 

@@ -70,15 +70,15 @@ def people(good):
 
     No name is repeated: a message is shown and kept.
     """
-    by_header, by_name = {}, {}
+    people = {"their headers": {}, "their names": {}}
     for entry, found in good:
         # "X X X X" and the like are nobody
         words = " ".join(word for word in found.header.patient.casefold().split() if word.strip("x-_.,"))
         prefix = re.match(r"([a-z]+\d+)[a-z]?_\d", entry["recording"].casefold())  # chb17a_03 and chb17b_57 are one's
-        by_header.setdefault(words, entry["file"])
-        by_name.setdefault(prefix and prefix[1], entry["file"])
-    by_header.pop("", None)
-    for place, files in (("their headers", by_header), ("their names", by_name)):
+        people["their headers"].setdefault(words, entry["file"])
+        people["their names"].setdefault(prefix and prefix[1], entry["file"])
+    people["their headers"].pop("", None)
+    for place, files in people.items():
         if len(files) > 1 and None not in files:
             some = sorted(files.values())
             found = f"{some[0]} and {len(some) - 1} more are of {len(some)} people by {place}: {', '.join(some)}"

@@ -4,9 +4,10 @@ Goldberger et al. (2000), PhysioNet; Guttag (2010), CHB-MIT Scalp EEG Database 1
 """
 
 import os
+import re
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pooch
 import requests
@@ -17,6 +18,7 @@ from helpers.study.errors import RecordingError
 
 REGISTRY = Path(__file__).with_name("registries") / "chbmit-1.0.0.txt"
 MIRRORS = ("https://physionet-open.s3.amazonaws.com/chbmit/1.0.0/", "https://physionet.org/files/chbmit/1.0.0/")
+SAFE = re.compile(r"https://[\w.-]|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")  # or on this machine
 TIMEOUT_S = (10, 30)  # to connect, and between two pieces of an answer
 RETRIES = 2  # at each mirror
 FILES_AT_ONCE = 3  # more would be impolite to a public archive
@@ -24,18 +26,18 @@ FILES_AT_ONCE = 3  # more would be impolite to a public archive
 pooch.get_logger().setLevel("WARNING")  # it would name each file; the bar says enough
 
 
-def fetch(patient, folder, mirrors=None):
+def fetch(patient, folder):
     """Bring a patient's summary, and the EDF files that it lists, into a folder, and return their names.
 
-    A file that is there with the right content is kept, and the network is not asked for it. `mirrors` are base URLs,
-    asked in turn; by default those in the environment's CHBMIT_MIRRORS (separated by blanks), else `MIRRORS`.
+    A file that is there with the right content is kept, and the network is not asked for it. The environment's
+    CHBMIT_MIRRORS, base URLs separated by blanks, are asked in turn, else `MIRRORS`.
 
     RecordingError if there is no such patient, a mirror is not safe, none gives a file with the right content, a file
     with another content is in its place, or the disk takes no more.
     """
     folder, known, summary = Path(folder), registry(patient), f"{patient}-summary.txt"
-    mirrors = mirrors or os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS
-    if unsafe := [mirror for mirror in mirrors if not is_safe(mirror)]:
+    mirrors = os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS
+    if unsafe := [mirror for mirror in mirrors if not SAFE.match(mirror)]:
         raise RecordingError(
             f"'{unsafe[0]}' cannot be a mirror of CHB-MIT: only https:// is used, or http:// on this machine "
             "(127.0.0.1). Correct CHBMIT_MIRRORS, or unset it to use the public mirrors."
@@ -62,16 +64,6 @@ def registry(patient):
 def unlisted(patient, files):
     """Return the names of the EDF files that the database has of a patient and `files` has not, sorted."""
     return sorted(name for name in registry(patient) if name.endswith(".edf") and name not in set(files))
-
-
-def is_safe(url):
-    """Return whether `url` is https, or http on this machine (a mirror of one's own, or a test's)."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # a '[' without ']'
-        return False
-    here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    return bool(parts.hostname) and (parts.scheme == "https" or here)
 
 
 def _fetch_file(name, digest, folder, bases):

@@ -31,8 +31,7 @@ SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish")
 
 
 class StudyEngine(NBClientEngine):
-    """Runs a stage's notebook for a patient, as `papermill.engines.NBClientEngine` does, and leaves the same bytes
-    for the same work."""
+    """Runs a stage's notebook for a patient and leaves the same bytes for the same work."""
 
     @classmethod
     def execute_notebook(cls, nb, kernel_name, output_path=None, input_path=None, progress_bar=True, **kwargs):
@@ -83,8 +82,7 @@ class StudyEngine(NBClientEngine):
         except DeadKernelError:
             sys.exit(
                 f"\nerror in {name}: the notebook's process was killed, most often for lack of memory. Close other "
-                "programs, or set STUDY_WORKERS=1 so that less is done at once, and run again. (Free now: "
-                f"{psutil.virtual_memory().available / 1e6:.0f} MB of memory.)"
+                "programs, or set STUDY_WORKERS=1 so that less is done at once, and run again."
             )
         failed.unlink(missing_ok=True)
         return nb

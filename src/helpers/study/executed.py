@@ -38,8 +38,7 @@ def cell_message(error):
 def canonical(book):
     """Take out of an executed notebook what differs between two runs of the same work, and return it.
 
-    Times, fresh cell identifiers, progress bars, Python's version and the places of files go; code, results, figures
-    and warnings stay.
+    Times, cell identifiers, progress bars, versions and the places of files go; code, results and warnings stay.
     """
     book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}})
     for number, cell in enumerate(book.cells):

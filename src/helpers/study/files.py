@@ -187,9 +187,6 @@ def open_regular(path):
 
 
 def sha256(path):
-    """Return the SHA-256 of a file in hex, read in pieces."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 of a file in hex."""
     with open_regular(path) as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,10 +12,7 @@ from helpers.study import files
 
 @contextmanager
 def wait_for(path, name):
-    """Hold the lock at `path`; wait, saying so, while another run of `name` holds it.
-
-    The system releases the lock when a process ends, however it ends: a file that is left over locks nothing.
-    """
+    """Hold the lock at `path`, which ends with the process; wait, saying so, while another run of `name` holds it."""
     with files.disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)

@@ -25,12 +25,10 @@ def parallel_map(function, pieces, description, unit, threads=False):
     How many run at once, and where, changes no result. With ``DASK_SCHEDULER_ADDRESS`` set they run on that
     scheduler's workers, which must see the same files under the same paths and have the same packages.
 
-    `function` is importable from a module of `helpers`, as another process must find it; a piece is a tuple, small, as
-    it travels to the worker; `description` and `unit` are for the bar. With `threads`, they run in threads of this
-    process: for NumPy, which releases the interpreter's lock.
+    Another process must be able to import `function`; a piece is a tuple, small, as it travels there. `description` and
+    `unit` are for the bar. With `threads` they are threads of this process: for NumPy, which lets others run.
 
-    ValueError if ``STUDY_WORKERS`` is no number above 0, or no scheduler answers; BrokenProcessPool if a process was
-    killed.
+    ValueError if ``STUDY_WORKERS`` or the scheduler's address is wrong; BrokenProcessPool if a process was killed.
     """
     pieces, address = list(pieces), os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not pieces:

@@ -133,10 +133,7 @@ SOURCES = {"simulate": Simulate, "physionet": Physionet, "directory": Directory}
 
 def check(stage, given, declared):
     """Check a stage's parameters, ``patient`` and the values in ``params/<stage>.yaml``, against their ranges and the
-    names that its notebook declares.
-
-    ValueError if the stage is unknown, or a key is unknown, missing, of another type or out of range; the message names
-    the key, the value and the range.
+    names that its notebook declares; ValueError names the key, the value and what is wanted.
     """
     models = STAGES | {"predict": Predict}
     if stage not in models:
@@ -147,9 +144,7 @@ def check(stage, given, declared):
     validate(models[stage], {key: value for key, value in given.items() if key != "patient"}, where)
     if set(declared) != set(given):
         odd = ", ".join(sorted(set(declared) ^ set(given)))
-        raise ValueError(
-            f"{where} and the notebook's cell of parameters must have the same keys; they differ in {odd}."
-        )
+        raise ValueError(f"{where} and the notebook's parameters must have the same keys; they differ in {odd}.")
 
 
 def validate(model, given, where):

@@ -35,19 +35,15 @@ EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
 def simulate_patient(folder, patient, recordings, seed, truth=None):
     """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`, made if absent.
 
-    The EDF files of an earlier plan are removed.
-
-    `patient`, its name, and `seed` decide what is stable in it, such as the seizure focus. `recordings` is a dict
-    ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in the order of recording. `truth` is None, or
-    one of `distractors.VARIANTS`.
+    The EDF files of an earlier plan are removed. `patient`, its name, and `seed` decide what is stable in it, such as
+    the seizure focus. `recordings` is a dict ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in
+    the order of recording. `truth` is None, or one of `distractors.VARIANTS`.
 
     ValueError if there are no recordings, or the plan of one cannot be simulated; nothing is written then.
     """
     if not recordings:
         raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
     for name, plan in recordings.items():
-        if not isinstance(plan, dict) or set(plan) != {"duration_s", "seizures"}:
-            raise ValueError(f"{name}: the plan is {plan}; it must be like {EXAMPLE}.")
         _check(name, plan["duration_s"], plan["seizures"])
     folder, start, entries, pieces = Path(folder), FIRST_START, [SUMMARY_HEAD], []
     remove_partial(folder)
