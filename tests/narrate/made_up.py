@@ -117,11 +117,12 @@ def _errors(table, false):
 
 
 def _maps(draw, numbers, table):
-    """Return maps of any signs, some of zeros, some louder in one band."""
+    """Return maps of any signs, some of zeros, some louder than others, and in one band."""
     shape = (len(table), 3, len(FREQUENCIES), 2)
     maps = {method: numbers.random(shape) * numbers.random(len(FREQUENCIES))[:, None] for method in METHODS}
     for method in METHODS:
         maps[method][numbers.random(len(table)) < draw.choice([0, 0.2, 1.0 if draw.random() < 0.1 else 0])] = 0
+        maps[method] *= numbers.choice([1, 50], (len(table), 1, 1, 1))
     maps["ig"] *= numbers.choice([-1, 1], (len(table), 1, len(FREQUENCIES), 1))
     maps["ig_channels"] = numbers.normal(size=(len(table), 3, len(CHANNELS), 2))
     return {name: values.astype(np.float32) for name, values in maps.items()}

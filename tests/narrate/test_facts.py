@@ -1,6 +1,5 @@
 """The facts of a study: one printed form, the definition that they say, and no contradiction."""
 
-import numpy as np
 import pytest
 from made_up import make
 
@@ -45,45 +44,6 @@ def test_every_number_says_where_it_comes_from(results):
     assert all(set(one) == {"name", "value", "printed", "unit", "interval", "file", "place"} for one in values.values())
     assert all((files.ROOT / one["file"]).exists() and one["name"] and one["place"] for one in values.values())
     assert all((one["printed"] is None) == (one["value"] is None) for one in values.values())
-
-
-def test_bands_are_compared_by_their_mean_per_bin(results):
-    """Gamma has four bins of 0.3 and delta two of 0.5: the sum is higher in gamma, the mean in delta."""
-    frequencies = np.array(results["axes"]["frequencies_hz"])
-    level = np.where(frequencies < 4, 0.5, np.where(frequencies >= 30, 0.3, 0.0))
-    for method in forms.METHODS:
-        results["maps"][method] = np.broadcast_to(level[:, None], results["maps"][method].shape)
-    assert printed(results, "maps.found.ig.band") == "B1 (delta)" == printed(results, "maps.found.gradcam.band")
-    assert printed(results, "maps.left.ig.band") is None, "nothing speaks for the decision there"
-
-
-def test_a_map_of_zeros_counts_for_nothing_and_a_loud_one_no_more_than_others(results):
-    table, frequencies = results["decisions"], np.array(results["axes"]["frequencies_hz"])
-    found = np.flatnonzero((table["label"] == 1) & (table["decided"] == 1))
-    maps = np.zeros(results["maps"]["gradcam"].shape)
-    maps[found[0]] = 1000.0 * (frequencies < 4)[:, None]
-    maps[found[1]] = maps[found[2]] = 1.0 * ((frequencies >= 4) & (frequencies < 8))[:, None]
-    results["maps"]["gradcam"] = maps
-    assert printed(results, "maps.found.gradcam.band") == "B2 (theta)"
-
-
-@pytest.mark.parametrize(
-    ("decided", "label_t0", "early", "mixed"),
-    [
-        ([0, 0, 1, 0], [0, 0, 1, 1], 2, 2),
-        ([0, 0, 0, 0], [0, 0, 1, 1], 0, 2),  # missed as a whole: none comes before a find
-        ([1, 0, 0, 1], [1, 1, 1, 1], 0, 0),
-    ],
-)
-def test_missed_samples_before_the_first_find_and_with_a_frame_from_before(results, decided, label_t0, early, mixed):
-    table = results["decisions"].iloc[:4].copy()
-    table["recording"], table["label"], table["label_t1"] = "a", 1, 1
-    table["last_start_s"] = [8.0, 12.0, 16.0, 20.0]
-    table["decided"], table["label_t0"] = decided, label_t0
-    found = {}
-    facts._missed(results | {"decisions": table}, lambda key, name, place, value, *_: found.update({key: value}))
-    assert (found["missed.early"], found["missed.mixed"]) == (early, mixed)
-    assert found["missed.seconds"] == 4.0 * decided.count(0) and found["seizure.seconds"] == 16.0
 
 
 def test_a_score_at_the_limit_gets_the_better_grade(results):

@@ -126,6 +126,12 @@ def test_a_narrative_of_each_kind_is_true(study, seed):
 
 BROKEN = [  # code, what stands in its place, and the sentence that is false then
     ("float(bins[:, mask].mean())", "float(bins[:, mask].sum())", "relevance"),
+    ("bins = bins[bins.sum(axis=1) > 0]", "pass", "relevance"),  # maps of zeros counted
+    ("bins = bins / bins.mean(axis=1, keepdims=True)", "pass", "relevance"),  # loud maps count more
+    ("-bins if group", "bins if group", "left alone"),
+    ("(found.cumsum() == 0)", "(found.cumsum() >= 0)", "came before"),
+    ('(found.transform("max") == 1)', '(found.transform("max") >= 0)', "came before"),
+    ('["label_t0", "label_t1"]].min', '["label_t0", "label_t1"]].max', "A likely reason"),
     ("lower >= least", "lower > least", "the result is"),
     ('missed = seizure["decided"] == 0', 'missed = seizure["decided"] == 1', "were missed"),
     ('LABELS[int(samples["seizure"] > other)]', 'LABELS[int(samples["seizure"] < other)]', "Always answering"),

@@ -19,9 +19,7 @@ PATIENT = os.environ.get("STUDY_BROWSER_PATIENT", "sim08")
 SITE = OUTPUT / PATIENT / "report"
 SHOTS = os.environ.get("STUDY_BROWSER_SHOTS")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-PAGES = [
-    f"{PATIENT}/report/{path.relative_to(SITE)}" for path in sorted(SITE.rglob("*.html")) if "libs" not in str(path)
-]
+PAGES = [path.relative_to(OUTPUT).as_posix() for path in sorted(SITE.rglob("*.html")) if "libs" not in str(path)]
 ARTICLE = f"{PATIENT}/report/index.html"
 BROKEN = """() => [...document.images].filter(image => image.getAttribute("src"))
     .filter(image => !image.complete || image.naturalWidth === 0).map(image => image.src)"""
@@ -38,15 +36,11 @@ pytestmark = [
 ]
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def server():
     """Serve the output folder on this machine, as a web server would."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=OUTPUT)) as server:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=OUTPUT)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()

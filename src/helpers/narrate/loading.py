@@ -47,7 +47,9 @@ def load(model=EMBEDDED):
         folder = Path(temporary)
         _stage(paths, root, folder, name)
         licences = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("LICENSE*"))]
-        packed = list(folder.glob(PACKED))
+        packed = [] if any(folder.glob("*.safetensors")) else sorted(folder.glob(PACKED))
+        if len(packed) > 1:
+            raise ModelError(f"'{model}' holds {len(packed)} GGUF files: name one, as '{model}/{packed[0].name}'.")
         try:
             if packed:
                 revision = files.sha256(packed[0])
@@ -76,12 +78,7 @@ def _find(model):
     store = Path(os.environ.get("STUDY_MODELS") or files.ROOT / "models").expanduser()
     path = store / model if re.fullmatch(r"\w[\w. -]*(/\w[\w. -]*)*", model) else None
     if path and path.is_dir():
-        packed = sorted(path.glob(PACKED))
-        if any(path.glob("*.safetensors")) or not packed:
-            return [one for one in path.iterdir() if one not in packed], path, path.name, None
-        if len(packed) > 1:
-            raise ModelError(f"'{model}' holds {len(packed)} GGUF files: name one, as '{model}/{packed[0].name}'.")
-        path = packed[0]
+        return list(path.iterdir()), path, path.name, None
     if path and path.match(PACKED) and path.exists():
         return [path, *path.parent.glob("LICENSE*")], path.parent, path.stem, None
     hub = re.fullmatch(r"([\w-][\w.-]*/[\w.-]+)(?:@([\w./-]+))?", model)

@@ -20,27 +20,15 @@ are not runs of one detector, and a simulated patient shows nothing about a pers
 
 
 def summary(found):
-    """Return what the overview needs of one patient, from what `results.read` returns."""
+    """Return a patient's row of the overview, scores with their intervals, from what `results.read` returns."""
+    events, intervals = found.metrics["events"], found.metrics["intervals"]
     return {
-        "patient": found.patient,
-        "simulated": found.source["simulated"],
-        "recordings": len(found.recordings),
-        "duration_s": float(found.recordings["duration_s"].sum()),
-        "events": found.metrics["events"],
-        "intervals": found.metrics["intervals"],
-    }
-
-
-def row(one):
-    """Return a summary as a row of the table, its scores with their intervals, its name a link to the study."""
-    return {
-        "Patient": Markdown(f"[{markdown.escape(one['patient'])}](../{one['patient']}/report/index.html)"),
-        "Kind": "simulated" if one["simulated"] else "recorded",
-        "Recordings": one["recordings"],
-        "Hours": round(one["duration_s"] / 3600, 1),
-        "Seizures found": f"{one['events']['detected']} of {one['events']['seizures']}",
-        "False alarms": one["events"]["false_alarms"],
-    } | {label: results.with_interval(one["intervals"][kind][key], form) for label, (kind, key, form) in SCORES.items()}
+        "Kind": "simulated" if found.source["simulated"] else "recorded",
+        "Recordings": len(found.recordings),
+        "Hours": round(float(found.recordings["duration_s"].sum()) / 3600, 1),
+        "Seizures found": f"{events['detected']} of {events['seizures']}",
+        "False alarms": events["false_alarms"],
+    } | {label: results.with_interval(intervals[kind][key], form) for label, (kind, key, form) in SCORES.items()}
 
 
 def text(patients):
@@ -48,7 +36,11 @@ def text(patients):
     if wrong := [name for name in patients if not re.fullmatch(files.PATIENT, str(name))]:
         raise ValueError(f"params/study.yaml lists {wrong[0]!r}, which cannot name a patient. Take it out.")
     paths = {patient: files.ROOT / "output" / "studies" / f"{patient}.json" for patient in patients}
-    rows = [row(files.read_json(path)) for path in paths.values() if path.exists()]
+    rows = [
+        {"Patient": Markdown(f"[{markdown.escape(patient)}](../{patient}/report/index.html)")} | files.read_json(path)
+        for patient, path in paths.items()
+        if path.exists()
+    ]
     parts = [ABOUT, markdown.scroll(markdown.table(rows, 1).data, "Patients")] if rows else []
     if missing := [patient for patient, path in paths.items() if not path.exists()]:
         names = ", ".join(map(markdown.escape, missing))
