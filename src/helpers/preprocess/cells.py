@@ -78,7 +78,7 @@ def counts(signal, size):
 
 
 def outputs(signal, kernels, dilation, size):
-    """Return the outputs of `kernels` [kernel, channel · 9] for a signal as of `counts`: [kernel, place in cell, cell]."""
+    """Return the outputs of `kernels` [kernel, channel · 9] for a signal as of `counts`: [kernel, place, cell]."""
     taps = []
     for number in range(9):
         start = PAST - (8 - number) * dilation
