@@ -17,8 +17,9 @@ from helpers.study.errors import RecordingError
 def written(folder, signals, rate, axis, **options):
     """Write [channel, sample] in µV as EDF; return its spectrogram and line length, as the stage preprocess writes."""
     write_signals(folder / "r.edf", CHANNELS, signals, rate, **options)
-    columns = filterbank.write(edf.open_edf(folder / "r.edf"), folder / "power.npy", axis, folder / "length.npy")
-    power, length = (np.load(folder / f"{kind}.npy") for kind in ("power", "length"))
+    columns = filterbank.write(edf.open_edf(folder / "r.edf"), folder, "r", axis)
+    power, length, covariance, rocket = (np.load(path) for path in filterbank.array_paths(folder, "r").values())
+    assert covariance.shape == (columns // axis["cell_columns"], 171) and len(rocket) == len(covariance)
     assert power.shape == (18, len(axis["frequencies_hz"]), columns) and length.shape == (18, columns)
     assert power.dtype == np.float16 and length.dtype == np.float32
     return power.astype(float), length
@@ -81,16 +82,15 @@ def test_mains_in_a_band_are_interpolated(tmp_path):
 
 @pytest.mark.parametrize("rate", [256, 250, 500, 400 / 3])
 def test_blocks_change_no_result(tmp_path, monkeypatch, rate):
-    """Written in blocks of 7 columns or at once, with line length or without: the same bytes; resampled ones, too."""
+    """Written in blocks of 7 columns, rounded up to a cell of 8, or at once: the same bytes; resampled ones, too."""
     write_edf(tmp_path / "p_01.edf", seconds=102, rate=rate)
     recording, axis = edf.open_edf(tmp_path / "p_01.edf"), filterbank.axes(rate, 1.0, 0.0625, 4.0)
     for name, block in (("a", 2048), ("b", 7)):
         monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", block)
-        filterbank.write(recording, tmp_path / f"{name}.npy", axis, tmp_path / "lengths" / f"{name}.npy")
-    assert filterbank.write(recording, tmp_path / "c.npy", axis) == 1632
-    assert len({(tmp_path / f"{name}.npy").read_bytes() for name in "abc"}) == 1
-    assert len({(tmp_path / "lengths" / f"{name}.npy").read_bytes() for name in "ab"}) == 1
-    assert sorted(path.name for path in (tmp_path / "lengths").iterdir()) == ["a.npy", "b.npy"]
+        assert filterbank.write(recording, tmp_path, name, axis) == 1632
+    for kind in filterbank.ARRAYS:
+        assert (tmp_path / kind / "a.npy").read_bytes() == (tmp_path / kind / "b.npy").read_bytes()
+        assert sorted(path.name for path in (tmp_path / kind).iterdir()) == ["a.npy", "b.npy"]
 
 
 @pytest.mark.parametrize(("window_s", "samples"), [(1.0, 1500), (2.0, 1500), (0.125, 1100), (1.0, 256)])
@@ -108,7 +108,7 @@ def test_line_length_is_its_definition(window_s, samples, tmp_path, monkeypatch)
 
 
 def test_an_unreadable_recording_leaves_no_file(tmp_path, monkeypatch):
-    """A read that fails in the third block: neither array is there, complete or in part."""
+    """A read that fails in the third block: no array is there, complete or in part."""
     write_edf(tmp_path / "p_01.edf")
     monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 64)
     read, calls = edf.read, []
@@ -122,8 +122,8 @@ def test_an_unreadable_recording_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(edf, "read", failing)
     target, axis = tmp_path / "out", filterbank.axes(256.0, 1.0, 0.125, 4.0)
     with pytest.raises(RecordingError, match="any more"):
-        filterbank.write(edf.open_edf(tmp_path / "p_01.edf"), target / "a.npy", axis, target / "b.npy")
-    assert list(target.iterdir()) == []
+        filterbank.write(edf.open_edf(tmp_path / "p_01.edf"), target, "a", axis)
+    assert [path for path in target.rglob("*") if not path.is_dir()] == []
 
 
 @pytest.mark.parametrize("samples", [250, 251, 300, 512 * 32 + 31, 512 * 32 + 32, 513 * 32 + 13])
@@ -147,18 +147,18 @@ def test_recordings_that_do_not_fit(tmp_path):
     axis, path = filterbank.axes(256.0, 2.0, 0.125, 4.0), tmp_path / "changed.edf"
     write_edf(tmp_path / "short.edf", seconds=1)
     with pytest.raises(RecordingError, match=r"short\.edf has 256 samples, less than one window of 512"):
-        filterbank.write(edf.open_edf(tmp_path / "short.edf"), tmp_path / "x.npy", axis)
+        filterbank.write(edf.open_edf(tmp_path / "short.edf"), tmp_path, "x", axis)
     write_edf(tmp_path / "slow.edf", rate=200)
     with pytest.raises(RecordingError, match=r"slow\.edf has 200 Hz, the first recording 256 Hz"):
-        filterbank.write(edf.open_edf(tmp_path / "slow.edf"), tmp_path / "x.npy", axis)
+        filterbank.write(edf.open_edf(tmp_path / "slow.edf"), tmp_path, "x", axis)
     write_edf(path, seconds=110)
     digest, data = files.sha256(path), bytearray(path.read_bytes())
     assert digest == hashlib.sha256(data).hexdigest() and len(data) > 1 << 20  # read in more than one piece
     data[-5] ^= 1
     path.write_bytes(data)
     with pytest.raises(RecordingError, match=r"changed\.edf has changed since it was acquired"):
-        filterbank.write_checked(path, digest, tmp_path / "x.npy", axis)
-    assert not (tmp_path / "x.npy").exists()
+        filterbank.write_checked(path, digest, tmp_path, "x", axis)
+    assert not list(tmp_path.rglob("x.npy"))
 
 
 def test_lengths_that_floating_point_blurs():

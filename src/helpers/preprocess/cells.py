@@ -78,7 +78,7 @@ def counts(signal, size):
 
 
 def outputs(signal, kernels, dilation, size):
-    """Return outputs [kernel, place in cell, cell] of `kernels` [kernel, channel · 9]; the signal is as of `counts`."""
+    """Return the outputs of `kernels` [kernel, channel · 9] for a signal as of `counts`: [kernel, place, cell]."""
     taps = []
     for number in range(9):
         start = PAST - (8 - number) * dilation
