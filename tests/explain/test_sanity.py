@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
-from test_training import made_network
+from test_network import made_network
 
 from helpers.explain import attributions, deletion, planted, sanity
 from helpers.preprocess import spectrograms

@@ -2,9 +2,19 @@
 
 import pytest
 import torch
-from test_training import made_network
 
 from helpers.train import network
+
+
+def made_network(seed=0, channels=3, frequencies=10):
+    """A network with random weights and statistics, whose score depends on its input."""
+    torch.manual_seed(seed)
+    made = network.SpectrogramNetwork(channels, frequencies, 4, 8, 0.1).eval()
+    made.mean, made.deviation = torch.randn(channels, frequencies, 1), torch.rand(channels, frequencies // 2, 1) + 1
+    with torch.no_grad():
+        for value in made.parameters():
+            value.mul_(3)  # as initialised, the score hardly depends on the input
+    return made
 
 
 def test_pooling_averages_four_cells():
