@@ -64,7 +64,6 @@ $(shell [ "$$(cat .venv/installed 2>/dev/null)" = "$$(.venv/bin/python -V 2>&1; 
 	@awk '/^[a-z]/ {keep = /^setuptools==/} keep' requirements.lock > .venv/setuptools.txt  # builds what has no wheel
 	@for list in .venv/setuptools.txt .venv/requirements.txt requirements-model.lock; do $(LOCKED) -r $$list || exit 1; done
 	@$(PIP) --editable . && { .venv/bin/python -V 2>&1; pwd -P; } > $@
-
 .venv/quarto: .venv/installed
 	@command -v quarto > /dev/null || timeout 60 $(PIP) quarto-cli 2> /dev/null || echo "Quarto could not be downloaded: \
 	the site is rendered plainly, without search (https://quarto.org has an installer)."

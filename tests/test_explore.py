@@ -66,9 +66,9 @@ def made(tmp_path_factory):
     for name, table in tables.items():
         table.to_csv(out / f"{name}.csv", index=False)
     folds = [{"fold": fold, "networks": names} for fold, names in members.items()]
-    verdicts = {"gradcam": {"one": None}, "gradcampp": {"one": False}, "ig": {"one": True}}
+    words = {name: f"passes what {name} does" for name in ("gradcam", "gradcampp", "ig")}
     results = {"acquire/source": {"simulated": True}, "train/training": {"folds": folds}, "preprocess/axes": axis}
-    for name, value in (results | {"explain/sanity": {"verdicts": verdicts}}).items():
+    for name, value in (results | {"explain/sanity": {"words": words}}).items():
         files.write_json(out / f"{name}.json", value)
     return root
 
@@ -129,7 +129,7 @@ def test_the_figure_says_and_shows_the_decision(root):
     study = explore.Study("tiny")
     drawn = explore.figure(study, "a", 8.0, "gradcampp", explore.figure(study, "b", 20.0, "ig"))
     said, sample = [text.get_text() for text in drawn.texts], study.sample_at("a", 8.0)
-    assert said[0] == "Sample 2, a (simulated)" and said[2] == "Grad-CAM++ fails: one"
+    assert said[0] == "Sample 2, a (simulated)" and said[2] == "Grad-CAM++: passes what gradcampp does"
     assert said[1] == "true non-seizure, predicted seizure, p_seizure 0.750, threshold 0.500, alarm"
     panels = {axis.get_label(): axis.images[0].get_array() for axis in drawn.axes if axis.images}
     mean = network.load_ensemble(root / "output/tiny/train/weights", ["0"]).mean.numpy()

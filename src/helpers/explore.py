@@ -39,8 +39,7 @@ class Study:
         self.powers = spectrograms.open_spectrogram(self.path("preprocess", "spectrograms"), self.recordings.index)
         folds = files.read_json(self.path("train", "training.json"))["folds"]
         self.members = {fold["fold"]: fold["networks"] for fold in folds}
-        verdicts = files.read_json(self.path("explain", "sanity.json"))["verdicts"]
-        self.failed = {name: [test for test, ok in own.items() if ok is False] for name, own in verdicts.items()}
+        self.words = files.read_json(self.path("explain", "sanity.json"))["words"]  # what each method passed
         with np.load(self.path("explain", "attributions.npz")) as stored:
             maps = zip(stored["sample"].tolist(), *(stored[name] for name in STORED), strict=True)
             self.maps = {sample: dict(zip(STORED, of, strict=True)) for sample, *of in maps}
@@ -84,7 +83,7 @@ def figure(study, recording, moment_s, method="gradcam", drawn=None):
     sample = study.sample_at(recording, moment_s)
     above, maps = (study.power(sample) - study.mean(sample.fold)).mean(axis=0), study.attributions(sample)
     moment = sample_figures.Moment(sample, study.eeg(sample), above, maps, maps["ig_channels"].sum(axis=2))
-    about = study.axis, study.decisions, study.annotations.spans(recording), study.simulated, study.failed
+    about = study.axis, study.decisions, study.annotations.spans(recording), study.simulated, study.words
     return sample_figures.sample_figure(moment, *about, method, drawn)
 
 

@@ -103,12 +103,15 @@ def test_spreads_are_the_largest_by_rule():
 
 def test_the_readme_gets_scores_and_costs():
     """Two digits, minutes and gigabytes; 7.4 min, 15.6 min and 2691 MB by hand; the rest of the text stays."""
-    samples = {name: {"value": 0.954, "low": 0.9, "high": 1} for name in readme.SCORES}
-    metrics = {"intervals": {"samples": samples}, "events": {"detected": 5, "seizures": 5, "false_alarms": 1}}
-    scores = readme.score_table(metrics, 28)
-    assert "| F1 | 0.95 | 0.90 to 1.00 |\n| Seizures found | 5 of 5 | |\n| False alarms in 28 minutes | 1 | |" in scores
+    score = {"value": 0.954, "low": 0.9, "high": 1}
+    metrics = {"intervals": {kind: dict.fromkeys((key for _, key in readme.SCORES), score) for kind, _ in readme.SCORES}}
+    rows = [{"method": name, "name": name, "auprc_smoothed": score | {"value": x}} for name, x in (("ours", 1), ("a", 0.5))]
+    always = {"control": "always on", "sensitivity": 1, "fp_per_24h": 180, "f1": 0.46}
+    scores = readme.score_table(metrics, {"rows": rows, "controls": [always]}, 4)
+    assert "| Event F1 | 0.95 | 0.90 to 1.00 | 0.46, always on |" in scores and "| 0.50, a |" in scores
+    assert "| Sensitivity, single samples | 0.95 | 0.90 to 1.00 |  |" in scores
     study = {"machine": "x, 2 cores, 25 GB", "seconds": 444, "environment_mb": 2152, "stages": {"a": {"memory_mb": 99}}}
     runs = {"20": {"stages": {"a": {"memory_mb": 2691, "seconds": 936}}}, "5": {"stages": {"a": {"memory_mb": 1}}}}
-    table = readme.cost_table(study, runs, 28)
+    table = readme.cost_table(study, runs, 240)
     assert [line.split(" | ")[1] for line in table.splitlines()[2:]] == ["7 min |", "16 min |", "2.7 GB |", "2.2 GB |"]
     assert readme.replace("<!-- costs: x -->\nold\n<!-- end -->\n", "costs", "a")[17:] == "\na\n<!-- end -->\n"

@@ -56,7 +56,7 @@ def test_a_better_and_an_equal_detector():
         assert found["ours"][f"ahead_{name}"] is None
         behind = found["ours"][name]["value"] - found["forest"][name]["value"]
         assert found["forest"][f"ahead_{name}"]["value"] == pytest.approx(behind)
-        assert [found["same"][f"ahead_{name}"][key] for key in ("value", "low", "high")] == [0, 0, 0]
+        assert [found["same"][f"ahead_{name}"][key] for key in ("value", "low", "high")] == [0, None, None]
     assert found["forest"]["ahead_auprc"]["low"] > 0.1
     alike, none = found["alike"]["ahead_auprc"], found["none"]
     assert alike["low"] < alike["value"] < alike["high"]

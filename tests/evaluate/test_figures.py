@@ -185,7 +185,7 @@ def test_the_comparison_shows_each_detector_and_freedom():
     f1 = {"ours": score, "forest": dict.fromkeys(score)}
     rows = [{"name": name, "auprc_smoothed": score, "event_f1": f1[name]} for name in f1]
     audited = [{"protocol": name, "f1": score | {"value": at}} for name, at in (("single", 0.8), ("split", 0.85))]
-    left, middle, right = figures.score_comparison(rows, audited).axes
+    left, middle, right = figures.score_comparison(rows, {"rows": audited}).axes
     for axis, values in ((left, [0.8, 0.8]), (middle, [0.8]), (right, [0.8, 0.85])):
         points = [bar[0].get_xydata()[0].tolist() for bar in axis.containers]
         assert points == [[value, place] for place, value in enumerate(values)]

@@ -74,8 +74,8 @@ def test_decisions_are_those_of_the_networks_together(known, tmp_path, monkeypat
     write_edf(tmp_path / "new.edf", seconds=41)
     _, axis, _, table, power = detector.predict(known, tmp_path / "new.edf")
     assert axis == known.axis and table["last_start_s"].tolist() == list(range(4, 40, 2))
-    filterbank.write(edf.open_edf(tmp_path / "new.edf"), tmp_path / "new.npy", axis)
-    stored = spectrograms.open_spectrogram(tmp_path, ["new"])
+    filterbank.write(edf.open_edf(tmp_path / "new.edf"), tmp_path, "new", axis)
+    stored = spectrograms.open_spectrogram(tmp_path / "spectrograms", ["new"])
     pooled, again = inputs.network_inputs(stored).pooled, table.assign(recording="new")
     wanted = [training.predict(one, pooled, again, axis["frame_columns"]) for one in known.networks.networks]
     np.testing.assert_allclose(table["log_odds"], np.mean(wanted, axis=0), atol=1e-5)
@@ -140,7 +140,7 @@ def odd(path, kind):
 
 ODD = {
     "short": "lasts 5 s; a decision needs three frames, 6 s. Record longer.",
-    "flat": "no EEG: 100% of its seconds are flat",
+    "flat": "100% of its seconds are flat",
     "missing": "lacks FP1-F7 of the 18 channels",
     "mixed": "lacks FP1-F7 of the 18 channels",
     "jump": "is discontinuous: its time jumps by",

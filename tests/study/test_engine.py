@@ -103,7 +103,7 @@ def test_every_parameter_has_a_range(stage, key):
     [
         ("train", {"epoch": 20}, "params/train.yaml: there is no parameter 'epoch'; did you mean 'epochs'?"),
         ("train", {"epochs": ...}, "params/train.yaml lacks epochs; it must be a whole number from 1 to 1000."),
-        ("train", {"members": 3}, "members is 3; it must be .* a multiple of 2"),
+        ("train", {"batch_size": 3}, "batch_size is 3; it must be .* a multiple of 2"),
         ("train", {"learning_rate": "1e-3"}, r"learning_rate is '1e-3'; .* \(write 0.001, not 1e-3\)"),
         ("evalute", {}, "There is no stage 'evalute'; did you mean 'evaluate'?"),  # codespell:ignore
         ("train", {"patient": ...}, "train has no patient"),

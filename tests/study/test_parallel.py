@@ -56,12 +56,12 @@ def test_spectrograms_are_the_same_bytes_everywhere(at_work, tmp_path):
         write_edf(path, seconds=30 + number)
     expected = []
     for path in paths:
-        filterbank.write(edf.open_edf(path), tmp_path / "loop.npy", axis)
-        expected.append((tmp_path / "loop.npy").read_bytes())
-    pieces = [(path, files.sha256(path), path.with_suffix(".npy"), axis) for path in paths]
+        filterbank.write(edf.open_edf(path), tmp_path / "loop", path.stem, axis)
+        expected.append((tmp_path / "loop" / "spectrograms" / f"{path.stem}.npy").read_bytes())
+    pieces = [(path, files.sha256(path), tmp_path, path.stem, axis) for path in paths]
     columns = parallel.parallel_map(filterbank.write_checked, pieces, "spectrograms", "recording", threads=True)
     assert columns == [240, 248, 256, 264]
-    assert [path.with_suffix(".npy").read_bytes() for path in paths] == expected
+    assert [(tmp_path / "spectrograms" / f"{path.stem}.npy").read_bytes() for path in paths] == expected
 
 
 def test_dask_workers_do_the_work(cluster, monkeypatch):
