@@ -11,7 +11,7 @@ from helpers.explain import planted
 from helpers.preprocess import filterbank
 
 AXIS = filterbank.axes(256.0, 1.0, 0.125, 4.0) | {"channels": list(DOUBLE_BANANA)}
-SEIZURES = [[first, first + 12] for first in range(13, 160, 26)]
+SEIZURES = [[first, first + 12] for first in range(13, 170, 26)]
 
 
 def spectrogram(eeg):
@@ -26,7 +26,7 @@ def patient(request, tmp_path_factory):
     """Three recordings of three minutes: their planted rows, spectrograms [C, F, column], and seizure samples."""
     rows, powers, samples = [], {}, []
     for name in ("t_1", "t_2", "t_3"):
-        eeg, planted_rows = simulate_recording("t", name, 180, SEIZURES, 31, request.param)
+        eeg, planted_rows = simulate_recording("t", name, 182, SEIZURES, 31, request.param)
         powers[name] = spectrogram(eeg[: len(DOUBLE_BANANA)])
         rows.append(planted_rows)
         for column in range(0, powers[name].shape[2] - 95, 32):

@@ -146,7 +146,7 @@ ODD = {
     "jump": "is discontinuous: its time jumps by",
     "cut": "is damaged or was not copied completely",
     "text": "is no EDF file",
-    "bdf": r"is no EDF file: its header is that of BDF",
+    "bdf": r"is no EDF file: it has",
     "absent": "cannot be read",
     "folder": "cannot be read",
 }

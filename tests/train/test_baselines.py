@@ -190,7 +190,7 @@ def test_forest_log_odds_by_hand():
 
 
 def test_large_classes_are_drawn_from(world, monkeypatch):
-    """Of 17 seizure and 38 other triptychs of the training recording, at most 20 of a class: all 17 and 20, in order,
+    """Of 17 seizure and 93 other triptychs of the training recordings, at most 20 of a class: all 17 and 20, in order,
     others with another seed; those of other recordings never. Without a seizure, training ends."""
     split = folds.splits(world[0])[0]
     triptychs = training.training_triptychs(split, world[2])
@@ -198,5 +198,5 @@ def test_large_classes_are_drawn_from(world, monkeypatch):
     one, again, other = (baselines.draw_triptychs(triptychs, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert one["label"].value_counts().to_dict() == {0: 20, 1: 17} and one.index.is_monotonic_increasing
     assert set(one["recording"]) == set(split.train) and one.equals(again) and not one.equals(other)
-    with pytest.raises(ValueError, match=r"Network 0-1 trains on c, .*\[0\]"):
+    with pytest.raises(ValueError, match=r"Network 0-1a trains on c, d, .*\[0\]"):
         train(world, split, overlapping=world[2].assign(label=0))
