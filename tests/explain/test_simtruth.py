@@ -33,12 +33,12 @@ def patient(request, tmp_path_factory):
             middle_s = column / 8 + 10  # of the last frame
             if any(first <= middle_s <= last for first, last in SEIZURES):
                 samples.append({"sample": len(samples), "recording": name, "column": column})
-    return pd.concat(rows), powers, pd.DataFrame(samples)
+    return pd.concat(rows), powers, pd.DataFrame(samples), request.param
 
 
 def test_maps_without_a_network_are_at_chance(patient):
     """Power and its edges, by AUC: 0.5 along each axis, give or take what some sixty samples leave open."""
-    rows, powers, samples = patient
+    rows, powers, samples, _ = patient
     power = np.stack([
         powers[row.recording][:, :, row.column : row.column + 96].reshape(18, 54, 3, 32).transpose(2, 0, 1, 3)
         for row in samples.itertuples()
@@ -51,8 +51,9 @@ def test_maps_without_a_network_are_at_chance(patient):
 
 
 def test_the_seizure_is_at_one_electrode_in_one_band_at_its_times(patient):
-    """Two channels, 24 to 26 Hz, each second of each seizure; there, and there alone, power rises by 6 dB at least."""
-    rows, powers, _ = patient
+    """Two channels, 24 to 26 Hz, each second of each seizure; there, and there alone, power rises by 6 dB at least; not
+    where the focus shares its rhythm half of the time (suppression)."""
+    rows, powers, _, variant = patient
     channels = [list(DOUBLE_BANANA).index(name) for name in rows["channel"].unique() if name in DOUBLE_BANANA]
     assert len(channels) == 2 and rows["low_hz"].min() > 23.5 and rows["high_hz"].max() < 26.5
     for name, own in rows.groupby("recording"):
@@ -62,4 +63,4 @@ def test_the_seizure_is_at_one_electrode_in_one_band_at_its_times(patient):
         inside = np.any([(times > first) & (times < last - 1) for first, last in SEIZURES], axis=0)
         outside = ~np.any([(times > first - 2) & (times < last + 1) for first, last in SEIZURES], axis=0)
         rise = powers[name][channels, 24][:, inside].mean() - np.median(powers[name][channels, 24][:, outside])
-        assert rise > 6
+        assert rise > 6 or variant == "suppression"
