@@ -8,15 +8,17 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from sklearn.metrics import accuracy_score, f1_score, recall_score
+from scipy.stats import beta, chi2
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, recall_score
 from timescoring.annotations import Annotation
 from timescoring.scoring import EventScoring
 
 METHODS = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcampp", "IG": "ig"}
 NAMES, EDGES = ("B1 (delta)", "B2 (theta)", "B3 (alpha)", "B4 (beta)", "B5 (gamma)"), (0.5, 4, 8, 13, 30, 55)
 BANDS = dict(zip(NAMES, zip(EDGES, EDGES[1:], strict=False), strict=True))
-LABELS, RIVALS = {"Non-Seizure": 0, "Seizure": 1}, {"logistic regression": "logistic", "random forest": "forest"}
+LABELS = {"Non-Seizure": 0, "Seizure": 1}
+RIVALS = {"logistic regression": "logistic", "random forest": "forest"}
+RIVALS |= {"the Riemannian classifier": "riemann", "MiniRocket": "rocket"}
 ONE = r"(?:Grad-CAM\+\+|Grad-CAM|IG)"
 PLACE, FIGURE = r"(in B\d \(\w+\)|in no single band|in no band) for WHO", r"([\d.]+(?: of \d+)?) \(WHO\)"
 
@@ -42,7 +44,7 @@ class Study:
             band: [at for at, hz in enumerate(self.axes["frequencies_hz"]) if low <= hz < high]
             for band, (low, high) in BANDS.items()
         }
-        self.seizures, self.found, self.false = self.szcore()
+        self.seizures, self.found, self.false = self.szcore(self.events)
 
     def count(self, label, said):
         return int(((self.true == label) & (self.said == said)).sum())
@@ -68,17 +70,24 @@ class Study:
                 mixed += not said and not (row.label_t0 and row.label_t1)
         return self.count(1, 0), early + (run.index(1) if 1 in run else 0), mixed
 
-    def szcore(self):
+    def szcore(self, alarms):
         """Return seizures, those found, and false alarms, each as (recording, start, end), by timescoring."""
         every, false = [], []
         for name, duration_s in self.recordings[["recording", "duration_s"]].itertuples(index=False):
-            parts = [rows[rows["recording"] == name][["start_s", "end_s"]] for rows in (self.latencies, self.events)]
+            parts = [rows[rows["recording"] == name][["start_s", "end_s"]] for rows in (self.latencies, alarms)]
             score = EventScoring(*(Annotation(part.values.tolist(), 10, round(10 * duration_s)) for part in parts))
             every += [(name, *one) for one in score.ref.events]
             hits = [score.tpMask[round(10 * start) : round(10 * end)].any() for start, end in score.hyp.events]
             false += [(name, *one) for one, hit in zip(score.hyp.events, hits, strict=True) if not hit]
         found = self.latencies[self.latencies["detected"] == 1]
         return every, list(found[["recording", "start_s", "end_s"]].itertuples(index=False, name=None)), false
+
+    def always_on(self):
+        """Return the event F1 of an alarm over each whole recording."""
+        whole = self.recordings.assign(start_s=0.0, end_s=self.recordings["duration_s"])
+        alarms = whole[["recording", "start_s", "end_s"]]
+        seizures, _, false = self.szcore(alarms)
+        return event_f1(sum(name in set(alarms["recording"]) for name, *_ in seizures), len(seizures), len(false))
 
     def during(self, name, start, end):
         found = self.table[self.table["recording"] == name]
@@ -169,6 +178,25 @@ def poisson_ends(count, days):
     return f"{printed(low / days, 1)}–{printed(high / days, 1)}"
 
 
+def event_f1(found, seizures, false):
+    total = seizures + found + false
+    return 2 * found / total if total else None
+
+
+def event_f1_ends(found, seizures, false):
+    """Return the ends of the event F1: of seizures found and of false alarms, each exact at 97.5 %, the worst and best.
+
+    Garwood's ends of a count are quantiles of χ², those of Clopper and Pearson quantiles of the beta distribution.
+    """
+    tail = 0.0125
+    least = beta.ppf(tail, found, seizures - found + 1) if found else 0.0
+    most = beta.ppf(1 - tail, found + 1, seizures - found) if found < seizures else 1.0
+    few, many = (chi2.ppf(tail, 2 * false) / 2 if false else 0.0), chi2.ppf(1 - tail, 2 * false + 2) / 2
+    pairs = ((least, many), (most, few))
+    low, high = (2 * share * seizures / (seizures + share * seizures + alarms) for share, alarms in pairs)
+    return {"value": 0, "low": low, "high": high}
+
+
 def named(text):
     return set(METHODS) if "all three methods" in text else set(re.findall(ONE, text))
 
@@ -193,23 +221,24 @@ def bullet(s, m):
 
 
 def standing(s, m):
-    key, own = "auprc", s.metrics["intervals"]["ranking"]["auprc"]["value"]
-    if "events" in m[1]:
-        key, own = "event_f1", 2 * len(s.found) / (len(s.seizures) + len(s.found) + len(s.false))
+    key, own = "event_f1", event_f1(len(s.found), len(s.seizures), len(s.false))
+    if "events" not in m[1]:
+        key, own = "auprc_smoothed", average_precision_score(s.table["label"], s.table["log_odds_smooth"])
     rows, told = {row["method"]: row for row in s.comparison["rows"]}, set()
-    one = r"(?:logistic regression|random forest) \([\d.]+\)"
+    rivals = "|".join(RIVALS)
+    one = rf"(?:{rivals}) \([\d.]+\)"
     stands = r"is (not clearly different from|clearly \w+|(?:above|below|equal to) \(without an interval\))"
-    for how, names in re.findall(rf"{stands} that of ({one}(?: and {one})?)", m[3]):
-        for rival, value in re.findall(r"(logistic regression|random forest) \((.+?)\)", names):
+    for how, names in re.findall(rf"{stands} that of ({one}(?:(?:, | and ){one})*)", m[3]):
+        for rival, value in re.findall(rf"({rivals}) \((.+?)\)", names):
             row, ahead = rows[RIVALS[rival]], rows[RIVALS[rival]][f"ahead_{key}"]
             told.add(RIVALS[rival])
             apart = round(own, 4) - round(row[key]["value"], 4)
             wanted = f"{'equal to' if not apart else 'above' if apart > 0 else 'below'} (without an interval)"
-            if ahead["low"] is not None:
+            if ahead["kind"] not in (None, "range"):
                 sure = round(ahead["low"], 4) > 0, round(ahead["high"], 4) < 0
                 wanted = "clearly above" if sure[0] else "clearly below" if sure[1] else "not clearly different from"
             yield (value, how), (printed(row[key]["value"]), wanted)
-    pairs = {one: (row[key]["value"], row[f"ahead_{key}"]["value"]) for one, row in rows.items() if one != "ours"}
+    pairs = {one: (row[key]["value"], row[f"ahead_{key}"]["value"]) for one, row in rows.items() if one in RIVALS.values()}
     yield (m[2], told), (printed(own), {one for one, pair in pairs.items() if None not in pair})
 
 
@@ -242,21 +271,24 @@ def alarm(s, m):
 
 
 def weights(s, m):
-    found = s.sanity["disturbed"][f"weights:{s.sanity['layers'][-1]}"]
-    yield named(m[1] or ""), {name for name, key in METHODS.items() if found[key]["value"] >= 0.2}
+    last = f"weights:{s.sanity['layers'][-1]}"
+    like = {
+        name: max(abs(s.sanity["disturbed"][test][key]["value"]) for test in (last, f"magnitude:{last}"))
+        for name, key in METHODS.items()
+    }
+    yield named(m[1] or ""), {name for name, value in like.items() if value >= 0.2}
 
 
 def split(s, m):
     rows = {row["protocol"]: row for row in s.audit["rows"]}
-    random, same = rows["random split"], rows["by recording, weighted as the random split"]
-    yield m[1], of(random["shared_eeg"], random["n_test"], "test sample")
-    yield (m[2], m[3]), (printed(random["f1"]["value"]), printed(same["f1"]["value"]))
+    yield m[1], of(s.audit["shared_eeg"], s.audit["n_test"], "test sample")
+    yield (m[2], m[3]), tuple(printed(rows[name]["f1"]["value"]) for name in ("split", "single"))
 
 
 def planted(s, m):
-    mass = {name: printed(found["mass"]["value"], 2) for name, found in s.sanity["truth"]["time × frequency"].items()}
-    yield by_method(m[1], FIGURE), {name: mass[key] for name, key in METHODS.items()}
-    yield (m[2], m[3]), (mass["chance"], mass["power"])
+    auc = {name: printed(found["auc"]["value"], 2) for name, found in s.sanity["truth"]["time × frequency"].items()}
+    yield by_method(m[1], FIGURE), {name: auc[key] for name, key in METHODS.items()}
+    yield m[2], auc["power"]
 
 
 def passed(s, m):
@@ -271,10 +303,15 @@ def folds(s, m):
 
 
 def raised(s, m):
-    ks = sorted(fold["alarm"]["k"] for fold in s.metrics["folds"])
-    yield m[1], str(ks[0]) if ks[0] == ks[-1] else f"{ks[0]} to {ks[-1]}"
+    yield {m[1]}, {str(fold["alarm"]["frames"]) for fold in s.metrics["folds"]}
     yield m[2], some(len(s.events), "alarm")
-    yield (m[3], m[4]), (printed(len(s.events) / s.hours, 1), poisson_ends(len(s.events), s.hours))
+
+
+def by_events(s, m):
+    counts = len(s.found), len(s.seizures), len(s.false)
+    reached = next(row["reached"] for row in s.comparison["controls"] if row["control"] == "rotated")
+    yield (m[1], m[2]), (printed(event_f1(*counts)), bracket(event_f1_ends(*counts)))
+    yield (m[3], m[4]), (printed(s.always_on()), printed(100 * reached, 1))
 
 
 def always(s, m):
@@ -326,29 +363,41 @@ def group(s, m):
 
 
 EEG = "(simulated )?EEG"
-OWN_POWER = "the planted seizure clearly more than the EEG's own power does"
+CHANNELS = "the channels of the planted seizure"
 READ = {
     rf"In (.+) of {EEG}, the model \w+ (.+? seizures?)(?:, with a median delay of (.+?),)? and raised (.+)\.": summary,
     rf"In (.+) of {EEG}( without) a seizure, the model raised ()(.+)\.": summary,
     r"With its exact Poisson 95 % interval, the rate of false alarms is (\S+) per 24 h \((.+)\)\.": lambda s, m: [
         (m.groups(), (printed(len(s.false) * 24 / s.hours, 1), poisson_ends(len(s.false), s.hours / 24)))
     ],
-    rf"The maps of (.+) lie on {OWN_POWER}\.": lambda s, m: [(named(m[1]), s.verdicts("beyond power", True))],
-    rf"No map lies on {OWN_POWER}: .+": lambda s, m: [(s.verdicts("beyond power", True), set())],
-    r"The maps \w+ what .+ could not be tested\.": lambda s, m: [(s.verdicts("beyond power", None), set(METHODS))],
+    rf"The maps of (.+) find {CHANNELS} better than chance and the EEG's own power do\.": lambda s, m: [
+        (named(m[1]), s.verdicts("planted channel", True))
+    ],
+    rf"No map finds {CHANNELS} clearly better than chance and the EEG's own power do: .+": lambda s, m: [
+        (s.verdicts("planted channel", True), set()),
+        (bool(s.verdicts("planted channel", False)), True),
+    ],
+    r"The maps \w+ what .+ could not be tested\.": lambda s, m: [(s.verdicts("planted channel", None), set(METHODS))],
     r"This .+? of (simulated )?patient (.+)\.": lambda s, m: [(m[2], s.metrics["patient"]), simulated(s, m[1])],
     r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ fitted without it\.": folds,
     r"A sample is three consecutive (.+) s frames .+": lambda s, m: [(m[1], short(s.frame_s))],
+    r"Brackets hold (?:(the lowest and the highest recording), as these are too few for an interval, or exact 95 % "
+    r"intervals of counts of events|95 % intervals, exact for counts of events, else by bootstrap .+)\.": lambda s, m: [
+        ({"range"} if m[1] else set(), {one["kind"] for one in s.metrics["intervals"]["samples"].values()} & {"range"})
+    ],
     r"\*\*(.+):\*\* (undefined|[\d.]+)( \(.+?\))?, (the|as) .+\.": bullet,
     r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? non-seizure samples?) "
     r"for seizure)?(; there is no other)?\.": recognised,
     r"Always answering (\S+) would reach an accuracy of (\S+), (below|above|equal to) the model's\.": always,
     r"Of (.+) s of seizure, (.+) s were missed(?:: (.+?) came before the first found in their seizure)?\.": seconds,
     r"A likely reason: (.+) still .+": lambda s, m: [(m[1], of(s.missed()[2], s.count(1, 0), "sample"))],
-    r"The log-odds, averaged over (.+) frames?, \w+ (.+ alarms?), (\S+) per hour \((.+)\)\.": raised,
+    r"The log-odds, averaged over (.+) frames?, \w+ (.+ alarms?)\.": raised,
+    r"By events, its F1 is ([\d.]+)( \(.+?\))?; an alarm that is always on has (\S+), and (\S+) % of random shifts of "
+    r"the model's own alarms do as well\.": by_events,
+    r"An alarm that is always on has an event F1 of (\S+)\.": lambda s, m: [(m[1], printed(s.always_on()))],
     r"Missed as a whole: (.+)\.": unseen,
-    r"(The model's area under the precision–recall curve|Its F1 over events), (\S+), (.+)\.": standing,
-    r"Random splits, in which (.+) share .+, would \w+ an F1 of (.+) in place of (.+) at the same .+": split,
+    r"(Averaged alike, the model's area under the precision–recall curve|Its F1 over events), (\S+), (.+)\.": standing,
+    r"A random split, in which (.+) share .+, would \w+ single networks an F1 of (.+) in place of (.+)\.": split,
     r"The maps of (\d+) held-out samples?, .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "
     r"(\S+)\. Relevance peaks (.+?)(?:; IG is strongest at (\S+))?\.": sample,
@@ -358,8 +407,9 @@ READ = {
     r"(.+))?\.": alarm,
     r"There are no false alarms to explain\.": lambda s, m: [(s.false, [])],
     r"The maps pass (.+) of their tests\.": passed,
-    r"The share of relevance on the planted seizure is (.+), against (\S+) by chance and (\S+) for the .+": planted,
-    r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+)": weights,
+    r"Of cells at one frequency, a planted one ranks above another with a probability of (.+), and (\S+) by the EEG's "
+    r"own power\.": planted,
+    r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+\(0\.20 or more\)\.)": weights,
     r"For (.+), deleting .+ lowers .+ rests on it(?:, which is not clear for (.+))?\.": lambda s, m: [
         (named(m[1]), s.verdicts("deletion", True)),
         (named(m[2] or ""), s.verdicts("deletion", False)),
@@ -371,7 +421,7 @@ READ = {
     r"By the lower .+, the result is (\w+) \(strong from 0\.90, moderate from 0\.70\)\.": graded,
     r"The(?:se)? (.+) of EEG of one (simulated )?patient do .+": lambda s, m: [(m[1], s.length()), simulated(s, m[2])],
 }
-FIXED = r"""A seizure is a transient occurrence .+|Brackets hold 95 % intervals, exact for rates, else by bootstrap .+
+FIXED = r"""A seizure is a transient occurrence .+
 |Grad-CAM and Grad-CAM\+\+ map what counted towards the predicted class, IG \(Integrated Gradients\) what moved the .+
 |Bands range from B1 \(delta, 0\.5–4 Hz\) to B5 \(gamma, 30–55 Hz\); relevance peaks in the one whose mean per .+
 |This text is not for diagnosis or treatment\.|_Worded by .+"""

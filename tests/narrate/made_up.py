@@ -4,9 +4,11 @@ import random
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
+from scipy.special import logit
+from sklearn.metrics import average_precision_score, confusion_matrix
 from timescoring import annotations, scoring
 
+from helpers.evaluate.intervals import event_intervals
 from helpers.study import files
 
 PATIENT = "made08"
@@ -14,7 +16,8 @@ METHODS = ("gradcam", "gradcampp", "ig")
 BANDS = {"B1": (0.5, 4), "B2": (4, 8), "B3": (8, 13), "B4": (13, 30), "B5": (30, 55)}
 FREQUENCIES = [1.0, 3.0, 5.0, 9.0, 11.0, 15.0, 20.0, 25.0, 35.0, 40.0, 45.0, 50.0]
 CHANNELS = ["FP1-F7", "F8-T8", "FZ-CZ"]
-RULES = ("completeness", "planted truth", "beyond power", "random weights", "permuted labels", "deletion", "insertion")
+PLANTED = ("planted frequency", "planted time", "planted channel")
+RULES = ("random weights", "permuted labels", "members", "stability", "deletion", "insertion")
 KINDS = ("mixed", "mixed", "none", "one class", "all wrong", "perfect", "missing")
 FRAME_S = 4.0
 
@@ -29,13 +32,15 @@ def make(seed, names=("made08_01", "made08_02", "made08_03")):
     seizures, found = _runs(table, "label"), _runs(table, "alarm")
     durations = {name: float(part["end_s"].max()) for name, part in table.groupby("recording")}
     latencies, false = _scored(seizures, found, durations)
+    whole = pd.DataFrame([(name, 0.0, end_s) for name, end_s in durations.items()], columns=found.columns)
+    always = _event_counts(*_scored(seizures, whole, durations))
     maps = _maps(draw, numbers, table)
     simulated = draw.random() < 0.5
     written = {
         "acquire/recordings.csv": pd.DataFrame({"recording": durations.keys(), "duration_s": durations.values()}),
         "preprocess/axes.json": {"frequencies_hz": FREQUENCIES, "channels": CHANNELS, "frame_s": FRAME_S},
         "evaluate/metrics.json": _metrics(draw, simulated, table, latencies, false, durations, kind),
-        "evaluate/comparison.json": _comparison(draw),
+        "evaluate/comparison.json": _comparison(draw, always),
         "evaluate/audit.json": _audit(draw),
         "evaluate/decisions.csv": table,
         "evaluate/events.csv": found,
@@ -75,7 +80,7 @@ def _recording(draw, numbers, name, kind):
     times = {"start_s": start, "last_start_s": start + 2 * FRAME_S, "end_s": start + 3 * FRAME_S}
     labels = {"label": label[2:], "label_t0": label[:-2], "label_t1": label[1:-1]}
     decisions = {"p_seizure": p, "threshold": threshold, "decided": decided}
-    alarms = {"p_smooth": smooth, "alarm_threshold": alarm_threshold, "alarm": alarm}
+    alarms = {"p_smooth": smooth, "log_odds_smooth": logit(smooth), "alarm_threshold": alarm_threshold, "alarm": alarm}
     return pd.DataFrame({"recording": name, **times, **labels, **decisions, **alarms})
 
 
@@ -156,12 +161,16 @@ def ratio(part, whole):
     return part / whole if whole else None
 
 
-def score(draw, value, missing=0.3):
-    """Return a score with an interval about it, without one, or undefined."""
+def score(draw, value, kind="bootstrap", missing=0.3):
+    """Return a score with ends of a kind about it, without, or undefined."""
     if value is None or draw.random() < missing:
-        return {"value": value, "low": None, "high": None}
+        return {"value": value, "low": None, "high": None, "kind": None}
     low, high = sorted((value - draw.choice([0, 0.1, 0.4]), value + draw.choice([0, 0.1, 0.4])))
-    return {"value": value, "low": low, "high": high}
+    return {"value": value, "low": low, "high": high, "kind": kind}
+
+
+def _event_counts(latencies, false):
+    return {"seizures": len(latencies), "detected": int(latencies["detected"].sum()), "false_alarms": len(false)}
 
 
 def _metrics(draw, simulated, table, latencies, false, durations, kind):
@@ -171,55 +180,57 @@ def _metrics(draw, simulated, table, latencies, false, durations, kind):
     scores["weighted_f1"] = ((tp + fn) * (f1 or 0) + (tn + fp) * (f0 or 0)) / n
     samples = {"n": n, "seizure": tp + fn, "tp": tp, "fn": fn, "fp": fp, "tn": tn} | scores
     samples["threshold"] = None if kind == "missing" else float(table["threshold"].median())
-    detected, hours = int(latencies["detected"].sum()), sum(durations.values()) / 3600
-    events = {"seizures": len(latencies), "detected": detected, "false_alarms": len(false)}
-    events["f1"] = ratio(2 * detected, len(latencies) + detected + len(false))
-    events["fp_per_24h"] = len(false) * 24 / hours
-    delay = latencies["latency_s"].dropna().median() if detected else None
-    rank = draw.choice([None, draw.random()])
+    events = _event_counts(latencies, false)
+    delay = latencies["latency_s"].dropna().median() if events["detected"] else None
+    both = 0 < tp + fn < n
+    auprc = float(average_precision_score(table["label"], table["p_smooth"])) if both else None
+    ends = draw.choice(["range", "bootstrap"])
     folds = [
-        {"held_out": [name], "inner": [one for one in durations if one != name], "alarm": {"k": draw.choice([1, 5])}}
+        {"held_out": [name], "inner": [one for one in durations if one != name], "alarm": {"frames": 5}}
         for name in durations
     ]
     intervals = {
-        "samples": {name: score(draw, value) for name, value in scores.items()},
-        "events": {"f1": score(draw, events["f1"])},
-        "seizures": {"median_latency_s": score(draw, delay)},
-        "ranking": {"auprc": score(draw, rank)},
+        "samples": {name: score(draw, value, ends, missing=0) for name, value in scores.items()},
+        "events": event_intervals(**events, hours=sum(durations.values()) / 3600),
+        "seizures": {"median_latency_s": score(draw, delay, "exact")},
+        "smoothed": {"auprc": score(draw, auprc, ends)},
     }
     found = {"patient": PATIENT, "source": "simulate" if simulated else "directory", "samples": samples}
     return found | {"events": events, "intervals": intervals, "folds": folds}
 
 
-def _comparison(draw):
-    rows = []
-    for method in draw.choice([["logistic", "forest"], ["forest"], []]):
+def _comparison(draw, always):
+    rows, ends = [], draw.choice(["range", "bootstrap"])
+    for method in draw.choice([["rocket", "logistic", "deep4", "riemann", "forest"], ["forest"], []]):
         row = {"method": method}
-        for name in ("auprc", "event_f1"):
-            row[name], row[f"ahead_{name}"] = score(draw, draw.random()), score(draw, draw.uniform(-0.5, 0.5))
+        for name in ("auprc_smoothed", "event_f1"):
+            row[name], row[f"ahead_{name}"] = score(draw, draw.random()), score(draw, draw.uniform(-0.5, 0.5), ends)
         rows.append(row)
-    return {"rows": rows}
+    f1 = ratio(2 * always["detected"], sum(always.values()))
+    controls = [{"control": "always on", "f1": f1}, {"control": "rotated", "f1": f1, "reached": draw.random()}]
+    return {"rows": rows, "controls": controls}
 
 
 def _audit(draw):
     tested, rows = draw.randint(1, 400), []
-    for name in ("random split", "by recording, weighted as the random split"):
-        rows.append({"protocol": name, "n_test": tested, "f1": score(draw, draw.choice([None, draw.random()]))})
-    rows[0]["shared_eeg"] = draw.choice([0, tested, draw.randint(0, tested)])
-    return {"rows": rows}
+    for name in ("single", "split"):
+        rows.append({"protocol": name, "f1": score(draw, draw.choice([None, draw.random()]), "t")})
+    return {"rows": rows, "n_test": tested, "shared_eeg": draw.choice([0, tested, draw.randint(0, tested)])}
 
 
 def _sanity(draw, table, simulated):
     """Return tests of the maps, with verdicts as their rules say; without a simulated seizure found, of no truth."""
     truth = simulated and ((table["label"] == 1) & (table["decided"] == 1)).any()
-    maps = {name: {"mass": score(draw, draw.random())} for name in (*METHODS, "chance", "power")} if truth else {}
-    weights = {method: {"value": draw.choice([0.2, 0.196, 0.204, draw.random()])} for method in METHODS}
-    verdicts = {method: {rule: draw.choice([True, False]) for rule in RULES} for method in METHODS}
-    for method in METHODS:
-        verdicts[method]["random weights"] = weights[method]["value"] < 0.2
-        for rule in ("planted truth", "beyond power") if not truth else ():
-            verdicts[method][rule] = None
+    maps = {name: {"auc": score(draw, draw.random())} for name in (*METHODS, "chance", "power")} if truth else {}
+    signed, magnitude = (
+        {method: {"value": draw.choice([0.2, 0.196, -0.204, draw.uniform(-1, 1)])} for method in METHODS} for _ in "12"
+    )
+    verdicts = {method: {rule: draw.choice([True, False]) for rule in (*PLANTED, *RULES)} for method in METHODS}
+    for method, given in verdicts.items():
+        given["completeness"] = draw.choice([True, False]) if method == "ig" else None
+        given["random weights"] = max(abs(signed[method]["value"]), abs(magnitude[method]["value"])) < 0.2
+        given |= dict.fromkeys(PLANTED if not truth else () if method == "ig" else PLANTED[2:])
     return {
         "layers": ["score", "mix"], "tested": {"seizure": 4, "other": 4}, "verdicts": verdicts,
-        "truth": {"time × frequency": maps} if truth else None, "disturbed": {"weights:mix": weights},
+        "truth": {"time × frequency": maps} if truth else None, "disturbed": {"weights:mix": signed, "magnitude:weights:mix": magnitude},
     }  # fmt: skip

@@ -32,13 +32,6 @@ def test_close_numbers_get_the_decimals_that_tell_them_apart():
     assert forms.distinct(0.41, 0.41, 3) == "0.410"
 
 
-def test_the_interval_of_a_rate_is_the_exact_one():
-    """Tables: none in one day has an upper limit of 3.689 events; one has 0.0253 to 5.572; ten have 4.795 to 18.39."""
-    for count, low, high in ((0, 0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.39)):
-        found = facts.rate_interval(count, 1.0)
-        assert (found["low"], found["high"]) == pytest.approx((low, high), rel=1e-3)
-
-
 def test_every_number_says_where_it_comes_from(results):
     values = facts.build(results)["values"]
     assert all(set(one) == {"name", "value", "printed", "unit", "interval", "file", "place"} for one in values.values())
