@@ -104,8 +104,12 @@ def test_spreads_are_the_largest_by_rule():
 def test_the_readme_gets_scores_and_costs():
     """Two digits, minutes and gigabytes; 7.4 min, 15.6 min and 2691 MB by hand; the rest of the text stays."""
     score = {"value": 0.954, "low": 0.9, "high": 1}
-    metrics = {"intervals": {kind: dict.fromkeys((key for _, key in readme.SCORES), score) for kind, _ in readme.SCORES}}
-    rows = [{"method": name, "name": name, "auprc_smoothed": score | {"value": x}} for name, x in (("ours", 1), ("a", 0.5))]
+    metrics = {
+        "intervals": {kind: dict.fromkeys((key for _, key in readme.SCORES), score) for kind, _ in readme.SCORES}
+    }
+    rows = [
+        {"method": name, "name": name, "auprc_smoothed": score | {"value": x}} for name, x in (("ours", 1), ("a", 0.5))
+    ]
     always = {"control": "always on", "sensitivity": 1, "fp_per_24h": 180, "f1": 0.46}
     scores = readme.score_table(metrics, {"rows": rows, "controls": [always]}, 4)
     assert "| Event F1 | 0.95 | 0.90 to 1.00 | 0.46, always on |" in scores and "| 0.50, a |" in scores

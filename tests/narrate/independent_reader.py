@@ -238,7 +238,9 @@ def standing(s, m):
                 sure = round(ahead["low"], 4) > 0, round(ahead["high"], 4) < 0
                 wanted = "clearly above" if sure[0] else "clearly below" if sure[1] else "not clearly different from"
             yield (value, how), (printed(row[key]["value"]), wanted)
-    pairs = {one: (row[key]["value"], row[f"ahead_{key}"]["value"]) for one, row in rows.items() if one in RIVALS.values()}
+    pairs = {
+        one: (row[key]["value"], row[f"ahead_{key}"]["value"]) for one, row in rows.items() if one in RIVALS.values()
+    }
     yield (m[2], told), (printed(own), {one for one, pair in pairs.items() if None not in pair})
 
 

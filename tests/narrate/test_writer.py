@@ -64,7 +64,12 @@ def test_no_digit_label_band_or_method_stands_outside_a_slot():
         bare = re.sub(r"\{[^{}]*\}", "", line)
         assert not re.search(r"\d", bare), line
         assert not [name for name in names if re.search(rf"\b{re.escape(name)}\b", bare)], line
-        assert line in computed or "{who:" in line or "{?who:" in line or not re.search(r"\b(higher|greater|better|worse|above|below)\b", bare), line
+        assert (
+            line in computed
+            or "{who:" in line
+            or "{?who:" in line
+            or not re.search(r"\b(higher|greater|better|worse|above|below)\b", bare)
+        ), line
 
 
 def test_wordings_come_in_order_with_the_facts_in_their_slots():

@@ -264,7 +264,9 @@ def _verdicts(name, found):
     """Return which rules a map passes: true, false, or None where it was not tested; notebook 05 states them."""
 
     def above(*figures):
-        known = [figure["low"] for figure in figures if figure and figure["low"] is not None]  # of few clusters, the least
+        known = [
+            figure["low"] for figure in figures if figure and figure["low"] is not None
+        ]  # of few clusters, the least
         return all(low > 0 for low in known) if len(known) == len(figures) else None
 
     def compare(passes, *tests):

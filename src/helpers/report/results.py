@@ -84,8 +84,9 @@ def coverage():
     if not path.exists():
         return ""
     found = files.read_json(path)
-    low, high = (end(found["coverage"].values()) for end in (min, max))
-    return f", and held the truth in {low:.0%} to {high:.0%} of {found['replicates']} replicates of a simulated patient"
+    held = [one["held"] for pool in found["rows"].values() for study in pool.values() for one in study.values()]
+    low, high = (end(share for share in held if share is not None) for end in (min, max))
+    return f"; in {found['studies']} drawn studies of synthetic log-odds, kinds of intervals held the truth in {low:.0%} to {high:.0%}"
 
 
 def print_scores(values, reasons):
