@@ -411,7 +411,9 @@ READ = {
     r"The maps pass (.+) of their tests\.": passed,
     r"Of cells at one frequency, a planted one ranks above another with a probability of (.+), and (\S+) by the EEG's "
     r"own power\.": planted,
-    r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+\(0\.20 or more\)\.)": weights,
+    r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+\(0\.20 or more\)\.)": (
+        weights
+    ),
     r"For (.+), deleting .+ lowers .+ rests on it(?:, which is not clear for (.+))?\.": lambda s, m: [
         (named(m[1]), s.verdicts("deletion", True)),
         (named(m[2] or ""), s.verdicts("deletion", False)),

@@ -232,5 +232,6 @@ def _sanity(draw, table, simulated):
         given |= dict.fromkeys(PLANTED if not truth else () if method == "ig" else PLANTED[2:])
     return {
         "layers": ["score", "mix"], "tested": {"seizure": 4, "other": 4}, "verdicts": verdicts,
-        "truth": {"time × frequency": maps} if truth else None, "disturbed": {"weights:mix": signed, "magnitude:weights:mix": magnitude},
+        "truth": {"time × frequency": maps} if truth else None,
+        "disturbed": {"weights:mix": signed, "magnitude:weights:mix": magnitude},
     }  # fmt: skip

@@ -86,7 +86,7 @@ def coverage():
     found = files.read_json(path)
     held = [one["held"] for pool in found["rows"].values() for study in pool.values() for one in study.values()]
     low, high = (end(share for share in held if share is not None) for end in (min, max))
-    return f"; in {found['studies']} drawn studies of synthetic log-odds, kinds of intervals held the truth in {low:.0%} to {high:.0%}"
+    return f"; they held the truth in {low:.0%} to {high:.0%} of {found['studies']} studies of synthetic log-odds"
 
 
 def print_scores(values, reasons):
