@@ -188,6 +188,8 @@ def event_f1_ends(found, seizures, false):
 
     Garwood's ends of a count are quantiles of χ², those of Clopper and Pearson quantiles of the beta distribution.
     """
+    if not seizures:
+        return {"value": 0, "low": None, "high": None}
     tail = 0.0125
     least = beta.ppf(tail, found, seizures - found + 1) if found else 0.0
     most = beta.ppf(1 - tail, found + 1, seizures - found) if found < seizures else 1.0
@@ -312,7 +314,7 @@ def raised(s, m):
 def by_events(s, m):
     counts = len(s.found), len(s.seizures), len(s.false)
     reached = next(row["reached"] for row in s.comparison["controls"] if row["control"] == "rotated")
-    yield (m[1], m[2]), (printed(event_f1(*counts)), bracket(event_f1_ends(*counts)))
+    yield (m[1], m[2] or ""), (printed(event_f1(*counts)), bracket(event_f1_ends(*counts)))
     yield (m[3], m[4]), (printed(s.always_on()), printed(100 * reached, 1))
 
 
@@ -396,7 +398,7 @@ READ = {
     r"The log-odds, averaged over (.+) frames?, \w+ (.+ alarms?)\.": raised,
     r"By events, its F1 is ([\d.]+)( \(.+?\))?; an alarm that is always on has (\S+), and (\S+) % of random shifts of "
     r"the model's own alarms do as well\.": by_events,
-    r"An alarm that is always on has an event F1 of (\S+)\.": lambda s, m: [(m[1], printed(s.always_on()))],
+    r"An alarm that is always on has an F1 of (\S+) by events\.": lambda s, m: [(m[1], printed(s.always_on()))],
     r"Missed as a whole: (.+)\.": unseen,
     r"(Averaged alike, the model's area under the precision–recall curve|Its F1 over events), (\S+), (.+)\.": standing,
     r"A random split, in which (.+) share .+, would \w+ single networks an F1 of (.+) in place of (.+)\.": split,
@@ -409,8 +411,8 @@ READ = {
     r"(.+))?\.": alarm,
     r"There are no false alarms to explain\.": lambda s, m: [(s.false, [])],
     r"The maps pass (.+) of their tests\.": passed,
-    r"Of cells at one frequency, a planted one ranks above another with a probability of (.+), and (\S+) by the EEG's "
-    r"own power\.": planted,
+    r"Of two cells at one frequency, the map ranks the planted one first with a probability of (.+), and (\S+) by the "
+    r"EEG's own power\.": planted,
     r"With random weights, (?:the maps of (.+) still correlate .+|no map still correlates .+\(0\.20 or more\)\.)": (
         weights
     ),
