@@ -38,7 +38,7 @@ def score_table(metrics, compared, hours):
     return "\n".join(rows)
 
 
-def cost_table(study, runs, minutes):
+def cost_table(study, runs):
     """Return the Markdown table of what a study costs, so rounded that it holds on similar machines.
 
     `study` is as in ``stages.json``, `runs` are those of ``growth.json``, by hours.
@@ -47,7 +47,7 @@ def cost_table(study, runs, minutes):
     memory_mb = max(growth.total(part["stages"], "memory_mb") for part in (study, *runs.values()))
     cores = re.search(r"(\d+) cores", study["machine"])[1]
     rows = {
-        f"The study of sim08, {minutes / 60:g} hours of EEG": f"{study['seconds'] / 60:.0f} min",
+        "A study of 28 minutes of EEG, as last measured": f"{study['seconds'] / 60:.0f} min",
         f"A study of {hours} hours of EEG": f"{growth.total(longest['stages'], 'seconds') / 60:.0f} min",
         "Peak memory": f"{memory_mb / 1000:.1f} GB",
         "The environment in `.venv`": f"{study['environment_mb'] / 1000:.1f} GB",
@@ -75,7 +75,7 @@ def main():
     shutil.copyfile(files.stage_output("sim08", "evaluate", "probability.svg"), files.ROOT / "output" / "readme.svg")
     path = files.ROOT / "README.md"
     text = replace(path.read_text(encoding="utf-8"), "scores", score_table(metrics, compared, minutes / 60))
-    files.write_text(path, replace(text, "costs", cost_table(study, runs, minutes)))
+    files.write_text(path, replace(text, "costs", cost_table(study, runs)))
 
 
 if __name__ == "__main__":

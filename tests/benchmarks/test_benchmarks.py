@@ -116,6 +116,6 @@ def test_the_readme_gets_scores_and_costs():
     assert "| Sensitivity, single samples | 0.95 | 0.90 to 1.00 |  |" in scores
     study = {"machine": "x, 2 cores, 25 GB", "seconds": 444, "environment_mb": 2152, "stages": {"a": {"memory_mb": 99}}}
     runs = {"20": {"stages": {"a": {"memory_mb": 2691, "seconds": 936}}}, "5": {"stages": {"a": {"memory_mb": 1}}}}
-    table = readme.cost_table(study, runs, 240)
+    table = readme.cost_table(study, runs)
     assert [line.split(" | ")[1] for line in table.splitlines()[2:]] == ["7 min |", "16 min |", "2.7 GB |", "2.2 GB |"]
     assert readme.replace("<!-- costs: x -->\nold\n<!-- end -->\n", "costs", "a")[17:] == "\na\n<!-- end -->\n"

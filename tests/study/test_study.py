@@ -37,13 +37,13 @@ def test_everything_is_there(study):
     predictions = pd.read_csv(output / "train" / "predictions.csv")
     assert set(predictions["recording"]) == {f"sim08_0{number}" for number in range(1, 5)}
     assert not predictions.duplicated(["recording", "column"]).any()
-    assert predictions.groupby("fold")["recording"].nunique().tolist() == [2, 1, 1]
+    assert predictions.groupby("fold")["recording"].nunique().tolist() == [1, 2, 1]
     trained = json.loads((output / "train" / "training.json").read_text())["folds"]
-    assert [fold["networks"] for fold in trained] == [["0-1", "0-2"], ["0-1", "1-2"], ["0-2", "1-2"]]
+    assert [fold["networks"] for fold in trained] == [["0-1a", "0-2a"], ["0-1a", "1-2a"], ["0-2a", "1-2a"]]
     for fold in trained:
         assert sorted(fold["held_out"] + fold["inner"]) == [f"sim08_0{number}" for number in range(1, 5)]
     weights = sorted(path.name for path in (output / "train" / "weights").iterdir())
-    assert weights == ["0-1.safetensors", "0-2.safetensors", "1-2.safetensors"]
+    assert weights == ["0-1a.safetensors", "0-2a.safetensors", "1-2a.safetensors"]
     metrics = json.loads((output / "evaluate" / "metrics.json").read_text())["samples"]
     assert metrics["tp"] + metrics["fn"] + metrics["fp"] + metrics["tn"] == len(predictions) == metrics["n"]
     digest = json.loads((output / "explain" / "digest.json").read_text())
