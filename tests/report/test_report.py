@@ -139,8 +139,8 @@ ALL = [(method, rule) for method in METHODS for rule in PLANTED]
 VERDICTS = [  # what the results are, what the article says then, and what it does not say
     (
         {},
-        "adds 0.20 (0.10 to 0.30) to the F1 of one network | simple detectors?* Yes: | No method fails | no evidence that a "
-        "detector",
+        "adds 0.20 (0.10 to 0.30) to the F1 of one network | simple detectors?* Yes: | No method fails | "
+        "no evidence that a detector",
         "not certainly",
     ),
     (
