@@ -1,5 +1,6 @@
 """Results: what the stages of a patient's study have left, and scores as the report prints them."""
 
+import re
 import subprocess
 from types import SimpleNamespace
 
@@ -104,12 +105,15 @@ def with_interval(score, form="{:.3f}"):
     '0.810 (0.700 to 0.900)'
     >>> with_interval({"value": -0.1, "low": None, "high": None}), with_interval(None)
     ('−0.100', '–')
+    >>> with_interval({"value": -0.0001, "low": None, "high": None})
+    '0.000'
     """
     if score is None:
         return "–"
     if score["value"] is None:
         return _undefined(score["reason"])
-    value, low, high = ((form.format(score[key] or 0)).replace("-", "−") for key in ("value", "low", "high"))
+    printed = (form.format(score[key] or 0) for key in ("value", "low", "high"))
+    value, low, high = (text.replace("-", "−" if re.search("[1-9]", text) else "") for text in printed)
     span = "range " if score.get("kind") == "range" else ""
     return value if score["low"] is None else f"{value} ({span}{low} to {high})"
 
