@@ -126,7 +126,7 @@ def test_they_go_the_network_s_way(world, tmp_path):
         (tmp_path / kind).mkdir()
         for name, value in values.items():
             np.save(tmp_path / kind / f"{name}.npy", value)
-    scored = baselines.train_all(planned, tmp_path, overlapping, samples, AXIS, 0)
+    scored = baselines.train_all(folds.splits(planned), tmp_path, overlapping, samples, AXIS, 0)
     assert list(scored) == list(baselines.CLASSIFIERS)
     for pairs in scored.values():
         assert [split for split, _ in pairs] == folds.splits(planned)
