@@ -112,7 +112,7 @@ def test_the_chain_finds_true_seizures(folder):
     assert auroc(table) > 0.9 and roc_auc_score(table["label"], table["log_odds"]) > 0.8
 
 
-@pytest.mark.xfail(strict=False, reason="failed once since folds hold blocks: to be looked into")
+@pytest.mark.xfail(strict=False, reason="fails since folds hold blocks: to be looked into")
 def test_permuted_labels_score_as_chance_does(permuted):
     """Over permutations the AUROC's interval covers 0.5, of single frames and of smoothed ones; and so does that of the
     balanced accuracy of decisions and of alarms, which the choice of thresholds could lift."""
