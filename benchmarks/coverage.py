@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from benchmarks import baselines
-from benchmarks.common import FOLDER, measured_at, progress, rounded
+from benchmarks.common import FOLDER, ROOT, measured_at, progress, rounded
+from helpers.acquire import edf
 from helpers.acquire.annotations import COLUMNS, Annotations
 from helpers.acquire.simulated import simulation
 from helpers.evaluate import decisions, intervals, scores
-from helpers.preprocess.spectrograms import labels
+from helpers.preprocess import filterbank, spectrograms
 from helpers.study import files, parallel, patients
 from helpers.train import folds, inputs, training
 
@@ -43,14 +43,20 @@ def plan(count, generator):
     return recordings
 
 
+def annotate(recordings):
+    """Return the `Annotations` of a plan."""
+    seizures = [(name, *span) for name, one in recordings.items() for span in one["seizures"]]
+    durations_s = {name: float(one["duration_s"]) for name, one in recordings.items()}
+    return Annotations(pd.DataFrame(seizures, columns=COLUMNS), durations_s)
+
+
 def synthetic(rise, spread):
     """Return what `decide` does for synthetic log-odds, and those of a rival with more noise."""
     generator, parts = np.random.default_rng(SEED), []
     recordings, start_s = plan(POOL + 16, generator), np.arange(2 * FRAME_S, DURATION_S - FRAME_S, FRAME_S)
-    seizures = [(name, *span) for name, one in recordings.items() for span in one["seizures"]]
-    annotations = Annotations(pd.DataFrame(seizures, columns=COLUMNS), dict.fromkeys(recordings, float(DURATION_S)))
+    annotations = annotate(recordings)
     for name in recordings:
-        label = labels(start_s, start_s + FRAME_S, annotations.spans(name))
+        label = spectrograms.labels(start_s, start_s + FRAME_S, annotations.spans(name))
         noise = lfilter([0.6], [1, -0.8], generator.normal(size=(2, len(label))))  # its deviation is 1
         ours = rise * label + spread * (generator.normal() + generator.normal() / 2 * label) + noise[0]
         table = {"recording": name, "last_start_s": start_s, "end_s": start_s + FRAME_S, "label": label}
@@ -63,14 +69,18 @@ def networks(folder):
     study = {f"{PATIENT}_s{n:02d}": one for n, one in enumerate(patients.load("sim08")["recordings"].values(), 1)}
     pool = plan(POOL, np.random.default_rng(SEED))
     simulation.simulate_patient(folder / "edf", PATIENT, study | pool, SEED)
-    world = baselines.prepare_folder(folder / "edf", None, folder)
-    settings, samples, annotations = world["settings"], world["samples"], world["annotations"]
+    options, settings = (files.read_yaml(ROOT / "params" / f"{stage}.yaml") for stage in ("preprocess", "train"))
+    axis, annotations = filterbank.axes(256.0, **options), annotate(study | pool)
+    recordings = {name: edf.open_edf(folder / "edf" / f"{name}.edf") for name in study | pool}
+    columns = {name: filterbank.write(one, folder, name, axis) for name, one in recordings.items()}
+    samples = spectrograms.triptychs(axis, columns, annotations, axis["frame_s"])
+    overlapping = spectrograms.triptychs(axis, {name: columns[name] for name in study}, annotations, settings["step_s"])
     with_seizure = set(annotations.select(study).seizures["recording"])
     planned = folds.leave_blocks_out(list(study), with_seizure, settings["blocks"])
     served = folds.members(planned[0], folds.splits(planned, settings["members"]))
     pooled = inputs.write_inputs(folder / "spectrograms", [*study, *pool], folder / "pooled")
-    pieces = training.by_recording([one for part in served.values() for one in part], world["overlapping"], samples)
-    trained = training.train_all(pieces, pooled, world["axis"]["frame_columns"], settings)
+    pieces = training.by_recording([one for part in served.values() for one in part], overlapping, samples)
+    trained = training.train_all(pieces, pooled, axis["frame_columns"], settings)
     log_odds = pd.DataFrame({one.split.name: one.log_odds for one in trained})
 
     def judge(recordings, names):
