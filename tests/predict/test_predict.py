@@ -52,7 +52,7 @@ def write_study(root):
         "evaluate/metrics": {"patient_alarm": CHOICE},
         "preprocess/axes": axis,
         "acquire/source": {"simulated": True, "mains_hz": None},
-        "explain/sanity": {"verdicts": {"ig": {"weights matter": False}, "gradcam": {}, "gradcampp": {}}},
+        "explain/sanity": {"words": {"ig": "depends on what was learnt: no"}},
     }.items():
         files.write_json(output / f"{name}.json", content)
     (root / "params" / "patients").mkdir(parents=True, exist_ok=True)
@@ -333,5 +333,5 @@ def test_the_command_of_make(tmp_path):
     page = (out / "page" / "index.html").read_text(encoding="utf-8")
     assert "1, 16 s in all" in page and "above the highest" in page and 'href="../a%20b_events.tsv"' in page
     assert page.count("<img") == 2 and (out / "event_1.svg").exists()
-    assert "fails: weights matter" in (out / "event_1.svg").read_text(encoding="utf-8")
+    assert "depends on what was learnt: no" in (out / "event_1.svg").read_text(encoding="utf-8")
     assert sorted(path.name for path in folder.iterdir()) == ["a b.edf", "c.edf"]

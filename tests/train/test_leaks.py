@@ -112,10 +112,11 @@ def test_the_chain_finds_true_seizures(folder):
     assert auroc(table) > 0.9 and roc_auc_score(table["label"], table["log_odds"]) > 0.8
 
 
-@pytest.mark.xfail(strict=False, reason="fails since folds hold blocks: to be looked into")
 def test_permuted_labels_score_as_chance_does(permuted):
-    """Over permutations the AUROC's interval covers 0.5, of single frames and of smoothed ones; and so does that of the
-    balanced accuracy of decisions and of alarms, which the choice of thresholds could lift."""
+    """Over permutations the AUROC's interval covers 0.5, of single frames and of smoothed ones; and the choice of
+    thresholds lifts no balanced accuracy, of decisions or of alarms. That of decisions lies a little below 0.5, by a
+    known bias of cross-validation: a block with more seizure than most leaves less of it to the networks that decide
+    on it (Parker, Günter and Bedo, BMC Bioinformatics 2007). A leak would lift it."""
     tables = permuted[1]
     assert all(table["label"].sum() > 50 for table in tables)
     for column in ("log_odds", "log_odds_smooth"):
@@ -124,7 +125,7 @@ def test_permuted_labels_score_as_chance_does(permuted):
         assert low < 0.5 < high and np.mean(found) < 0.65 and high - low < 0.4, column
     for column in ("decided", "alarm"):
         low, high = interval([balanced_accuracy_score(table["label"], table[column]) for table in tables])
-        assert low < 0.5 < high < 0.6, column
+        assert low < 0.5 and 0.45 < high < 0.6, column
 
 
 @pytest.mark.slow
