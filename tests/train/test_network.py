@@ -17,9 +17,10 @@ def made_network(seed=0, channels=3, frequencies=10):
     return made
 
 
-def test_pooling_averages_four_cells():
-    """Two bins and two columns: the mean of 1, 2, 3, 10 is 4; the odd last bin and column are left out."""
-    power = torch.tensor([[[[1.0, 2.0, 99.0], [3.0, 10.0, 99.0], [99.0, 99.0, 99.0]]]])
+def test_pooling_averages_eight_cells():
+    """Two bins and four columns: the mean of 1, 2, 3, 10 and four times 4 is 4; the odd last bin and column are left
+    out."""
+    power = torch.tensor([[[[1.0, 2.0, 4.0, 4.0, 99.0], [3.0, 10.0, 4.0, 4.0, 99.0], [99.0] * 5]]])
     assert network.pool(power).tolist() == [[[[4.0]]]]
 
 

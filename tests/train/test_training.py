@@ -63,8 +63,8 @@ def test_slices_by_hand():
     assert found.shape == (2, 3, 2, 4, 4) and found.dtype == torch.float32
     assert found[0, :, 1, 2].tolist() == [[4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]
     assert found[1, 2, 0, 0].tolist() == [26, 27, 28, 29]
-    found = inputs.slices(inputs.network_inputs(counted).pooled, table, 4, 2)
-    assert found[0, :, 0, 1].tolist() == [[4.5, 6.5], [8.5, 10.5], [12.5, 14.5]]
+    found = inputs.slices(inputs.network_inputs(counted).pooled, table[:1], 4, 4)
+    assert found[0, :, 0, 1].tolist() == [[5.5], [9.5], [13.5]]
 
 
 @pytest.mark.parametrize("length", [60, 61, 100])
@@ -81,10 +81,10 @@ def test_inputs_in_blocks_are_those_at_once(monkeypatch, length):
 
 
 def test_odd_columns_are_refused_before_training(world):
-    """Two columns are averaged to one: a frame of 7, or a triptych that starts at column 3, would be cut elsewhere."""
-    with pytest.raises(ValueError, match="A frame has 7 columns; .* a multiple of 2 .*Set frame_s"):
+    """Four columns are averaged to one: a frame of 7, or a triptych that starts at column 3, would be cut elsewhere."""
+    with pytest.raises(ValueError, match="A frame has 7 columns; .* a multiple of 4 .*Set frame_s"):
         inputs.check_columns(7, [0, 14])
-    with pytest.raises(ValueError, match="Set frame_s and step_s to multiples of 2 hop_s"):
+    with pytest.raises(ValueError, match="Set frame_s and step_s to multiples of 4 hop_s"):
         train(folds.splits(world[0])[0], world[1], world[2].assign(column=3))
 
 
@@ -132,7 +132,7 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     level_db = levels[0][np.isfinite(levels[0])]
     assert len(level_db) / 400 == pytest.approx(0.25, abs=0.07)
     assert (level_db >= -10).all() and (level_db <= 0).all() and np.ptp(level_db) > 5
-    assert torch.equal(triptychs, slices(read.pooled, batch, SIZE, network.POOL))
+    assert torch.equal(triptychs, slices(read.pooled, batch, SIZE, network.POOL_COLUMNS))
 
 
 def test_auxiliary_losses_by_hand(world, monkeypatch):

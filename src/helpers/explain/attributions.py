@@ -77,7 +77,7 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
     ``ig``: Integrated Gradients (Sundararajan et al. 2017); ``gradinput``: the gradient at the sample times the way
     from the baseline (captum's DeepLIFT has no rule for a GRU's gates); ``smooth``: the mean of Integrated Gradients
     of noisy samples (Smilkov et al. 2017), fewer steps each. The baseline is a tensor [C, F, 1] in dB, by default the
-    mean of the training recordings. The network first averages 2 × 2 cells, each of which has a quarter of their
+    mean of the training recordings. The network first averages 2 × 4 cells, each of which has an eighth of their
     gradient: captum walks the path of the averages, `steps` points long, to the same numbers.
     """
     baseline = network.mean if baseline is None else baseline
@@ -93,7 +93,7 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
             gradients = NoiseTunnel(path).attribute(pooled, **noise, **options, n_steps=max(steps // NOISY, 2))
     else:
         gradients = path.attribute(pooled, **options, n_steps=steps)
-    return (networks.unpool(gradients.detach() / networks.POOL**2, triptychs.shape) * (triptychs - baseline)).float()
+    return (networks.unpool(gradients.detach() / (networks.POOL_BINS * networks.POOL_COLUMNS), triptychs.shape) * (triptychs - baseline)).float()
 
 
 def _score(network, pooled):
@@ -107,14 +107,14 @@ def occlude(network, triptychs, others, frequencies_hz):
     three frames are replaced together, so the map is the same at all times; a band's fall is shared by its cells.
     """
     pooled, channels = networks.pool_steps(triptychs), triptychs.shape[2]
-    band = np.stack(list(band_masks(np.asarray(frequencies_hz)).values())).argmax(axis=0)[:: networks.POOL]
+    band = np.stack(list(band_masks(np.asarray(frequencies_hz)).values())).argmax(axis=0)[:: networks.POOL_BINS]
     group = torch.from_numpy(band[: pooled.shape[3]])[None] * channels + torch.arange(channels)[:, None]
     mask = group[None, None, :, :, None].expand(1, *pooled.shape[1:])
     with torch.no_grad():
         fall = FeatureAblation(partial(_score, network)).attribute(
             pooled, baselines=networks.pool_steps(others), feature_mask=mask, perturbations_per_eval=8
         )
-    size = torch.bincount(group.ravel())[group][None, None, :, :, None] * 3 * triptychs.shape[4] * networks.POOL
+    size = torch.bincount(group.ravel())[group][None, None, :, :, None] * 3 * triptychs.shape[4] * networks.POOL_BINS
     return networks.unpool(fall / size, triptychs.shape).float()
 
 
@@ -137,7 +137,7 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
             powers = spectrograms.open_spectrogram(folder, rows["recording"].unique())
             means.append(training.slices(powers, rows, frame_columns).mean(dim=(0, 1, 4))[..., None])
         line = [torch.lerp(*means, share) for share in torch.linspace(0, 1.5, 61)]
-        constant = torch.stack([*line, network.mean])[:, None].expand(-1, 3, -1, -1, networks.POOL)
+        constant = torch.stack([*line, network.mean])[:, None].expand(-1, 3, -1, -1, networks.POOL_COLUMNS)
         with torch.no_grad():
             *along, at_mean = network(constant).double().tolist()
         ordered = own.sort_values("p_seizure")

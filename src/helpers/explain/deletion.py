@@ -23,8 +23,8 @@ OTHERS = 2  # triptychs of other EEG that cells are replaced by
 
 def cell_columns(axis):
     """Return how many pooled columns a cell lasts: as long as the window, whose second no small hop resolves."""
-    columns = round(axis["window_s"] / (axis["hop_s"] * networks.POOL))
-    return max(1, min(columns, axis["frame_columns"] // networks.POOL))
+    columns = round(axis["window_s"] / (axis["hop_s"] * networks.POOL_COLUMNS))
+    return max(1, min(columns, axis["frame_columns"] // networks.POOL_COLUMNS))
 
 
 def cell_means(maps, columns):

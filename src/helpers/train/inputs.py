@@ -7,7 +7,7 @@ import torch
 
 from helpers.preprocess.spectrograms import open_spectrogram
 from helpers.study import files, parallel
-from helpers.train.network import POOL, pool
+from helpers.train.network import POOL_COLUMNS, pool
 
 BLOCK_COLUMNS = 2048  # columns read at a time: an hour as float64 would take a quarter of a gigabyte
 
@@ -15,7 +15,7 @@ BLOCK_COLUMNS = 2048  # columns read at a time: an hour as float64 would take a 
 class Inputs(NamedTuple):
     """What networks read of recordings, by name: the same for all networks, so that it is computed once.
 
-    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, column/2]; ``sums`` and
+    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, column/4]; ``sums`` and
     ``pooled_sums``: `moment_sums` of the spectrogram and of the pooled one.
     """
 
@@ -32,7 +32,7 @@ def network_inputs(spectrograms):
 
 
 def write_inputs(folder, names, target):
-    """Write the `Inputs` of the spectrograms in `folder` below `target`, some 30 MB an hour; return `target`."""
+    """Write the `Inputs` of the spectrograms in `folder` below `target`, some 15 MB an hour; return `target`."""
     parallel.parallel_map(_write_inputs, [(folder, name, target) for name in names], "pool", "recording")
     return target
 
@@ -49,7 +49,7 @@ def read_inputs(folder, names):
 
 
 def pool_spectrogram(power):
-    """Return a recording's spectrogram pooled as the network does (`network.pool`), float32 [C, F/2, column/2]."""
+    """Return a recording's spectrogram pooled as the network does (`network.pool`), float32 [C, F/2, column/4]."""
     parts = []
     for first in range(0, power.shape[2], BLOCK_COLUMNS):
         part = np.ascontiguousarray(power[:, :, first : first + BLOCK_COLUMNS], dtype=np.float32)
@@ -91,8 +91,8 @@ def slices(spectrograms, table, frame_columns, pooled=1):
 
 def check_columns(frame_columns, columns):
     """Raise ValueError if a frame, or a triptych's first column among `columns`, is no multiple of what is pooled."""
-    if frame_columns % POOL or (np.asarray(columns) % POOL).any():
+    if frame_columns % POOL_COLUMNS or (np.asarray(columns) % POOL_COLUMNS).any():
         raise ValueError(
-            f"A frame has {frame_columns} columns; it and step_s must be a multiple of {POOL} columns, as the network "
-            f"averages {POOL} of them first. Set frame_s and step_s to multiples of {POOL} hop_s."
+            f"A frame has {frame_columns} columns; it and step_s must be a multiple of {POOL_COLUMNS} columns, as the "
+            f"network averages so many first. Set frame_s and step_s to multiples of {POOL_COLUMNS} hop_s."
         )

@@ -6,15 +6,15 @@ import safetensors.torch
 import torch
 from torch import nn
 
-POOL = 2  # bins and columns that are averaged first
+POOL_BINS, POOL_COLUMNS = 2, 4  # averaged first: 2 Hz and half a second at the study's settings
 
 
 class SpectrogramNetwork(nn.Module):
     """Log-odds of seizure in the last frame of a triptych of spectrograms.
 
     Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2: C EEG channels, F frequency bins, T columns a frame.
-    The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/2, T/2]: for 54 bins and 32
-    columns, 27 × 16. Its maps are summed over frequency and averaged over time, and nothing else is known of a frame:
+    The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/2, T/4]: for 54 bins and 32
+    columns, 27 × 8. Its maps are summed over frequency and averaged over time, and nothing else is known of a frame:
     so the gradient of the score is the same at every place of a map, as Grad-CAM assumes (Selvaraju et al. 2017,
     section 3). `dropout` is the share of a frame's embedding that is dropped while training. There is no batch, group
     or layer normalisation: it would discard the amplitude, and a seizure is first of all a change of amplitude.
@@ -25,12 +25,12 @@ class SpectrogramNetwork(nn.Module):
         self.config = dict(channels=channels, frequencies=frequencies, width=width, hidden=hidden, dropout=dropout)
         # Statistics of the training recordings: the spectrogram's mean, the pooled one's deviation.
         self.register_buffer("mean", torch.zeros(channels, frequencies, 1))
-        self.register_buffer("deviation", torch.ones(channels, frequencies // POOL, 1))
+        self.register_buffer("deviation", torch.ones(channels, frequencies // POOL_BINS, 1))
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
         self.shape = nn.Conv2d(width, width, kernel_size=3)
         self.evolve = nn.Conv2d(width, width, kernel_size=3)
         # A rhythm at 3 Hz is not one at 20 Hz: each row, two bins, has weights of its own.
-        rows = frequencies // POOL
+        rows = frequencies // POOL_BINS
         self.embed = nn.Conv1d(rows * width, rows * hidden, kernel_size=1, groups=rows)
         self.dropout = nn.Dropout(dropout)
         self.recur = nn.GRU(hidden, hidden, batch_first=True)
@@ -38,21 +38,21 @@ class SpectrogramNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)  # a third faster on a CPU
 
     def encode(self, pooled):
-        """Return the explained layer of pooled triptychs: [triptych, step, C, F/2, T/2] → [triptych, step, K, …]."""
+        """Return the explained layer of pooled triptychs: [triptych, step, C, F/2, T/4] → [triptych, step, K, …]."""
         n, steps = pooled.shape[:2]
-        x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)  # [n·3, C, F/2, T/2]
-        x = torch.relu(self.mix(x))  # [n·3, width, F/2, T/2]
+        x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)  # [n·3, C, F/2, T/4]
+        x = torch.relu(self.mix(x))  # [n·3, width, F/2, T/4]
         x = torch.relu(self.shape(repeat_edges(x)))
         x = torch.relu(self.evolve(repeat_edges(x)))
-        x = torch.relu(self.embed(x.transpose(1, 2).flatten(1, 2)))  # [n·3, F/2 · K, T/2], row by row
+        x = torch.relu(self.embed(x.transpose(1, 2).flatten(1, 2)))  # [n·3, F/2 · K, T/4], row by row
         return x.unflatten(1, (pooled.shape[3], -1)).transpose(1, 2).unflatten(0, (n, steps))
 
     def maps(self, triptychs):
-        """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/2]."""
+        """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/4]."""
         return self.encode(pool_steps(triptychs))
 
     def decide(self, maps):
-        """Return log-odds of seizure in the last frame: [triptych, step, K, F/2, T/2] → [triptych]."""
+        """Return log-odds of seizure in the last frame: [triptych, step, K, F/2, T/4] → [triptych]."""
         return self.decide_each(maps)[:, -1]
 
     def decide_each(self, maps):
@@ -70,7 +70,7 @@ class SpectrogramNetwork(nn.Module):
 class Ensemble(nn.Module):
     """The mean of several networks' log-odds, as one network: what a fold decides by, and what is explained.
 
-    Its explained layer holds the maps of all members, one after the other: [triptych, step, members · K, F/2, T/2].
+    Its explained layer holds the maps of all members, one after the other: [triptych, step, members · K, F/2, T/4].
     """
 
     def __init__(self, networks):
@@ -102,28 +102,28 @@ class Ensemble(nn.Module):
 
 
 def pool(power):
-    """Average 2 × 2 cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/2]; odd last ones are left out.
+    """Average 2 × 4 cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/4]; incomplete last ones are left out.
 
-    One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of four says more.
+    One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of several says more.
     """
-    return nn.functional.avg_pool2d(power, POOL)
+    return nn.functional.avg_pool2d(power, (POOL_BINS, POOL_COLUMNS))
 
 
 def pool_steps(triptychs):
-    """Pool each frame of triptychs: [triptych, step, C, F, T] → [triptych, step, C, F/2, T/2]."""
+    """Pool each frame of triptychs: [triptych, step, C, F, T] → [triptych, step, C, F/2, T/4]."""
     return pool(triptychs.flatten(0, 1)).unflatten(0, triptychs.shape[:2])
 
 
 def unpool(values, shape):
-    """Repeat values for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/2] → `shape`; others get 0."""
-    rows, columns = shape[-2] % POOL, shape[-1] % POOL
-    repeated = values.repeat_interleave(POOL, dim=-2).repeat_interleave(POOL, dim=-1)
+    """Repeat values for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/4] → `shape`; others get 0."""
+    rows, columns = shape[-2] % POOL_BINS, shape[-1] % POOL_COLUMNS
+    repeated = values.repeat_interleave(POOL_BINS, dim=-2).repeat_interleave(POOL_COLUMNS, dim=-1)
     return nn.functional.pad(repeated, (0, columns, 0, rows))
 
 
 def pool_bins(mean):
     """Average the bins of [C, F, 1] as `pool` does those of a spectrogram: [C, F/2, 1]."""
-    return nn.functional.avg_pool2d(mean, (POOL, 1))
+    return nn.functional.avg_pool2d(mean, (POOL_BINS, 1))
 
 
 def repeat_edges(maps):
