@@ -53,8 +53,9 @@ def _spread(rng, traits, samples, strength, begins_s):
     arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
     arrived *= np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
-    reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
-    return 165 * strength * arrived, reach
+    # A patient's seizures are alike, yet no two take one path (Schroeder et al. 2020).
+    reach = (0.6 * traits["pattern"] + field(rng)) * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
+    return 137 * strength * arrived, reach
 
 
 def _ictal_waves(rng, traits, growth, reach):
@@ -72,7 +73,7 @@ def _ictal_waves(rng, traits, growth, reach):
     asynchrony, fast, slow = (smooth(drift(rng, growth.shape, turn_s)) for turn_s in (1, 1, 5))
     phase += 0.7 * asynchrony
     envelope = growth * reach[:, None] * np.exp(0.4 * fast + 0.25 * slow)
-    sharpness = 0.22 + 0.13 * progress  # of the waveform: the share of each harmonic in the one before
+    sharpness = 0.2 + 0.12 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, 5):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
@@ -96,7 +97,7 @@ def plant(wave, hertz, half_width_hz, start_s, end_s, noticeable_uv=NOTICEABLE_U
 
 def _add_postictal(rng, traits, potentials, strength):
     """Add slowing after a seizure to `potentials` [21, samples], in place; it decays (So & Blume 2010)."""
-    samples = min(potentials.shape[1], int(RATE_HZ * rng.uniform(20, 60)))
+    samples = min(potentials.shape[1], int(RATE_HZ * rng.uniform(40, 150)))
     decay = np.exp(-2 * np.arange(samples) / max(samples, 1)) * swell(2 * samples)[:samples]
     potentials[:, :samples] *= 1 - 0.4 * decay
     slow = column(0.4 + 0.6 * footprint(7, traits["focus"])) * noise(rng, (len(ELECTRODES), samples), around(1.5, 0.7))
