@@ -22,7 +22,7 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 2.5) if fast else 0)
     for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
         wave = wave * column(traits["gains"])
-        rows += plant(wave, hertz, half_width_hz, start_s, end_s)
+        rows += plant(wave, hertz, half_width_hz, start_s)
         potentials[:, when] += wave
     places, muscle_uv = ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(1, 50) * strength
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
@@ -81,18 +81,17 @@ def _ictal_waves(rng, traits, growth, reach):
     yield 1.4 * growth * local, np.full(samples, 2.5), 1.7
 
 
-def plant(wave, hertz, half_width_hz, start_s, end_s, noticeable_uv=NOTICEABLE_UV):
+def plant(wave, hertz, half_width_hz, start_s, noticeable_uv=NOTICEABLE_UV):
     """Return planted rows of a wave [21, samples] of frequency `hertz` [samples], second by second."""
-    channels, rows = derive(wave), []
-    for first in range(0, len(hertz), RATE_HZ):
-        second = slice(first, first + RATE_HZ)
-        from_s, to_s = start_s + first / RATE_HZ, min(start_s + first / RATE_HZ + 1, end_s)
-        low_hz, high_hz = max(hertz[second].min() - half_width_hz, 0), hertz[second].max() + half_width_hz
-        amplitudes = np.sqrt((channels[:, second] ** 2).mean(axis=1))
-        for channel, amplitude in zip(CHANNELS, amplitudes, strict=True):
-            if amplitude >= noticeable_uv:
-                rows.append((channel, from_s, to_s, round(low_hz, 2), round(high_hz, 2), round(amplitude, 2)))
-    return rows
+    hertz = hertz.reshape(-1, RATE_HZ)
+    low_hz, high_hz = np.maximum(hertz.min(axis=1) - half_width_hz, 0), hertz.max(axis=1) + half_width_hz
+    amplitudes = np.sqrt((derive(wave).reshape(len(CHANNELS), -1, RATE_HZ) ** 2).mean(axis=2)).T
+    bands = list(zip(low_hz.round(2), high_hz.round(2), strict=True))
+    return [
+        (CHANNELS[channel], start_s + float(second), start_s + second + 1.0, *bands[second], round(amplitude, 2))
+        for (second, channel), amplitude in np.ndenumerate(amplitudes)
+        if amplitude >= noticeable_uv
+    ]
 
 
 def _add_postictal(rng, traits, potentials, strength):
