@@ -54,7 +54,8 @@ def _spread(rng, traits, samples, strength, begins_s):
     arrived *= np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
     # A patient's seizures are alike, yet no two take one path (Schroeder et al. 2020).
-    reach = (0.8 * traits["pattern"] + 0.9 * field(rng)) * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
+    pattern = 0.8 * traits["pattern"] + 0.9 * field(rng)
+    reach = pattern * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
     return 150 * strength * arrived, reach
 
 
