@@ -33,8 +33,11 @@ ONSET_S, EARLY_S, FRAME_S = 10, 4, 4  # of the excerpts' seizures
 SETS, CONTROLS, DURATION_S = [range(first, first + 48) for first in range(100, 388, 48)], range(400, 412), 80
 TEMPORAL = ("FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP2-F8", "F8-T8", "T8-P8", "P8-O2")  # of both sides
 POWER = "power, mean over these channels (dB re 1 µV²/Hz)"
-CREDIT = """Traces are filtered to 1–40 Hz, negative up. Spectrograms: windows of 1 s.
-Simulated background: 10 s of median amplitude. Real EEG: CHB-MIT 1.0.0, patient chb01 (PhysioNet, DOI 10.13026/C2K01R; ODC-By 1.0)."""
+CREDIT = (
+    "Traces are filtered to 1–40 Hz, negative up. Spectrograms: windows of 1 s. "
+    "Simulated background: 10 s of median amplitude.\n"
+    "Real EEG: CHB-MIT 1.0.0, patient chb01 (PhysioNet, DOI 10.13026/C2K01R; ODC-By 1.0)."
+)
 
 
 def simulate(seed, number=1, duration_s=DURATION_S, seizures=()):
