@@ -11,7 +11,8 @@ import time
 
 import numpy as np
 import pandas as pd
-from scipy.signal import welch
+import yaml
+from scipy.signal import spectrogram, welch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
@@ -30,6 +31,13 @@ DATA = ROOT / "../shared/data"
 EXCERPTS, STRANGERS = DATA / "chbmit-excerpts" / "chb01", DATA / "iiic"
 ONSET_S, EARLY_S, FRAME_S = 10, 4, 4  # of the excerpts' seizures
 SETS, CONTROLS, DURATION_S = [range(first, first + 48) for first in range(100, 388, 48)], range(400, 412), 80
+TEMPORAL = ("FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP2-F8", "F8-T8", "T8-P8", "P8-O2")  # of both sides
+POWER = "power, mean over these channels (dB re 1 µV²/Hz)"
+CREDIT = (
+    "Traces are filtered to 1–40 Hz, negative up. Spectrograms: windows of 1 s. "
+    "Simulated background: 10 s of median amplitude.\n"
+    "Real EEG: CHB-MIT 1.0.0, patient chb01 (PhysioNet, DOI 10.13026/C2K01R; ODC-By 1.0)."
+)
 
 
 def simulate(seed, number=1, duration_s=DURATION_S, seizures=()):
@@ -92,12 +100,23 @@ def onsets(values):
 
 
 def draw(panels):
-    """Return a figure of EEG, 10 s in each panel: title → (EEG, sampling rate, first second)."""
-    figure, axes = figures.begin(2 * figures.WIDTH, 11, 2, 2)
-    for axis, (title, (eeg, hz, start_s)) in zip(axes.flat, panels.items(), strict=True):
-        part = eeg[:, int(start_s * hz) : int((start_s + 10) * hz)]
-        figures.draw_traces(axis, part, hz, DOUBLE_BANANA, start_s)
+    """Return a figure of EEG, 10 s in each panel over its spectrogram: title → (EEG, sampling rate, first second)."""
+    figure, axes = figures.begin(1.3 * figures.WIDTH, 9, 4, 2, height_ratios=[2.4, 1, 2.4, 1])
+    shown = [DOUBLE_BANANA.index(name) for name in TEMPORAL]
+    pairs = zip([*axes[0], *axes[2]], [*axes[1], *axes[3]], panels.items(), strict=True)
+    for axis, below, (title, (eeg, hz, start_s)) in pairs:
+        signal = eeg[shown, int(start_s * hz) : int((start_s + 10) * hz)]
+        figures.draw_traces(axis, signal, hz, TEMPORAL, start_s)
         axis.set_title(title)
+        options = {"nperseg": int(hz), "noverlap": int(7 * hz / 8), "nfft": int(2 * hz)}
+        frequencies, _, density = spectrogram(signal, hz, **options)
+        band = (frequencies >= 1) & (frequencies <= 40)
+        power = 10 * np.log10(density.mean(axis=0)[band])
+        colours = {"cmap": figures.SPECTROGRAM_MAP, "vmin": -10, "vmax": 40}  # dB, the same in all panels
+        image = figures.draw(below, power, frequencies[band], start_s + 7 / 16, 1 / 8, **colours)
+        below.set_xlim(start_s, start_s + 10)
+    figure.colorbar(image, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.01, label=POWER)
+    figure.supxlabel(CREDIT, fontsize=8)
     return figure
 
 
@@ -131,13 +150,19 @@ def main():
     about = {**measured_at(), **counts}
     found = {"auroc": auroc, "onset": onset, "cpu_s_per_hour": cpu_s}
     files.write_json(FOLDER / "simulated.json", rounded({**about, **found}))
-    plans = {"03": [], "07": [[92, 141]]}  # of sim08
-    sim08 = {n: simulation.simulate_recording("sim08", f"sim08_{n}", 240, s, 8)[0][:18] for n, s in plans.items()}
+    sim08 = yaml.safe_load((ROOT / "params" / "patients" / "sim08.yaml").read_text("utf-8"))
+    simulated = {}
+    for name in ("sim08_02", "sim08_07"):
+        plan = sim08["recordings"][name].values()
+        simulated[name] = simulation.simulate_recording("sim08", name, *plan, sim08["seed"])[0][:18], 256
+    pieces = simulated["sim08_02"][0].reshape(18, -1, 10 * 256).std(axis=(0, 2))
+    median_s = 10 * int(np.argsort(pieces)[len(pieces) // 2])
+    onset_s = sim08["recordings"]["sim08_07"]["seizures"][0][0]
     panels = {
-        "chb01_03, real: background": (*excerpts["chb01_03"], 0),
-        "sim08_03, simulated: background": (sim08["03"], 256, 60),
-        "chb01_04, real: a seizure begins at 10 s": (*excerpts["chb01_04"], 7),
-        "sim08_07, simulated: a seizure begins at 92 s": (sim08["07"], 256, 89),
+        "Real (chb01_03): background": (*excerpts["chb01_03"], 0),
+        "Simulated (sim08_02): background": (*simulated["sim08_02"], median_s),
+        "Real (chb01_04): onset at 10 s": (*excerpts["chb01_04"], ONSET_S - 3),
+        f"Simulated (sim08_07): onset at {onset_s} s": (*simulated["sim08_07"], onset_s - 3),
     }
     figures.save(draw(panels), FOLDER / "simulated.svg")
 

@@ -19,7 +19,7 @@ def shift(rng, traits, samples):
         "gains": traits["level"] * np.exp(0.1 * rng.normal() + 0.12 * rng.standard_normal(COUNT)),
         # how deeply the patient sleeps, from 0 (awake) to 1 (slow-wave sleep)
         "asleep": 1 / (1 + np.exp(-2 * (np.float32(rng.normal(-0.4, 1.2)) + 0.7 * drift(rng, samples, 90)))),
-        "aperiodic": 24 * np.exp(0.15 * rng.normal() + 0.2 * field(rng)),
+        "aperiodic": 21.5 * np.exp(0.15 * rng.normal() + 0.2 * field(rng)),
         "knees_hz": traits["knee_hz"] * np.exp(0.1 * rng.normal() + 0.1 * rng.standard_normal(COUNT)),
         "slow": np.exp(0.3 * rng.normal() + 0.3 * field(rng)),
         "alpha": traits["alpha_uv"] * np.exp(0.3 * rng.normal() + 0.5 * field(rng)),
@@ -38,7 +38,7 @@ def ongoing(rng, traits):
     waves = np.array([noise(rng, samples, spectrum) for spectrum in spectra])
     waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
     potentials = mix(6, ELECTRODES, waves, traits["tilts"][0])
-    regional *= (6 + 20 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
+    regional *= (6 + 17 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
     potentials += mix(9, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
     # Alpha waxes and wanes: posterior when awake, frontal when drowsy (Niedermeyer & Lopes da Silva 2005).
     alpha = noise(rng, (6, samples), around(traits["alpha_hz"], 0.8)) * np.exp(0.6 * drift(rng, (6, samples), 2))
@@ -104,6 +104,8 @@ def add_rhythmic_bursts(rng, traits, potentials):
         (drowsy, 0.8, (4, 20), (4.5, 7), (40, 110), 4, side),  # RMTD
         (asleep, 0.8, (3, 12), (1.8, 3), (60, 200), 6, ("FP1", "FP2", "FZ")),  # frontal rhythmic delta
         (0.4 + 0.6 * asleep, 1.0, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
+        # temporal intermittent rhythmic delta (Geyer et al. 1999)
+        (0.3 + 0.7 * asleep, 0.5, (4, 20), (1.5, 4), (60, 200), 6, (traits["focus"],)),
         (1 - asleep, 0.4, (3, 12), (2.5, 4), (50, 140), 5, ("O1", "O2")),  # posterior slow waves of youth
         # BIRDs, which are faster than 4 Hz (Yoo et al. 2014), and slower ones
         (np.ones(len(asleep)), 0.9, (2, 10), (3, 8), (50, 160), 5, (traits["focus"],)),
@@ -114,6 +116,11 @@ def add_rhythmic_bursts(rng, traits, potentials):
             envelope = swell(samples := when.stop - when.start, min(1, 0.4 * samples / RATE_HZ))
             wave = rng.uniform(*microvolts) * envelope * _sine(rng, when, rng.uniform(*hertz))
             potentials[:, when] += np.outer(reach * rng.normal(1, 0.4, COUNT), wave)
+    for when in _moments(rng, 0.3 + 0.7 * asleep, 1.1, 5, 25):  # arousals: wide slow waves, muscle, movement
+        samples = when.stop - when.start
+        slow = mix(7, ELECTRODES, noise(rng, (COUNT, samples), around(rng.uniform(1.5, 4.5), 1.2)), traits["tilts"][1])
+        potentials[:, when] += rng.uniform(15, 60) * swell(samples, 1.5) * slow
+        add_movement(rng, traits, potentials[:, when], rng.uniform(20, 120))
 
 
 def add_artefacts(rng, traits, potentials):

@@ -51,10 +51,10 @@ def add_rhythms(rng, focus, potentials, seizures, variant):
         waves = microvolts * np.sin(2 * np.pi * np.cumsum(course, axis=1) / RATE_HZ)
         waves *= uniform_filter1d(level, round(FADE_S * RATE_HZ), axis=1) * np.exp(0.15 * drift(rng, level.shape, 0.7))
         potentials[where] += waves
-        for part, (start_s, end_s) in zip(parts, own, strict=True):
+        for part, (start_s, _) in zip(parts, own, strict=True):
             wave = np.zeros((len(ELECTRODES), part.stop - part.start))
             wave[where[focus]] = waves[focus, part]
-            rows += plant(wave, course[focus, part], 0.5, start_s, end_s, noticeable_uv=1)
+            rows += plant(wave, course[focus, part], 0.5, start_s, noticeable_uv=1)
     return rows
 
 

@@ -22,7 +22,7 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
     growth, reach = _spread(rng, traits, samples, strength, rng.uniform(0.5, 2.5) if fast else 0)
     for wave, hertz, half_width_hz in (*waves, *_ictal_waves(rng, traits, growth, reach)):
         wave = wave * column(traits["gains"])
-        rows += plant(wave, hertz, half_width_hz, start_s, end_s)
+        rows += plant(wave, hertz, half_width_hz, start_s)
         potentials[:, when] += wave
     places, muscle_uv = ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(1, 50) * strength
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
@@ -53,8 +53,10 @@ def _spread(rng, traits, samples, strength, begins_s):
     arrived = 1 / (1 + np.exp(-2 * (time - arrival_s[:, None] - 0.5)))
     arrived *= np.clip((seconds - time) / 0.5, 0, 1)
     elsewhere = np.clip(strength - 0.3, 0.2, 0.8)  # a weak seizure stays local
-    reach = (traits["pattern"] + 0.5 * field(rng)) * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
-    return 165 * strength * arrived, reach
+    # A patient's seizures are alike, yet no two take one path (Schroeder et al. 2020).
+    pattern = 0.8 * traits["pattern"] + 0.9 * field(rng)
+    reach = pattern * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
+    return 150 * strength * arrived, reach
 
 
 def _ictal_waves(rng, traits, growth, reach):
@@ -72,7 +74,7 @@ def _ictal_waves(rng, traits, growth, reach):
     asynchrony, fast, slow = (smooth(drift(rng, growth.shape, turn_s)) for turn_s in (1, 1, 5))
     phase += 0.7 * asynchrony
     envelope = growth * reach[:, None] * np.exp(0.4 * fast + 0.25 * slow)
-    sharpness = 0.22 + 0.13 * progress  # of the waveform: the share of each harmonic in the one before
+    sharpness = 0.2 + 0.12 * progress  # of the waveform: the share of each harmonic in the one before
     for harmonic in range(1, 5):
         # Half a hertz to each side: a rhythm seen for a second is no narrower.
         yield envelope * np.cos(harmonic * phase) * sharpness ** (harmonic - 1), harmonic * hertz, 0.5
@@ -80,23 +82,22 @@ def _ictal_waves(rng, traits, growth, reach):
     yield 1.4 * growth * local, np.full(samples, 2.5), 1.7
 
 
-def plant(wave, hertz, half_width_hz, start_s, end_s, noticeable_uv=NOTICEABLE_UV):
+def plant(wave, hertz, half_width_hz, start_s, noticeable_uv=NOTICEABLE_UV):
     """Return planted rows of a wave [21, samples] of frequency `hertz` [samples], second by second."""
-    channels, rows = derive(wave), []
-    for first in range(0, len(hertz), RATE_HZ):
-        second = slice(first, first + RATE_HZ)
-        from_s, to_s = start_s + first / RATE_HZ, min(start_s + first / RATE_HZ + 1, end_s)
-        low_hz, high_hz = max(hertz[second].min() - half_width_hz, 0), hertz[second].max() + half_width_hz
-        amplitudes = np.sqrt((channels[:, second] ** 2).mean(axis=1))
-        for channel, amplitude in zip(CHANNELS, amplitudes, strict=True):
-            if amplitude >= noticeable_uv:
-                rows.append((channel, from_s, to_s, round(low_hz, 2), round(high_hz, 2), round(amplitude, 2)))
-    return rows
+    hertz = hertz.reshape(-1, RATE_HZ)
+    low_hz, high_hz = np.maximum(hertz.min(axis=1) - half_width_hz, 0), hertz.max(axis=1) + half_width_hz
+    amplitudes = np.sqrt((derive(wave).reshape(len(CHANNELS), -1, RATE_HZ) ** 2).mean(axis=2)).T
+    bands = list(zip(low_hz.round(2), high_hz.round(2), strict=True))
+    return [
+        (CHANNELS[channel], start_s + float(second), start_s + second + 1.0, *bands[second], round(amplitude, 2))
+        for (second, channel), amplitude in np.ndenumerate(amplitudes)
+        if amplitude >= noticeable_uv
+    ]
 
 
 def _add_postictal(rng, traits, potentials, strength):
     """Add slowing after a seizure to `potentials` [21, samples], in place; it decays (So & Blume 2010)."""
-    samples = min(potentials.shape[1], int(RATE_HZ * rng.uniform(20, 60)))
+    samples = min(potentials.shape[1], int(RATE_HZ * rng.uniform(40, 150)))
     decay = np.exp(-2 * np.arange(samples) / max(samples, 1)) * swell(2 * samples)[:samples]
     potentials[:, :samples] *= 1 - 0.4 * decay
     slow = column(0.4 + 0.6 * footprint(7, traits["focus"])) * noise(rng, (len(ELECTRODES), samples), around(1.5, 0.7))

@@ -6,7 +6,6 @@ Literature is cited at each component, in `background` and `ictal`; levels are s
 
 import re
 import zlib
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +13,9 @@ import numpy as np
 import pandas as pd
 from edfio import Edf, EdfSignal, Recording
 
-from helpers.acquire.annotation_files import read_summary
 from helpers.acquire.simulated import background, distractors, ictal
 from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, derive, field
 from helpers.acquire.simulated.signals import RATE_HZ, column
-from helpers.study.errors import RecordingError
 from helpers.study.files import RECORDING, atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
 
@@ -35,11 +32,11 @@ EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
 def simulate_patient(folder, patient, recordings, seed, truth=None):
     """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`, made if absent.
 
-    The EDF files of an earlier plan are removed. `patient`, its name, and `seed` decide what is stable in it, such as
-    the seizure focus. `recordings` is a dict ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}``, in
-    the order of recording. `truth` is None, or one of `distractors.VARIANTS`.
-
-    ValueError if there are no recordings, or the plan of one cannot be simulated; nothing is written then.
+    EDF files ``<patient>_*.edf`` of an earlier plan are removed. `patient`, its name, and `seed` decide what is stable
+    in it, such as the seizure focus. `recordings` is a dict ``{name: {"duration_s": int, "seizures": [[start_s, end_s],
+    ...]}}``, in the order of recording, its durations checked by `parameters`. `truth` is None, or one of
+    `distractors.VARIANTS`. ValueError, before anything is written, if there are no recordings, or a name or seizures
+    do not fit.
     """
     if not recordings:
         raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
@@ -47,17 +44,15 @@ def simulate_patient(folder, patient, recordings, seed, truth=None):
         _check(name, plan["duration_s"], plan["seizures"])
     folder, start, entries, pieces = Path(folder), FIRST_START, [SUMMARY_HEAD], []
     remove_partial(folder)
-    summary = folder / f"{patient}-summary.txt"
-    with suppress(RecordingError):  # one that is damaged is overwritten below; what it listed is then told as surplus
-        for entry in read_summary(summary) if summary.exists() else []:
-            if Path(entry["file"]).stem not in recordings:
-                (folder / entry["file"]).unlink(missing_ok=True)
+    for path in folder.glob(f"{patient}_*.edf"):
+        if path.stem not in recordings:
+            path.unlink()
     for name, plan in recordings.items():
         pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed, truth))
         entries.append(_summary_entry(name, start, plan))
         start += timedelta(seconds=plan["duration_s"] + GAP_S)
     planted = parallel_map(_write_recording, pieces, f"simulate {patient}", "recording")
-    write_text(summary, "\n".join(entries))
+    write_text(folder / f"{patient}-summary.txt", "\n".join(entries))
     write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False, lineterminator="\n"))
 
 
@@ -68,7 +63,6 @@ def simulate_recording(patient, name, duration_s, seizures, seed, truth=None):
     a row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude in µV
     RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
-    _check(name, duration_s, seizures)
     rng = _generator(seed, patient, name)
     traits = background.shift(rng, _traits(seed, patient), int(duration_s) * RATE_HZ)
     potentials = background.ongoing(rng, traits)
@@ -91,20 +85,14 @@ def simulate_recording(patient, name, duration_s, seizures, seed, truth=None):
 
 
 def _check(name, duration_s, seizures):
-    """Raise ValueError if a recording's plan cannot be simulated, saying what to change."""
-    if not re.fullmatch(RECORDING, name):
+    """Raise ValueError if a recording's plan cannot be simulated, saying what is wanted."""
+    if not re.fullmatch(RECORDING, name):  # it becomes a file's: a path would lead out of the folder
         raise ValueError(f"{name!r} cannot name a recording: use letters, digits, _, + and -, a letter or digit first.")
-    if duration_s != int(duration_s) or duration_s <= 0:
-        raise ValueError(f"{name}: duration_s is {duration_s}; EDF needs a whole number of seconds greater than 0.")
     free_from = 0
     for start_s, end_s in seizures:
-        span = f"{name}: seizure [{start_s}, {end_s}]"
-        if not 0 <= start_s < end_s <= duration_s:
-            raise ValueError(f"{span} does not lie within the recording: 0 <= start < end <= {duration_s} is wanted.")
-        if start_s != int(start_s) or end_s != int(end_s):
-            raise ValueError(f"{span} is not in whole seconds, and a CHB-MIT summary holds no others. Round it.")
-        if start_s < free_from:
-            raise ValueError(f"{span} starts before the one ahead of it ends, at {free_from} s. Give them in order.")
+        if not free_from <= start_s < end_s <= duration_s or start_s % 1 or end_s % 1:
+            wanted = f"in whole seconds, as in a CHB-MIT summary, and {free_from} <= start < end <= {duration_s}"
+            raise ValueError(f"{name}: seizure [{start_s}, {end_s}] must be {wanted}. Seizures are given in order.")
         free_from = end_s
 
 
