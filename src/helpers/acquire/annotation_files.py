@@ -19,8 +19,8 @@ NO_SEIZURE = ("bckg", "impd")
 
 ANNOUNCED = "number of seizures in file"
 CLOCK = r"([0-9]{1,3}:[0-5][0-9]:[0-5][0-9](\.[0-9]+)?)?"  # hours of 24 and more run on into the next day
-VALUES = {"file start time": CLOCK, "file end time": CLOCK, ANNOUNCED: "[0-9]{1,4}"}  # of a summary's recording
-IGNORED = re.compile(r"data sampling rate|channels in edf files|channels changed|channel ?[0-9]+")
+VALUES = {"file start time": CLOCK, ANNOUNCED: "[0-9]{1,4}"}  # of a summary's recording
+IGNORED = re.compile(r"data sampling rate|channels in edf files|channels changed|channel ?[0-9]+|file end time")
 BOUND = re.compile(r"seizure(?: ?([0-9]+))? (start|end) time")
 SECONDS = re.compile(r"(\S+?)\s*s(?:ec(?:ond)?s?)?\.?", re.IGNORECASE)
 
@@ -31,8 +31,8 @@ def read_summary(path):
     Case, blanks, line ends, a byte-order mark, "s" or "sec" for "seconds" and fractions of a second are free. A line
     of no known form may hold neither a digit nor ":" nor "=", as it could be meant as one; "#" comments it out.
 
-    Returns a list of dict, one a recording, in the file's order: ``file``; ``seizures``; ``start`` and ``end``, clocks
-    as written, or "".
+    Returns a list of dict, one a recording, in the file's order: ``file``; ``seizures``; ``start``, the clock as
+    written, or "".
     """
     name, entries = Path(path).name, {}
     for number, line in enumerate(read_lines(path), 1):
@@ -50,9 +50,9 @@ def read_summary(path):
                 f"{len(bounds)} starts and ends. Correct 'Number of Seizures in File' or the list."
             )
         entry["seizures"] = _unite(zip(bounds[::2], bounds[1::2], strict=True))
-    keys = {"seizures": "seizures", "start": "file start time", "end": "file end time"}
     return [
-        {"file": file} | {key: entry.get(name, "") for key, name in keys.items()} for file, entry in entries.items()
+        {"file": file, "seizures": entry["seizures"], "start": entry.get("file start time", "")}
+        for file, entry in entries.items()
     ]
 
 

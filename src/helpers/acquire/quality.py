@@ -47,15 +47,21 @@ def examine(path):
     recording = edf.open_edf(path)
     edf.check_times(recording)
     header, size = recording.header, round(recording.header.sampling_hz)
+    doubled = [
+        (index, later)
+        for index in header.used
+        for later in range(index + 1, len(header.labels))
+        if header.labels[index] == header.labels[later]
+    ]
     forms = [(signal.unit, signal.limits, signal.size) for signal in header.signals]
-    different = {header.labels[index] for index, later in header.doubled if forms[index] != forms[later]}
+    different = {header.labels[index] for index, later in doubled if forms[index] != forms[later]}
     digests, blocks, seconds = [blake2b() for _ in DOUBLE_BANANA], [], []
     last, codes = np.zeros((len(DOUBLE_BANANA), 1), np.float32), np.zeros(0, np.uint32)
     for start in range(0, header.samples, BLOCK_S * size):
         stop = min(start + BLOCK_S * size, header.samples)
         digital = edf.read_digital(recording, start, stop, header.used)
         eeg = edf.derive(header, digital)
-        for pair in header.doubled:
+        for pair in doubled:
             label = header.labels[pair[0]]
             if label not in different and not np.equal(*edf.read_digital(recording, start, stop, pair)).all():
                 different.add(label)

@@ -51,12 +51,11 @@ def acquire(patient):
     return folder, source | {"simulated": kind == "simulate", "unlisted": unlisted}
 
 
-def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
+def survey(folder, leave_out=False, shortest_s=0.0):
     """Open and read every recording of a folder, check it against its annotation, and list both.
 
     `folder` holds what `layouts` reads; `leave_out` goes on without a good recording that the study cannot use, instead
-    of refusing it; `unlisted` are files that the summary need not list, and that are not read; a recording shorter than
-    `shortest_s` cannot be used.
+    of refusing it; a recording shorter than `shortest_s` cannot be used.
 
     Returns
     -------
@@ -75,7 +74,7 @@ def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
         If all faults are such that `leave_out` would do.
     """
     folder = Path(folder)
-    entries, faults = layouts.entries(folder, unlisted)
+    entries, faults = layouts.entries(folder)
     paths = [(folder / entry["file"],) for entry in entries]
     good = []
     for entry, found in zip(entries, parallel_map(_examine, paths, "read", "recording", threads=True), strict=True):
@@ -128,15 +127,3 @@ def _examine(path):
         return quality.examine(path)
     except RecordingError as error:
         return error
-
-
-def check_enough_seizures(annotated):
-    """Return the recordings with a seizure, of some `Annotations`; raise ValueError if they are too few to study."""
-    positive = [name for name in annotated.durations_s if len(annotated.spans(name))]
-    if len(positive) < 3:
-        raise ValueError(
-            f"Seizures are in {len(positive)} recordings ({', '.join(positive) or 'none'}) of "
-            f"{len(annotated.durations_s)}; the study needs at least 3: one held out, one to choose the threshold, one "
-            "to train. Add recordings with seizures, or correct the summary."
-        )
-    return positive
