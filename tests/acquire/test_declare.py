@@ -91,7 +91,7 @@ def test_names_that_cannot_name_a_patient(project, name):
     [
         ("sim08", ".", "already declared, from another source"),
         ("y", "no", "is no folder"),
-        ("y", "~who-is-that/x", "Write the folder's full path"),
+        ("y", "~who-is-that/x", "home directory"),
     ],
 )
 def test_declaring_the_wrong_thing(project, patient, folder, said):

@@ -151,27 +151,24 @@ def warnings(examined):
     """
     levels, rows = {name: np.median(one.level_uv) for name, one in examined.items()}, []
     for name, one in examined.items():
-        found = [("all", *row) for row in _of_recording(one, levels, name)]
+        level, found = levels[name], []
+        if one.header.tail:
+            found.append(("all", "zero bytes after the last data record", f"{one.header.tail}"))
+        if not USUAL_UV[0] <= level <= USUAL_UV[1]:
+            said = f"{level:.2g} µV, {USUAL_UV[0]} to {USUAL_UV[1]} is usual: is the unit right?"
+            found.append(("all", "level", said))
+        ratio = level / max(np.median([levels[other] for other in levels if other != name] or [level]), 1e-9)
+        if not 1 / LEVEL_FACTOR <= ratio <= LEVEL_FACTOR:
+            found.append(("all", "level", f"{ratio:.2g} times the other recordings': is the unit right?"))
         for way, shares in zip(WAYS, one.shares, strict=True):
             found += _of_channels(way, [f"{share:.0%} of seconds" for share in shares], shares >= WARNED_SHARE)
-        ratio = one.level_uv / max(levels[name], 1e-9)
+        ratio = one.level_uv / max(level, 1e-9)
         odd = (ratio > LEVEL_FACTOR) | (ratio < 1 / LEVEL_FACTOR)
         found += _of_channels("level", [f"{times:.2g} times the median" for times in ratio], odd)
         found += [(label, "twice, with different signals", "the first is used") for label in one.doubled]
         found += [(", ".join(channels), "one and the same signal", "") for channels in one.equal]
         rows += [(name, *row) for row in found]
     return rows
-
-
-def _of_recording(one, levels, name):
-    """Yield (what, value) of a whole recording."""
-    if one.header.tail:
-        yield "zero bytes after the last data record", f"{one.header.tail}"
-    if not USUAL_UV[0] <= levels[name] <= USUAL_UV[1]:
-        yield "level", f"{levels[name]:.2g} µV, {USUAL_UV[0]} to {USUAL_UV[1]} is usual: is the unit right?"
-    others = np.median([level for other, level in levels.items() if other != name] or [levels[name]])
-    if not 1 / LEVEL_FACTOR <= levels[name] / max(others, 1e-9) <= LEVEL_FACTOR:
-        yield "level", f"{levels[name] / max(others, 1e-9):.2g} times the other recordings': is the unit right?"
 
 
 def _of_channels(what, said, marked):
