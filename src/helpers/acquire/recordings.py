@@ -57,21 +57,13 @@ def survey(folder, leave_out=False, shortest_s=0.0):
     `folder` holds what `layouts` reads; `leave_out` goes on without a good recording that the study cannot use, instead
     of refusing it; a recording shorter than `shortest_s` cannot be used.
 
-    Returns
-    -------
-    recordings, seizures, left_out, warnings : pandas.DataFrame
-        One row a recording (`COLUMNS`: ``file`` is below `folder`, ``seizures`` their number, ``montage`` how the 18
-        channels were found); one a seizure (``recording``, ``start_s``, ``end_s``); one a recording left out
-        (``recording``, ``seizures``, ``reason``); and one a finding that a reader must know (`WARNINGS`).
-    mains_db : dict of int → float
-        How far 50 and 60 Hz stand out of their neighbours, mean over recordings and channels.
+    Returns four tables: one row a recording (`COLUMNS`: ``file`` is below `folder`, ``seizures`` their number,
+    ``montage`` how the 18 channels were found); one a seizure (``recording``, ``start_s``, ``end_s``); one a recording
+    left out (``recording``, ``seizures``, ``reason``); one a finding that a reader must know (`WARNINGS`). And a dict:
+    by how many dB 50 and 60 Hz stand out of their neighbours, mean over recordings and channels.
 
-    Raises
-    ------
-    RecordingError
-        If the folder is missing or no layout; or with one line for each fault of any file, sorted by file.
-    UnusableRecording
-        If all faults are such that `leave_out` would do.
+    RecordingError if the folder is missing or no layout; or with one line for each fault of any file, sorted by file;
+    UnusableRecording if all faults are such that `leave_out` would do.
     """
     folder = Path(folder)
     entries, faults = layouts.entries(folder)

@@ -67,11 +67,8 @@ STAGES = {
     },
     "narrate": {"model": TEXT, "mode": Literal["constrained", "free"], "seed": SEED, "temperature": number(0, 10)},
     "report": {"title": TEXT},
-}  # the keys of params/<stage>.yaml
-STAGES = {
-    stage: create_model(stage, __base__=Parameters, **{key: (kind, ...) for key, kind in keys.items()})
-    for stage, keys in STAGES.items()
-}
+}  # of params/<stage>.yaml
+STAGES = {stage: create_model(stage, __base__=Parameters, **keys) for stage, keys in STAGES.items()}
 
 
 class Predict(Parameters):
@@ -88,31 +85,19 @@ class Recording(Parameters):
     seizures: list[Annotated[list[float], Field(min_length=2, max_length=2)]]  # start and end, in s
 
 
-class Physionet(Parameters):
-    """``params/patients/<id>.yaml`` of a patient of CHB-MIT; others have these keys and more."""
-
-    source: Literal["physionet"]
-    frame_s: FRAME_S = None
-
-
-class Simulate(Physionet):
-    """Of a simulated patient."""
-
-    source: Literal["simulate"]
-    seed: SEED
-    recordings: dict[NAME, Recording]
-    truth: Literal["distractors", "suppression"] = None  # seizures that power does not show, to test explanations
-
-
-class Directory(Physionet):
-    """Of a folder of the user's own recordings."""
-
-    source: Literal["directory"]
-    folder: TEXT
-    fingerprint: TEXT
-
-
-SOURCES = {"simulate": Simulate, "physionet": Physionet, "directory": Directory}
+SOURCES = {
+    "physionet": {},
+    "simulate": {
+        "seed": SEED,
+        "recordings": dict[NAME, Recording],
+        "truth": (Literal["distractors", "suppression"], None),  # seizures that power does not show: tests explanations
+    },
+    "directory": {"folder": TEXT, "fingerprint": TEXT},
+}  # of params/patients/<id>.yaml
+SOURCES = {
+    source: create_model(source, __base__=Parameters, source=Literal[source], frame_s=(FRAME_S, None), **keys)
+    for source, keys in SOURCES.items()
+}
 
 
 def check(stage, given, declared):
