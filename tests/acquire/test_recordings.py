@@ -314,7 +314,7 @@ def test_mains_are_found(folder, mains_hz):
     for name in ("p_01", "p_02"):
         write_changed(folder / f"{name}.edf", lambda eeg: eeg * (np.arange(20) != 5)[:, None] + mains)
     *_, warnings, mains_db = recordings.survey(folder)
-    assert recordings.find_mains(mains_db) == mains_hz
+    assert [hertz for hertz, above in mains_db.items() if above > 3] == ([mains_hz] if mains_hz else [])
     assert ("mains alone" in warnings["what"].tolist()) == bool(mains_hz)
 
 
@@ -388,7 +388,7 @@ def test_no_folder_no_summary_two_summaries(folder):
 def test_real_recordings(excerpts):
     """Four excerpts of chb01, 37 to 61 s, one seizure each from 10 s on; amplitudes of real EEG, mains of 60 Hz."""
     table, seizures, _, warnings, mains_db = recordings.survey(excerpts)
-    assert warnings.empty and recordings.find_mains(mains_db) == 60
+    assert warnings.empty and mains_db[60] > 3 > mains_db[50]
     assert table["duration_s"].tolist() == [50, 37, 50, 61] and (seizures["start_s"] == 10).all()
     signal = edf.read(edf.open_edf(excerpts / "chb01_03.edf"))
     assert signal.shape == (18, 50 * 256) and 10 < np.median(signal.std(axis=1)) < 200

@@ -6,7 +6,7 @@ A fault is (file, RecordingError); `good` is a list of (entry of `layouts.entrie
 import re
 from collections import Counter
 
-from helpers.acquire import montages, quality
+from helpers.acquire import montages
 from helpers.acquire.annotation_files import RESOLUTION_S
 from helpers.study.errors import RecordingError, UnusableRecording
 
@@ -84,17 +84,17 @@ def people(good):
 
 def identity(good):
     """Return a fault for each recording that holds EEG which one before it holds too, whatever its name and header."""
-    shared = quality.find_shared({entry["file"]: found for entry, found in good}) if good else []
-    return [
-        (
-            later,
-            UnusableRecording(
-                f"{later} at {later_s:.1f} s holds the same EEG as {earlier} at {earlier_s:.1f} s: what is trained on "
-                f"must not be tested on. Remove it: {montages.LEAVE_OUT}"
-            ),
-        )
-        for earlier, later, earlier_s, later_s in shared
-    ]
+    first, shared = {}, {}
+    for entry, found in good:
+        file = entry["file"]
+        for digest, start in found.seconds.T.tolist():
+            start_s = start / found.header.sampling_hz
+            earlier, earlier_s = first.setdefault(digest, (file, start_s))
+            if earlier != file:
+                same = f"{file} at {start_s:.1f} s holds the same EEG as {earlier} at {earlier_s:.1f} s"
+                shared.setdefault((file, earlier), same)
+    do = f"what is trained on must not be tested on. Remove it: {montages.LEAVE_OUT}"
+    return [(file, UnusableRecording(f"{same}: {do}")) for (file, _), same in shared.items()]
 
 
 def doubts(usable):

@@ -130,20 +130,6 @@ def _choose_seconds(codes, size, offset):
     return np.array([np.frombuffer(b"".join(digests), np.uint64), np.add(chosen, offset)], np.uint64)
 
 
-def find_shared(examined):
-    """Return what recordings share: (earlier, later, s in the earlier, s in the later) of the first equal seconds.
-
-    `examined` is a dict of recording → `Examined`; each pair of recordings comes once.
-    """
-    first, shared = {}, {}
-    for name, one in examined.items():
-        for digest, start in one.seconds.T.tolist():
-            earlier, earlier_s = first.setdefault(digest, (name, start / one.header.sampling_hz))
-            if earlier != name:
-                shared.setdefault((earlier, name), (earlier_s, start / one.header.sampling_hz))
-    return [(*names, *times_s) for names, times_s in shared.items()]
-
-
 def warnings(examined):
     """List what a reader must know of recordings that are used: (recording, channel, what, value), all text.
 

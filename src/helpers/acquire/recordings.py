@@ -14,7 +14,6 @@ from helpers.study.parallel import parallel_map
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
 WARNINGS = ["recording", "channel", "what", "value"]
-MAINS_DB = 3.0  # above its neighbours: noise alone has 0
 ADVICE = " (?:Rename|Export|Resample|Correct|Remove|Set) "
 
 DESCRIPTIONS = {
@@ -105,12 +104,6 @@ def survey(folder, leave_out=False, shortest_s=0.0):
         pd.DataFrame(warnings, columns=WARNINGS),
         dict(zip(quality.MAINS_HZ, np.mean([found.mains_db for _, found in usable], axis=0).tolist(), strict=True)),
     )
-
-
-def find_mains(mains_db):
-    """Return the mains' frequency by `survey`'s ``mains_db``, or None if neither stands out."""
-    mains_hz = max(mains_db, key=mains_db.get)
-    return mains_hz if mains_db[mains_hz] > MAINS_DB else None
 
 
 def _examine(path):

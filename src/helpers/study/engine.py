@@ -117,8 +117,7 @@ def kernel_settings():
     # The kernel gets these helpers, whatever relative path led to them.
     own, paths = Path(files.__file__).parents[2], os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(own), *(os.path.abspath(path) for path in paths if path)])
-    short = len(tempfile.gettempdir()) <= 60  # a socket's path has 107 bytes
-    with tempfile.TemporaryDirectory(dir=None if short else "/tmp") as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has 107 bytes at most
         os.environ["IPYTHONDIR"] = os.path.join(folder, "ipython")  # not the user's, with what runs at its start
         # between processes of one user: nothing listens on the network
         yield Config(KernelManager={"transport": "ipc", "ip": os.path.join(folder, "kernel")})
