@@ -166,14 +166,13 @@ def test_a_limit_of_file_size_and_a_quota(tmp_path, code, words):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("PermissionError", "[Errno 13] Permission denied: '/data/a.edf'", "'/data/a.edf': Permission denied .*right"),
-        ("OSError", "[Errno 28] No space left on device: '/tmp/x'", "'/tmp/x': No space left .*Make room"),
+        ("OSError", "[Errno 28] No space left on device: '/tmp/x'", "^OSError: .*: '/tmp/x'$"),
         ("KeyError", "'frames'", "KeyError: 'frames'"),
         ("ValueError", "found 3, wanted 4", "^found 3, wanted 4"),
     ],
 )
 def test_a_cell_s_error_in_one_message(name, value, words):
-    """The disk's errors with what to do; the helpers' own as they are; another's with its name."""
+    """The helpers' own errors as they are; another's with its name."""
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(executed.cell_message(SimpleNamespace(ename=name, evalue=value)))
 

@@ -21,7 +21,7 @@ ANNOUNCED = "number of seizures in file"
 CLOCK = r"([0-9]{1,3}:[0-5][0-9]:[0-5][0-9](\.[0-9]+)?)?"  # hours of 24 and more run on into the next day
 VALUES = {"file start time": CLOCK, ANNOUNCED: "[0-9]{1,4}"}  # of a summary's recording
 IGNORED = re.compile(r"data sampling rate|channels in edf files|channels changed|channel ?[0-9]+|file end time")
-BOUND = re.compile(r"seizure(?: ?([0-9]+))? (start|end) time")
+BOUND = re.compile(r"seizure(?: ?[0-9]+)? (start|end) time")  # its number may be wrong: see an end of chb09_08
 SECONDS = re.compile(r"(\S+?)\s*s(?:ec(?:ond)?s?)?\.?", re.IGNORECASE)
 
 
@@ -78,7 +78,7 @@ def _read_line(number, line, entries):
     elif entry is None:
         raise RecordingError(f"{quoted(line)} stands above every 'File Name: <recording>.edf'.")
     elif bound:
-        _add_bound(entry["bounds"], *bound.groups(), value, line)
+        _add_bound(entry["bounds"], bound[1] == "start", value, line)
     elif key in entry or not re.fullmatch(VALUES[key], value):
         raise RecordingError(
             f"{quoted(line)} is not understood, or comes a second time for a recording: a time of day is 13:43:04, a "
@@ -88,18 +88,17 @@ def _read_line(number, line, entries):
         entry[key] = value
 
 
-def _add_bound(bounds, number, kind, value, line):
-    """Add a seizure's start or end. A start's number must fit; an end's need not: chb09_08 has a wrong one."""
+def _add_bound(bounds, starts, value, line):
+    """Add a seizure's start or end, which alternate in `bounds`."""
     written = SECONDS.fullmatch(value)
     time_s = seconds(written[1]) if written else None
     if time_s is None:
         raise RecordingError(f"{quoted(line)} is not '<number> seconds', as in 'Seizure Start Time: 2996 seconds'.")
-    starts, before_s = len(bounds) % 2 == 0, bounds[-1] if bounds else 0
-    wrong_number = starts and number and int(number) != len(bounds) // 2 + 1
-    if starts != (kind == "start") or wrong_number or time_s < before_s or (time_s == before_s and not starts):
+    before_s = bounds[-1] if bounds else 0
+    if starts != (len(bounds) % 2 == 0) or time_s < before_s or (time_s == before_s and not starts):
         raise RecordingError(
             f"{quoted(line)} is out of place: each seizure needs a start, then a later end, and begins no earlier than "
-            "the one before it ends; they are numbered from 1, if at all."
+            "the one before it ends."
         )
     bounds.append(time_s)
 

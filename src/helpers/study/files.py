@@ -80,21 +80,15 @@ def disk_errors(path, partial=None):
         code = int(rust[1]) if rust else errno.ENOSPC if short else getattr(error, "errno", None)
         other = getattr(error, "filename", None)  # what another file refused, as one that is read, is not ours to say
         if code in REFUSED and (other is None or Path(os.fsdecode(other)) in (path, partial, *path.parents)):
+            there = next(folder for folder in (path, *path.parents) if folder.exists())
             raise DiskError(
-                f"{display_path(path)} could not be written: {disk_advice(code, path)} Nothing of it is left, and no "
-                "other file was touched."
+                f"{display_path(path)} could not be written: {os.strerror(code)} "
+                f"({shutil.disk_usage(there).free / 1e6:.1f} MB are free). Nothing of it is left, and no other file was "
+                f"touched. Make room, or take the right to write to {display_path(there)} (`chmod`, `chown`), then run "
+                "the same command again: finished stages are not repeated. `dvc gc --workspace` deletes what former "
+                "runs and experiments left in DVC's cache."
             ) from error
         raise
-
-
-def disk_advice(code, path):
-    """Return why the disk refuses `path`, by the error's number, one of `REFUSED`, and what to do."""
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
-    return (
-        f"{os.strerror(code)} ({shutil.disk_usage(there).free / 1e6:.1f} MB are free). Make room, or take the right to "
-        f"write to {display_path(there)} (`chmod`, `chown`), then run the same command again: finished stages are not "
-        "repeated. `dvc gc --workspace` deletes what former runs and experiments left in DVC's cache."
-    )
 
 
 def reserve(path):
