@@ -1,5 +1,6 @@
 """What a recording holds, found by reading all of it once: dead channels, levels, mains, EEG that another has too."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -73,25 +74,23 @@ def examine(path):
         codes = codes[-(size - 1) :]
         if eeg.shape[1] >= size:
             blocks.append(_describe(header, digital, eeg, size))
-    names = [digest.digest() for digest in digests]
-    equal = [[one for one, other in zip(DOUBLE_BANANA, names, strict=True) if other == name] for name in set(names)]
-    _check_alive(header.file, [states for states, *_ in blocks], equal)
+    _check_alive(header.file, [states for states, *_ in blocks])
     states, deviations, mains = (np.concatenate(part, axis=-1) for part in zip(*blocks, strict=True))
-    mains_db, equal = np.median(mains, -1).mean(-1), sorted(channels for channels in equal if len(channels) > 1)
-    found = np.concatenate(seconds, axis=1)
+    same = defaultdict(list)
+    for channel, digest in zip(DOUBLE_BANANA, digests, strict=True):
+        same[digest.digest()].append(channel)
+    equal = sorted(channels for channels in same.values() if len(channels) > 1)
+    mains_db, found = np.median(mains, -1).mean(-1), np.concatenate(seconds, axis=1)
     return Examined(header, states.mean(-1), np.median(deviations, -1), mains_db, sorted(different), equal, found)
 
 
-def _check_alive(file, states, equal):
-    """Raise UnusableRecording if nothing can be learnt from what the channels hold."""
+def _check_alive(file, states):
+    """Raise UnusableRecording if nearly all seconds of all channels hold nothing to learn from."""
     dead = np.concatenate(states, axis=-1).any(axis=0).all(axis=0).mean() if states else 1
-    if dead >= DEAD_SHARE or len(equal) == 1:
-        found = (
-            f"{dead:.0%} of its seconds are {' or '.join(WAYS)}" if dead >= DEAD_SHARE else "one and the same signal"
-        )
+    if dead >= DEAD_SHARE:
         raise UnusableRecording(
-            f"{file} holds no EEG, or less than a second: {found} in all {len(DOUBLE_BANANA)} channels. "
-            f"Export it anew, {montages.LEAVE_OUT}"
+            f"{file} holds no EEG, or less than a second: {dead:.0%} of its seconds are {' or '.join(WAYS)} in all "
+            f"{len(DOUBLE_BANANA)} channels. Export it anew, {montages.LEAVE_OUT}"
         )
 
 

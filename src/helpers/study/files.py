@@ -105,9 +105,8 @@ def display_path(path):
 
 def remove_partial(folder):
     """Delete what killed processes left of `atomic_write` in `folder` and below, while no other run writes there."""
-    for partial in Path(folder).rglob(".*.partial*"):
-        if re.search(r"\.\d+\.partial", partial.name):
-            partial.unlink(missing_ok=True)
+    for partial in Path(folder).rglob(".*.[0-9]*.partial*"):
+        partial.unlink(missing_ok=True)
 
 
 def write_text(path, text):
