@@ -127,7 +127,7 @@ def test_a_full_disk(tmp_path):
     with small_disk(tmp_path / "disk", "200k") as disk:
         for name, write in WRITERS.items():
             (disk / name).write_text("before")
-            with pytest.raises(files.DiskError, match=rf"{name} could not be written: No space left on device \(0\.\d MB"):
+            with pytest.raises(files.DiskError, match=rf"{name} No space left on device \(0\.\d MB"):
                 write(disk / name)
             assert {path.name: path.read_text() for path in disk.iterdir()} == {name: "before"}
             (disk / name).unlink()
@@ -137,7 +137,7 @@ def test_a_full_disk(tmp_path):
             assert (disk / name).stat().st_size > 100_000
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         for path in (disk / "x.csv", disk / "new" / "x.csv"):
-            with pytest.raises(files.DiskError, match="x.csv could not be written: Read-only file system .*take the right"):
+            with pytest.raises(files.DiskError, match="x.csv could not be written: Read-only file system"):
                 files.write_text(path, "x")
 
 

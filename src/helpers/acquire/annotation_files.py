@@ -170,12 +170,13 @@ def _seizure_of(row):
 
 def _known(row, column, read):
     """Return a set of the value in a row's cell, empty if it is not known."""
-    text, value = row.get(column.casefold(), "n/a"), None
+    text = row.get(column.casefold(), "n/a")
+    if text.casefold() in ("", "n/a"):
+        return set()
     with suppress(ValueError):
-        value = read(text)
-    if not value and text.casefold() not in ("", "n/a"):
-        raise RecordingError(f"{column} is {quoted(text)}; wanted is 2016-11-06 13:43:04 or 3600.00 (s), or n/a.")
-    return {value} - {None}
+        if value := read(text):
+            return {value}
+    raise RecordingError(f"{column} is {quoted(text)}; wanted is 2016-11-06 13:43:04 or 3600.00 (s), or n/a.")
 
 
 def _unite(seizures):

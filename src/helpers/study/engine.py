@@ -52,16 +52,10 @@ class StudyEngine(NBClientEngine):
             patients.load(given["patient"])
             lock = files.ROOT / "output" / given["patient"] / f".{stage}.lock"
             with locks.wait_for(lock, name), kernel_settings() as config:
-                folder = files.ROOT / "output" / given["patient"] / stage
-                files.remove_partial(folder)
+                files.remove_partial(files.ROOT / "output" / given["patient"] / stage)
                 bar = progress_bar and {"desc": name, "unit": "cell"}
-                try:
-                    nb = super().execute_notebook(
-                        nb, kernel_name, progress_bar=bar, config=config, stderr_file=sys.stderr,
-                        **{key: value for key, value in kwargs.items() if key != "stderr_file"},
-                    )  # fmt: skip
-                finally:
-                    files.remove_partial(folder)
+                own = kwargs | {"progress_bar": bar, "config": config, "stderr_file": sys.stderr}
+                nb = super().execute_notebook(nb, kernel_name, **own)
             if error := executed.find_error(nb):
                 with files.atomic_write(failed) as partial:
                     nbformat.write(nb, partial)

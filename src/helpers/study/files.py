@@ -83,8 +83,8 @@ def disk_errors(path, partial=None):
             there = next(folder for folder in (path, *path.parents) if folder.exists())
             raise DiskError(
                 f"{display_path(path)} could not be written: {os.strerror(code)} "
-                f"({shutil.disk_usage(there).free / 1e6:.1f} MB are free). Nothing of it is left, and no other file was "
-                f"touched. Make room, or take the right to write to {display_path(there)} (`chmod`, `chown`), then run "
+                f"({shutil.disk_usage(there).free / 1e6:.1f} MB are free). Nothing of it is left, and no other file is "
+                f"changed. Make room, or take the right to write to {display_path(there)} (`chmod`, `chown`), then run "
                 "the same command again: finished stages are not repeated. `dvc gc --workspace` deletes what former "
                 "runs and experiments left in DVC's cache."
             ) from error
