@@ -56,9 +56,9 @@ Seizure Start Time: 7 seconds
 Seizure End Time: 99 seconds
 """
 READ = [
-    {"file": "p_01.edf", "seizures": [(12, 40), (2996, 3036)], "start": "23:50:12", "end": "24:50:12"},
-    {"file": "p_02+.edf", "seizures": [], "start": "1:50:12", "end": "2:50:12"},
-    {"file": "p_03.edf", "seizures": [(7, 99)], "start": "", "end": ""},
+    {"file": "p_01.edf", "seizures": [(12, 40), (2996, 3036)], "start": "23:50:12"},
+    {"file": "p_02+.edf", "seizures": [], "start": "1:50:12"},
+    {"file": "p_03.edf", "seizures": [(7, 99)], "start": ""},
 ]
 
 EVENTS = """\
@@ -206,13 +206,12 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
         ("99 seconds", "7 seconds", "line 31: .* is out of place"),
         ("99 seconds", "9\x1c seconds", "line 31: .* is no line of an annotation file"),
         ("2 Start Time: 2996", "2 Start Time: 39", "line 16: .* is out of place"),
-        ("Seizure 2 Start", "Seizure 3 Start", "is out of place: .* numbered from 1"),
-        (NAME, "File Name: p_01.edf", "line 28: the summary lists p_01.edf more than once"),
-        (NAME, "File Name: P_01.EDF", "lists P_01.EDF more than once"),
+        (NAME, "File Name: p_01.edf", "line 28: the summary lists 'p_01.edf' more than once"),
+        (NAME, "File Name: P_01.EDF", "lists 'P_01.EDF' more than once"),
         (NAME, "Filename: p_03.edf", "line 28: 'Filename: p_03.edf' is not understood"),
         (NAME, "p.edf", "line 29: .* comes a second time"),
         *((NAME, f"File Name: {new}", "must be the plain name of an .edf file") for new in (
-            "", ".edf", "p_03.txt", "../p_03.edf", "a\\p_03.edf", "C:p_03.edf", "p\u202e_03.edf",
+            "", ".edf", "p_03.txt", "../p_03.edf", "a\\p_03.edf", "C:p_03.edf",
         )),
         (NAME, "File Name: p\x1b_03.edf", "line 28: .* is no line of an annotation file"),
         ("File Start Time: 1:50:12", "File Start Time: noon", "'File Start Time: noon' is not understood"),
@@ -221,7 +220,6 @@ START, NUMBER, NAME = "Seizure Start Time: 7 seconds", "Number of Seizures in Fi
         *(("Data", f"{new}\nData", "line 1: .* stands above every 'File Name") for new in (
             "Seizure Start Time: 5 seconds", NUMBER, "File Start Time: 10:00:00",
         )),
-        ("Data", "x" * 2000 + "\nData", "line 1: .* is no line of an annotation file"),
     ],
 )  # fmt: skip
 def test_refused_summaries(tmp_path, old, new, said):
@@ -439,7 +437,7 @@ def test_fuzzed_summaries(scratch, mutations):
     if recordings is None:
         return
     for recording in recordings:
-        assert list(recording) == ["file", "seizures", "start", "end"]
+        assert list(recording) == ["file", "seizures", "start"]
         assert (scratch / recording["file"]).resolve().parent == scratch.resolve()
         assert_seizures(recording["seizures"])
     lines = [line for line in re.split(r"[\r\n]+", data.decode()) if not line.strip().startswith("#")]

@@ -1,6 +1,7 @@
 """Fetching CHB-MIT: against mirrors on 127.0.0.1 that misbehave, no file under its final name ever has a wrong byte."""
 
 import errno
+import os
 import re
 
 import misbehaving_server as server
@@ -9,6 +10,7 @@ from conftest import SHARED
 from misbehaving_server import EDF, FILES, PATIENT, PLUS, WANTED, drop, good, hang, redirect, stall, status, wrong_byte
 
 from helpers.acquire import annotation_files, physionet
+from helpers.study import files
 from helpers.study.errors import RecordingError
 
 ANNOTATIONS = SHARED / "chbmit-annotations"
@@ -125,8 +127,8 @@ def test_a_disk_that_refuses(code, toy, monkeypatch):
         raise OSError(code, errno.errorcode[code])
 
     monkeypatch.setattr("pooch.downloaders.open", refuse, raising=False)
-    said = rf"chb02-summary\.txt cannot be written to .*{errno.errorcode[code]}.*run again"
-    with server.mirrors({}) as (bases, log), pytest.raises(RecordingError, match=said):
+    said = rf"chb02-summary\.txt could not be written: {os.strerror(code)}.*run the same command again"
+    with server.mirrors({}) as (bases, log), pytest.raises(files.DiskError, match=said):
         fetch(toy, bases)
     assert not log
 

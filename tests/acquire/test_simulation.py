@@ -231,7 +231,9 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name):
     with pytest.raises(ValueError, match="cannot name a recording"):
         simulate_patient(tmp_path / "p", "p", plan, 3)
     with pytest.raises(ValueError, match="recordings"):
-        parameters.validate(parameters.Simulate, {"source": "simulate", "seed": 1, "recordings": plan}, "x.yaml")
+        parameters.validate(
+            parameters.SOURCES["simulate"], {"source": "simulate", "seed": 1, "recordings": plan}, "x.yaml"
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["mine.edf"] and (tmp_path / "mine.edf").read_text() == "mine"
 
 

@@ -3,6 +3,7 @@ one run at a time, and no process left behind. The commands are those of dvc.yam
 
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -89,22 +90,21 @@ def test_every_parameter_has_a_range(stage, key):
     good = files.read_yaml(ROOT / "params" / f"{stage}.yaml")
     declared = ["patient", *good]
     parameters.check(stage, {"patient": "sim08", **good}, declared)
-    wanted = parameters.STAGES[stage].model_fields[key].description
-    number = "number" in wanted
+    number = isinstance(good[key], int | float)
     bad = [-1, 10**12, math.inf, -math.inf, math.nan, True, "1e-3", [1], None] if number else [0, "", None, ["x"]]
     for value in (one for one in bad if one is not good[key]):  # null may stand for: found from the data
-        with pytest.raises(ValueError) as error:
+        said = re.escape(f"params/{stage}.yaml: {key} is {value!r}: ") + "(Input|String) should "
+        with pytest.raises(ValueError, match=said):
             parameters.check(stage, {"patient": "sim08", **good, key: value}, declared)
-        assert str(error.value).startswith(f"params/{stage}.yaml: {key} is {value!r}; it must be {wanted}")
 
 
 @pytest.mark.parametrize(
     ("stage", "change", "words"),
     [
         ("train", {"epoch": 20}, "params/train.yaml: there is no parameter 'epoch'; did you mean 'epochs'?"),
-        ("train", {"epochs": ...}, "params/train.yaml lacks epochs; it must be a whole number from 1 to 1000."),
-        ("train", {"batch_size": 3}, "batch_size is 3; it must be .* a multiple of 2"),
-        ("train", {"learning_rate": "1e-3"}, r"learning_rate is '1e-3'; .* \(write 0.001, not 1e-3\)"),
+        ("train", {"epochs": ...}, "params/train.yaml lacks epochs."),
+        ("train", {"batch_size": 3}, "batch_size is 3: Input should be a multiple of 2"),
+        ("train", {"learning_rate": "1e-3"}, r"learning_rate is '1e-3': .* \(write 0.001, not 1e-3\)"),
         ("evalute", {}, "There is no stage 'evalute'; did you mean 'evaluate'?"),  # codespell:ignore
         ("train", {"patient": ...}, "train has no patient"),
     ],
@@ -246,15 +246,15 @@ def test_a_second_run_waits(project):
     ("text", "words"),
     [
         ("source: simulated", "source is 'simulated'; it must be one of"),
-        ("source: simulate\nseed: 1", "lacks recordings; it must be lines like"),
+        ("source: simulate\nseed: 1", "lacks recordings"),
         ("source: physionet\nfolder: x", "there is no parameter 'folder'"),
         ("source: directory\nfolder: x\nfingerprint: y\nframes: 2.0", "did you mean 'frame_s'"),
         ("", "source is None"),
         ("source:\tsimulate\n\tx", "cannot be read as YAML"),
         ("- a\n- b", "wanted are lines of the form 'key: value'"),
-        ('source: simulate\nseed: 1\nrecordings: {}\nframe_s: "2"', "frame_s is '2'; it must be a number from 0.5"),
+        ('source: simulate\nseed: 1\nrecordings: {}\nframe_s: "2"', "frame_s is '2': Input should be a valid number"),
         ("source: simulate\nseed: 1\nrecordings: {}\nframe_s: -1", "frame_s is -1"),
-        ("source: simulate\nseed: 1\nrecordings: [a]", "it must be lines like"),
+        ("source: simulate\nseed: 1\nrecordings: [a]", "recordings is .* valid dictionary"),
         ("source: simulate\nseed: 1\nrecordings: {../a: {duration_s: 20, seizures: []}}", "recordings.../a is '../a'"),
         ("source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: [[1, 2, 3]]}}", "at most 2 items"),
         ("source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: [[1]]}}", "at least 2 items"),

@@ -127,7 +127,7 @@ def test_a_full_disk(tmp_path):
     with small_disk(tmp_path / "disk", "200k") as disk:
         for name, write in WRITERS.items():
             (disk / name).write_text("before")
-            with pytest.raises(files.DiskError, match=rf"{name} could not be written: the disk is full \(0\.\d MB are"):
+            with pytest.raises(files.DiskError, match=rf"{name} No space left on device \(0\.\d MB"):
                 write(disk / name)
             assert {path.name: path.read_text() for path in disk.iterdir()} == {name: "before"}
             (disk / name).unlink()
@@ -137,26 +137,26 @@ def test_a_full_disk(tmp_path):
             assert (disk / name).stat().st_size > 100_000
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         for path in (disk / "x.csv", disk / "new" / "x.csv"):
-            with pytest.raises(files.DiskError, match="x.csv could not be written: that disk can only be read. Copy"):
+            with pytest.raises(files.DiskError, match="x.csv could not be written: Read-only file system"):
                 files.write_text(path, "x")
 
 
 def test_a_folder_that_may_not_be_written():
-    """The message says by which command the right is taken."""
+    """The message names the folder, and by which commands the right is taken."""
     if os.geteuid():
         pytest.skip("needs root, who alone can become another user")
     folder = tempfile.mkdtemp(dir="/tmp")
     os.chmod(folder, 0o755)
     try:
         os.seteuid(65534)
-        with pytest.raises(files.DiskError, match=r"right to do so is missing\. Take it .*chmod -R u\+rwX.*chown -R"):
+        with pytest.raises(files.DiskError, match=r"Permission denied .*take the right to write to /tmp/.*chmod"):
             files.write_text(f"{folder}/a/x.csv", "x")
     finally:
         os.seteuid(0)
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(("code", "words"), [(errno.EFBIG, "grow so large"), (errno.EDQUOT, "quota")])
+@pytest.mark.parametrize(("code", "words"), [(errno.EFBIG, "File too large"), (errno.EDQUOT, "quota")])
 def test_a_limit_of_file_size_and_a_quota(tmp_path, code, words):
     """Said by their names."""
     with pytest.raises(files.DiskError, match=words), files.atomic_write(tmp_path / "x"):
@@ -166,18 +166,13 @@ def test_a_limit_of_file_size_and_a_quota(tmp_path, code, words):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        (
-            "PermissionError",
-            "[Errno 13] Permission denied: '/data/a.edf'",
-            "'/data/a.edf': the right to do so is missing",
-        ),
-        ("OSError", "[Errno 28] No space left on device: '/tmp/x'", "'/tmp/x': the disk is full"),
+        ("OSError", "[Errno 28] No space left on device: '/tmp/x'", "^OSError: .*: '/tmp/x'$"),
         ("KeyError", "'frames'", "KeyError: 'frames'"),
         ("ValueError", "found 3, wanted 4", "^found 3, wanted 4"),
     ],
 )
 def test_a_cell_s_error_in_one_message(name, value, words):
-    """The disk's errors with what to do; the helpers' own as they are; another's with its name."""
+    """The helpers' own errors as they are; another's with its name."""
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(executed.cell_message(SimpleNamespace(ename=name, evalue=value)))
 

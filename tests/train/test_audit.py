@@ -126,9 +126,9 @@ def test_seconds_of_seizure_are_kept():
 def test_every_second_is_as_likely():
     """Over 600 shifts each frame of a recording is seizure as often as any other: 20 % of 200 s, whatever is there."""
     shares, single = np.zeros(50), Annotations(spans(("a", 100.0, 140.0)), {"a": 200.0})
-    axis = {"hop_s": 0.125, "frame_s": 4.0, "frame_columns": 32}
+    start_s = 4.0 * np.arange(50)
     for seed in range(600):
-        shares += spectrograms.frames(axis, {"a": 1600}, audit.permute(single, seed))["label"].to_numpy()
+        shares += spectrograms.labels(start_s, start_s + 4.0, audit.permute(single, seed).spans("a"))
     assert shares / 600 == pytest.approx(np.full(50, 0.2), abs=0.08)
 
 

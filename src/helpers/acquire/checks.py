@@ -6,7 +6,7 @@ A fault is (file, RecordingError); `good` is a list of (entry of `layouts.entrie
 import re
 from collections import Counter
 
-from helpers.acquire import edf, montages, quality
+from helpers.acquire import montages
 from helpers.acquire.annotation_files import RESOLUTION_S
 from helpers.study.errors import RecordingError, UnusableRecording
 
@@ -38,17 +38,15 @@ def uses(good, shortest_s):
     faults = []
     common_hz = Counter(found.header.sampling_hz for _, found in good).most_common(1)[0][0] if good else 0
     for entry, found in good:
-        own_hz, lasts_s = found.header.sampling_hz, found.header.duration_s
+        own_hz, lasts_s, wrong = found.header.sampling_hz, found.header.duration_s, None
         if own_hz != common_hz:
-            faults.append((entry, f"has {own_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample it"))
+            wrong = f"has {own_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample it"
         elif lasts_s < shortest_s:
-            do = "Set a shorter frame_s in the patient's file"
-            faults.append((entry, f"lasts {lasts_s:g} s, less than three frames, {shortest_s:g} s. {do}"))
-    return [_unusable(entry["file"], f"{found}, {montages.LEAVE_OUT}") for entry, found in faults]
-
-
-def _unusable(file, found):
-    return file, UnusableRecording(f"{file} {found}")
+            wrong = f"lasts {lasts_s:g} s, less than three frames, {shortest_s:g} s. Set a shorter frame_s in the "
+            wrong += "patient's file"
+        if wrong:
+            faults.append((entry["file"], UnusableRecording(f"{entry['file']} {wrong}, {montages.LEAVE_OUT}")))
+    return faults
 
 
 def names(entries):
@@ -66,57 +64,51 @@ def names(entries):
 
 
 def people(good):
-    """Return the fault of a folder with recordings of several people, by their headers or by names like the database's.
+    """Return the fault of a folder with recordings of several people, by their headers.
 
     No name is repeated: a message is shown and kept.
     """
-    people = {"their headers": {}, "their names": {}}
+    people = {}
     for entry, found in good:
         # "X X X X" and the like are nobody
         words = " ".join(word for word in found.header.patient.casefold().split() if word.strip("x-_.,"))
-        prefix = re.match(r"([a-z]+\d+)[a-z]?_\d", entry["recording"].casefold())  # chb17a_03 and chb17b_57 are one's
-        people["their headers"].setdefault(words, entry["file"])
-        people["their names"].setdefault(prefix and prefix[1], entry["file"])
-    people["their headers"].pop("", None)
-    for place, files in people.items():
-        if len(files) > 1 and None not in files:
-            some = sorted(files.values())
-            found = f"{some[0]} and {len(some) - 1} more are of {len(some)} people by {place}: {', '.join(some)}"
-            do = "A study is of one patient: move the others elsewhere, or name them alike if it is one person."
-            return [(some[0], RecordingError(f"{found}. {do}"))]
-    return []
+        people.setdefault(words, entry["file"])
+    people.pop("", None)
+    if len(people) < 2:
+        return []
+    some = sorted(people.values())
+    found = f"{some[0]} and {len(some) - 1} more are of {len(some)} people by their headers: {', '.join(some)}"
+    do = "A study is of one patient: move the others elsewhere, or name them alike if it is one person."
+    return [(some[0], RecordingError(f"{found}. {do}"))]
 
 
 def identity(good):
     """Return a fault for each recording that holds EEG which one before it holds too, whatever its name and header."""
-    shared = quality.find_shared({entry["file"]: found for entry, found in good}) if good else []
+    first, shared = {}, {}
+    for entry, found in good:
+        file = entry["file"]
+        for digest, start in found.seconds.T.tolist():
+            start_s = start / found.header.sampling_hz
+            earlier, earlier_s = first.setdefault(digest, (file, start_s))
+            if earlier != file:
+                same = f"{file} at {start_s:.1f} s holds the same EEG as {earlier} at {earlier_s:.1f} s"
+                shared.setdefault((file, earlier), same)
     do = f"what is trained on must not be tested on. Remove it: {montages.LEAVE_OUT}"
-    return [
-        _unusable(later, f"at {later_s:.1f} s holds the same EEG as {earlier} at {earlier_s:.1f} s: {do}")
-        for earlier, later, earlier_s, later_s in shared
-    ]
+    return [(file, UnusableRecording(f"{same}: {do}")) for (file, _), same in shared.items()]
 
 
 def doubts(usable):
-    """Return the warnings of clocks, and of what BIDS says of channels: (recording, channel, what, value)."""
-    rows, ahead = [], None
+    """Return the warnings of clocks, and of channels that BIDS calls bad: (recording, channel, what, value)."""
+    rows = []
     for entry, found in usable:
-        name, header, lasts_s = entry["recording"], found.header, found.header.duration_s
-        start_s, end_s, own_s = (_of_day(clock) for clock in (entry["start"], entry["end"], header.clock))
-        if _apart(start_s, own_s) > CLOCKS_S:
+        name, header = entry["recording"], found.header
+        start_s, own_s = _of_day(entry["start"]), _of_day(header.clock)
+        # the day is not known, so that 23:59 and 0:01 are two minutes apart
+        if None not in (start_s, own_s) and CLOCKS_S < (start_s - own_s) % DAY_S < DAY_S - CLOCKS_S:
             rows.append((name, "", "clock", f"{entry['start']} in its annotation, {header.clock} in its header"))
-        if start_s is not None and _apart(start_s + lasts_s, end_s) > CLOCKS_S:
-            rows.append((name, "", "clock", f"{entry['start']} to {entry['end']}, and it lasts {lasts_s:g} s"))
-        if None not in (start_s, ahead) and CLOCKS_S < (ahead[1] - start_s) % DAY_S <= ahead[1] - ahead[0]:
-            rows.append((name, "", "clock", f"begins at {entry['start']}, before the one ahead of it ends"))
-        ahead = None if start_s is None else (start_s, start_s + lasts_s)
-        signals = {header.labels[index].upper(): header.signals[index] for index in header.used}
-        for label in signals.keys() & entry["channels"].keys():
-            status, unit = (entry["channels"][label].get(key, "") for key in ("status", "units"))
-            if status.casefold() == "bad":
-                rows.append((name, label, "status", "bad in channels.tsv, and used"))
-            if unit in edf.UNITS and edf.UNITS[unit] != edf.UNITS[signals[label].unit]:
-                rows.append((name, label, "unit", f"{unit} in channels.tsv, {signals[label].unit} in its header, used"))
+        labels = sorted({header.labels[index].upper() for index in header.used} & entry["channels"].keys())
+        bad = [label for label in labels if entry["channels"][label].get("status", "").casefold() == "bad"]
+        rows += [(name, label, "status", "bad in channels.tsv, and used") for label in bad]
     return rows
 
 
@@ -124,8 +116,3 @@ def _of_day(clock):
     """Return a clock, 13:43:04 or 13.43.04, in seconds; None if it is none, or midnight, which stands for none."""
     parts = re.fullmatch(r"(\d{1,3})[:.]([0-5]\d)[:.]([0-5]\d)(?:\.\d+)?", clock)
     return (int(parts[1]) * 3600 + int(parts[2]) * 60 + int(parts[3]) or None) if parts else None
-
-
-def _apart(one_s, other_s):
-    """Return how far two clocks are apart in seconds, whatever the day; 0 if one is not known."""
-    return 0 if None in (one_s, other_s) else abs((one_s - other_s + DAY_S / 2) % DAY_S - DAY_S / 2)

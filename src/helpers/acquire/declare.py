@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -49,20 +48,15 @@ def declare(patient, folder):
     known = patients.load(patient) if patient in patients.declared() else {"source": "directory"}
     if known["source"] != "directory":
         raise ValueError(f"'{patient}' is already declared, from another source: choose another name for {folder}.")
-    try:
-        folder = Path(folder).expanduser().resolve()
-    except RuntimeError as error:  # ~somebody, whom this machine does not know
-        raise ValueError(f"{folder}: {error} Write the folder's full path.") from error
-    digest, frame_s = None, known.get("frame_s")
-    with suppress(errors.RecordingError):  # of one file: the survey tells all faults
-        digest = fingerprint(folder)
-    if frame_s is None or digest is None or digest != known.get("fingerprint"):
+    folder = Path(folder).expanduser().resolve()
+    digest, frame_s = fingerprint(folder), known.get("frame_s")
+    if frame_s is None or digest != known.get("fingerprint"):
         table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
         frame_s = frame_s or (2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0)
     text = DIRECTORY.format(
         patient=patient,
         folder=yaml.safe_dump(str(folder), allow_unicode=True, default_style='"', width=10_000).strip(),
-        fingerprint=digest or fingerprint(folder),
+        fingerprint=digest,
         frame_s=frame_s,
     )
     files.write_text(files.ROOT / "params" / "patients" / f"{patient}.yaml", text)
@@ -93,7 +87,7 @@ def main(patient, folder=None):
         if folder is not None:
             declare(patient, folder)
         enrol(patient)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: ~somebody has no home
         sys.exit(f"error: {errors.printable(error)}")
 
 

@@ -23,12 +23,10 @@ from helpers.study.errors import RecordingError, UnusableRecording
 MICRO = ("u", "\xb5", "\xc2\xb5", "\xce\xbc", "\x83\xca")
 UNITS = dict.fromkeys((f"{micro}V" for micro in MICRO), 1e-6) | {"mV": 1e-3, "V": 1.0, "nV": 1e-9}
 
-# Where every EEG amplifier lies with room to spare; beyond, the unit is wrong or the header damaged.
-LARGEST_V, NARROWEST_V = 20.0, 1e-6  # between any channel's limits; of the widest channel's
+LARGEST_V = 20.0  # between a channel's limits: no EEG amplifier has more, so the unit is wrong or the header damaged
 FASTEST_HZ = 100_000.0
 HIGHEST_HZ = max(high_hz for _, _, high_hz in BANDS.values())  # whose sampling takes more than twice as many a second
 DENOMINATOR = 10  # a rate is a fraction of small numbers, or no filter of reasonable length resamples it
-RECORD_BYTES = 1 << 26  # a data record is read completely, even for one sample; EDF recommends 61,440 at most
 JUMP_S, DRIFT_S = 0.1, 1.0  # of time between two records of EDF+, and by a clock's inaccuracy in all
 
 ANEW = "Replace it by a complete copy, or export it anew."
@@ -81,12 +79,6 @@ class Header:
         return tuple(signal.label for signal in self.signals)
 
     @property
-    def doubled(self):
-        """Pairs of a signal in use and a later one of the same label."""
-        pairs = ((index, later) for index in self.used for later in range(index + 1, len(self.signals)))
-        return [pair for pair in pairs if self.labels[pair[0]] == self.labels[pair[1]]]
-
-    @property
     def samples(self):
         return self.records * self.signals[self.used[0]].size
 
@@ -120,9 +112,8 @@ def open_edf(path):
     """
     path = Path(path)
     with files.open_regular(path) as opened:
-        main, size = opened.read(256), os.fstat(opened.fileno()).st_size
-        _check_kind(path.name, main, size)
-        header = _parse(path.name, main, opened.read(256 * int(main[252:])), size)
+        size = os.fstat(opened.fileno()).st_size
+        header = _read_header(path.name, opened, size)
         opened.seek(max(0, size - header.tail))
         if not 0 <= header.tail < header.record_bytes or any(opened.read()):
             promised = f"{header.records} data records of {header.record_bytes} bytes"
@@ -135,39 +126,31 @@ def _refuse(file, found, do=ANEW):
     raise RecordingError(f"{file} {found}. {do}")
 
 
-def _check_kind(file, main, size):
-    """Raise RecordingError unless a file's first 256 bytes say that it is an EDF, and it could hold its header."""
-    count = main[252:].strip()
-    if len(main) < 256 or main[:8].rstrip(b"\0 ") != b"0":
+def _read_header(file, opened, size):
+    """Return the `Header` of an open file of `size` bytes, checked but for what follows its data records."""
+    main = opened.read(256)
+    if len(main) < 256 or _text(main[:8]) != "0":
         found = f"is no EDF file: it has {size} bytes, and its header begins with {main[:8]!r}, not with '0'"
         _refuse(file, found, "Unpack or convert it to EDF, or replace it by a complete copy.")
-    if main[236:244].strip() == b"-1":
+    texts = [_text(field) for field in (main[184:192], main[236:244], main[244:252], main[252:])]
+    if texts[1] == "-1":
         _refuse(file, "is still being written (-1 data records)", "End the recording, then copy it again.")
-    if not count.isdigit() or not 0 < 256 * int(count) <= size - 256:
-        _refuse(file, f"is no EDF file or cut short: it announces {count!r} signals, and has {size} bytes")
-
-
-def _parse(file, main, table, size):
-    """Return the `Header` in a file's first bytes, checked but for what follows its data records."""
-    numbers = _text(main[184:192]), _text(main[236:244]), _text(main[244:252])
-    length, records, record_s = (float(text) if NUMBER.fullmatch(text) else np.nan for text in numbers)
-    signals = _signals(file, table, len(table) // 256)
-    if not (records >= 1 and records % 1 == 0 and 0 < record_s < np.inf and length == 256 + len(table)):  # nor NaN
-        found = "{} bytes of header, {} data records of {} s".format(*numbers)
-        _refuse(file, f"has a damaged header: {found}")
+    length, records, record_s, count = (float(text) if NUMBER.fullmatch(text) else np.nan for text in texts)
+    whole = records >= 1 and records % 1 == 0 and count >= 1 and count % 1 == 0  # nor NaN
+    if not (whole and 0 < record_s < np.inf and length == 256 * (1 + count) <= size):
+        found = "{} bytes of header, {} data records of {} s, {!r} signals".format(*texts)
+        _refuse(file, f"has a damaged header, or is cut short: {found}, and {size} bytes in all")
+    signals = _signals(file, opened.read(int(length) - 256), int(count))
     eeg = tuple(signal for signal in signals if signal.label != NOTES)
     notes = tuple(signal for signal in signals if signal.label == NOTES)
     montage = tuple(montages.find([signal.label for signal in eeg], file))
     used = tuple(sorted({index for pair in montage for index in pair if index is not None}))
     sampling_hz = _sampling([eeg[index] for index in used], record_s, file)
     _check_ranges([eeg[index] for index in used], file)
-    record_bytes = 2 * sum(signal.size for signal in signals)
-    if record_bytes > RECORD_BYTES:
-        do = "Export it with data records of about one second."
-        _refuse(file, f"has data records of more than {RECORD_BYTES} bytes", do)
+    tail = size - int(length) - int(records) * 2 * sum(signal.size for signal in signals)
     return Header(
         file, _text(main[8:88]), _text(main[176:184]), eeg, notes, montage, used, sampling_hz, int(records), record_s,
-        main[192:].startswith(b"EDF+D"), size - 256 - len(table) - int(records) * record_bytes,
+        main[192:].startswith(b"EDF+D"), tail,
     )  # fmt: skip
 
 
@@ -181,11 +164,11 @@ def _signals(file, table, count):
     for name, width in FIELDS.items():
         columns[name] = [_text(table[start + width * index : start + width * (index + 1)]) for index in range(count)]
         start += width * count
-    limits = zip(*(columns[name] for name in ("bottom", "top", "low", "high")), strict=True)
-    for label, unit, size, limit in zip(columns["label"], columns["unit"], columns["size"], limits, strict=True):
+    for index, size in enumerate(columns["size"]):
+        label, unit, *limits = (columns[name][index] for name in ("label", "unit", "bottom", "top", "low", "high"))
         if not re.fullmatch("[0-9]+", size):
             _refuse(file, f"has a damaged header ({label} has {size!r} samples in a data record)")
-        signals.append(Signal(label, unit, limit, int(size), first))
+        signals.append(Signal(label, unit, tuple(limits), int(size), first))
         first += int(size)
     return signals
 
@@ -210,20 +193,16 @@ def _sampling(signals, record_s, file):
 
 def _check_ranges(signals, file):
     """Raise UnusableRecording if unit, physical or digital limits of the signals in use give no µV."""
-    ranges_v, wrong = [], []
     for signal in signals:
         bottom, top, low, high = signal.numbers
-        ranges_v.append(abs(top - bottom) * UNITS.get(signal.unit, np.nan))
-        if not (0 < ranges_v[-1] <= LARGEST_V and -32768 <= low < high <= 32767):  # nor NaN
-            wrong.append(signal)
-    if wrong or max(ranges_v) < NARROWEST_V:
-        signal = (wrong or signals)[0]
-        bottom, top, low, high = signal.limits
-        raise UnusableRecording(
-            f"{file} has {signal.label} from {bottom} to {top} in the unit {signal.unit!r}, as {low} to {high}; "
-            f"wanted are uV, µV, mV, V or nV, {NARROWEST_V * 1e6:g} µV to {LARGEST_V:g} V in all, and 16 bits. Correct "
-            f"limits and unit in the header, {montages.LEAVE_OUT}"
-        )
+        range_v = abs(top - bottom) * UNITS.get(signal.unit, np.nan)
+        if not (0 < range_v <= LARGEST_V and -32768 <= low < high <= 32767):  # nor NaN
+            bottom, top, low, high = signal.limits
+            raise UnusableRecording(
+                f"{file} has {signal.label} from {bottom} to {top} in the unit {signal.unit!r}, as {low} to {high}; "
+                f"wanted are uV, µV, mV, V or nV, at most {LARGEST_V:g} V in all, and 16 bits. Correct limits and unit "
+                f"in the header, {montages.LEAVE_OUT}"
+            )
 
 
 def check_times(recording):
@@ -285,8 +264,6 @@ def derive(header, digital):
 
 def read_checked(path, digest):
     """Open an EDF file after comparing its SHA-256 with `digest`, so that no other file is taken for it."""
-    if not Path(path).exists():
-        raise RecordingError(f"{path} is not there any more. Put it back, or: dvc repro -s -f acquire@<patient>")
     if files.sha256(path) != digest:
         raise RecordingError(f"{path} has changed since it was acquired. Run: dvc repro -s -f acquire@<patient>")
     return open_edf(path)

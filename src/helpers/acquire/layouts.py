@@ -12,7 +12,7 @@ from helpers.study.errors import RecordingError
 OTHER_VERSIONS = ("derivatives", "sourcedata", "code")  # of the same EEG, as BIDS names their folders
 BIDS_FILE = re.compile(r"(.+)_((?:eeg|events)\..+|channels\.tsv)", re.IGNORECASE)
 BIDS_PAIR, CHANNELS = {"eeg.edf", "events.tsv"}, "channels.tsv"
-SUMMARY, MARKS = "*-summary.txt", ".seizures"  # after a recording's name
+SUMMARY = "*-summary.txt"
 LAYOUTS = (
     f"It must hold EDF files beside one {SUMMARY} that lists each with its seizures (CHB-MIT's layout), or be a "
     "subject of a BIDS data set (sub-01/…/eeg/*_eeg.edf, each with its *_events.tsv)."
@@ -28,27 +28,27 @@ def contents(folder):
     if not folder.is_dir():
         raise RecordingError(f"{folder} is no folder. Name the folder that holds the recordings. {LAYOUTS}")
     if listing := _visible(folder, SUMMARY):
-        return sorted([*listing, *(path for path in _visible(folder) if path.name.lower().endswith((".edf", MARKS)))])
+        return sorted([*listing, *(path for path in _visible(folder) if path.suffix.lower() == ".edf")])
     found = _bids_files(folder).items()
     return sorted(place / f"{stem}_{ending}" for (place, stem), endings in found for ending in endings)
 
 
-def entries(folder, unlisted=()):
+def entries(folder):
     """Return what the annotation of a folder lists, and what is wrong with it; RecordingError as `contents`.
 
     Returns
     -------
     entries : list of dict
         One a recording that is there: ``recording``, its name; ``file``, below `folder`; ``annotation``, the name of
-        the file that lists its ``seizures``, (start_s, end_s) each; ``start`` and ``end``, clocks or "";
-        ``duration_s`` or None; ``channels``, what BIDS says of them.
+        the file that lists its ``seizures``, (start_s, end_s) each; ``start``, a clock or ""; ``duration_s`` or None;
+        ``channels``, what BIDS says of them.
     faults : list of (str, RecordingError)
-        Files that are missing, surplus (but for `unlisted`), damaged or contradictory.
+        Files that are missing, surplus, damaged or contradictory.
     """
     contents(folder)
     summaries = _visible(folder, SUMMARY)
-    found, faults = _summary_entries(folder, summaries, unlisted) if summaries else _bids_entries(folder)
-    missing = {"start": "", "end": "", "duration_s": None, "channels": {}}
+    found, faults = _summary_entries(folder, summaries) if summaries else _bids_entries(folder)
+    missing = {"start": "", "duration_s": None, "channels": {}}
     return [missing | entry for entry in found], [(file, RecordingError(why)) for file, why in faults]
 
 
@@ -57,7 +57,7 @@ def _visible(folder, pattern="*"):
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("._"))
 
 
-def _summary_entries(folder, summaries, unlisted):
+def _summary_entries(folder, summaries):
     """Return what the folder's summary lists of what is there, and the faults, (file, what is wrong)."""
     if len(summaries) != 1:
         names = ", ".join(path.name for path in summaries)
@@ -66,22 +66,16 @@ def _summary_entries(folder, summaries, unlisted):
     faults = []
     try:
         listed = {entry["file"]: entry for entry in annotation_files.read_summary(summaries[0])}
-        with_seizures = {file for file, entry in listed.items() if entry["seizures"]}
     except RecordingError as error:  # the recordings' own faults are told with it
         faults.append((summary, error))
-        listed = {file: {"file": file, "seizures": []} for file in sorted(present - set(unlisted))}
-        with_seizures = present
+        listed = {file: {"file": file, "seizures": []} for file in sorted(present)}
     for file in sorted(listed.keys() - present):
         do = "Name it as it is listed, or take it out of the summary."
         faults.append((file, f"{file} is listed in {summary}, but not there. {do}"))
-    for file in sorted(present - listed.keys() - set(unlisted)):
+    for file in sorted(present - listed.keys()):
         found = f"{file} is there, but not listed in {summary}, so that nobody can say whether there is a seizure"
         do = "List it ('Number of Seizures in File: 0' if none), or move it elsewhere."
         faults.append((file, f"{found}. {do}"))
-    for path in (path for path in _visible(folder) if path.name.lower().endswith(MARKS)):
-        if path.name[: -len(MARKS)] not in (*with_seizures, *unlisted):  # CHB-MIT has such a file where seizures are
-            found = f"{path.name} is there, and {summary} lists no seizure of its recording: seizures would be lost"
-            faults.append((path.name, f"{found}. Correct the summary, or move the file elsewhere."))
     entries = [{"recording": Path(file).stem, "annotation": summary} | entry for file, entry in listed.items()]
     return [entry for entry in entries if entry["file"] in present], faults
 
@@ -136,9 +130,6 @@ def _walk(folder):
     def refuse(error):  # what lies in it would be lost without a word
         raise RecordingError(f"{error.filename} cannot be read ({error.strerror}). Allow reading it, or move it.")
 
-    visited = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        real = os.path.realpath(place)
-        folders[:] = sorted(name for name in folders if name not in OTHER_VERSIONS and real not in visited)
-        yield from (Path(place) / name for name in names if not name.startswith("._") and real not in visited)
-        visited.add(real)  # a link back up leads here once more
+        folders[:] = sorted(name for name in folders if name not in OTHER_VERSIONS)
+        yield from (Path(place) / name for name in names if not name.startswith("._"))

@@ -14,6 +14,7 @@ import requests
 from tqdm import tqdm
 
 from helpers.acquire.annotation_files import read_summary
+from helpers.study import files
 from helpers.study.errors import RecordingError
 
 REGISTRY = Path(__file__).with_name("registries") / "chbmit-1.0.0.txt"
@@ -32,8 +33,8 @@ def fetch(patient, folder):
     A file that is there with the right content is kept, and the network is not asked for it. The environment's
     CHBMIT_MIRRORS, base URLs separated by blanks, are asked in turn, else `MIRRORS`.
 
-    RecordingError if there is no such patient, a mirror is not safe, none gives a file with the right content, a file
-    with another content is in its place, or the disk takes no more.
+    RecordingError if there is no such patient, a mirror is not safe, none gives a file with the right content, or a
+    file with another content is in its place; DiskError if the disk takes no more.
     """
     folder, known, summary = Path(folder), registry(patient), f"{patient}-summary.txt"
     mirrors = os.environ.get("CHBMIT_MIRRORS", "").split() or MIRRORS
@@ -61,9 +62,9 @@ def registry(patient):
     return known
 
 
-def unlisted(patient, files):
-    """Return the names of the EDF files that the database has of a patient and `files` has not, sorted."""
-    return sorted(name for name in registry(patient) if name.endswith(".edf") and name not in set(files))
+def unlisted(patient, names):
+    """Return the names of the EDF files that the database has of a patient and `names` has not, sorted."""
+    return sorted(name for name in registry(patient) if name.endswith(".edf") and name not in set(names))
 
 
 def _fetch_file(name, digest, folder, bases):
@@ -80,13 +81,11 @@ def _fetch_file(name, digest, folder, bases):
         urls = {name: base + quote(name)}  # S3 reads a bare '+' as a blank
         mirror = pooch.create(folder, base, registry={name: digest}, urls=urls, retry_if_failed=RETRIES)
         try:
-            mirror.fetch(name, downloader=download)
+            with files.disk_errors(path):
+                mirror.fetch(name, downloader=download)
             return
         except (requests.RequestException, ValueError) as error:  # ValueError: another SHA-256
             answers.append(f"{base} – {error}")
-        except OSError as error:
-            found = f"{name} cannot be written to {folder}: {error.strerror or error}"
-            raise RecordingError(f"{found}. Make room or allow writing there, and run again.") from error
     raise RecordingError(
         f"No mirror gives {name} of CHB-MIT: {'; '.join(answers)}. Check the network and run again: complete files are "
         f"kept. Or download https://physionet.org/content/chbmit/1.0.0/{patient}/ by hand into a folder and run: "

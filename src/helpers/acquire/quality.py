@@ -1,5 +1,6 @@
 """What a recording holds, found by reading all of it once: dead channels, levels, mains, EEG that another has too."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -47,15 +48,21 @@ def examine(path):
     recording = edf.open_edf(path)
     edf.check_times(recording)
     header, size = recording.header, round(recording.header.sampling_hz)
+    doubled = [
+        (index, later)
+        for index in header.used
+        for later in range(index + 1, len(header.labels))
+        if header.labels[index] == header.labels[later]
+    ]
     forms = [(signal.unit, signal.limits, signal.size) for signal in header.signals]
-    different = {header.labels[index] for index, later in header.doubled if forms[index] != forms[later]}
+    different = {header.labels[index] for index, later in doubled if forms[index] != forms[later]}
     digests, blocks, seconds = [blake2b() for _ in DOUBLE_BANANA], [], []
     last, codes = np.zeros((len(DOUBLE_BANANA), 1), np.float32), np.zeros(0, np.uint32)
     for start in range(0, header.samples, BLOCK_S * size):
         stop = min(start + BLOCK_S * size, header.samples)
         digital = edf.read_digital(recording, start, stop, header.used)
         eeg = edf.derive(header, digital)
-        for pair in header.doubled:
+        for pair in doubled:
             label = header.labels[pair[0]]
             if label not in different and not np.equal(*edf.read_digital(recording, start, stop, pair)).all():
                 different.add(label)
@@ -67,25 +74,23 @@ def examine(path):
         codes = codes[-(size - 1) :]
         if eeg.shape[1] >= size:
             blocks.append(_describe(header, digital, eeg, size))
-    names = [digest.digest() for digest in digests]
-    equal = [[one for one, other in zip(DOUBLE_BANANA, names, strict=True) if other == name] for name in set(names)]
-    _check_alive(header.file, [states for states, *_ in blocks], equal)
+    _check_alive(header.file, [states for states, *_ in blocks])
     states, deviations, mains = (np.concatenate(part, axis=-1) for part in zip(*blocks, strict=True))
-    mains_db, equal = np.median(mains, -1).mean(-1), sorted(channels for channels in equal if len(channels) > 1)
-    found = np.concatenate(seconds, axis=1)
+    same = defaultdict(list)
+    for channel, digest in zip(DOUBLE_BANANA, digests, strict=True):
+        same[digest.digest()].append(channel)
+    equal = sorted(channels for channels in same.values() if len(channels) > 1)
+    mains_db, found = np.median(mains, -1).mean(-1), np.concatenate(seconds, axis=1)
     return Examined(header, states.mean(-1), np.median(deviations, -1), mains_db, sorted(different), equal, found)
 
 
-def _check_alive(file, states, equal):
-    """Raise UnusableRecording if nothing can be learnt from what the channels hold."""
+def _check_alive(file, states):
+    """Raise UnusableRecording if nearly all seconds of all channels hold nothing to learn from."""
     dead = np.concatenate(states, axis=-1).any(axis=0).all(axis=0).mean() if states else 1
-    if dead >= DEAD_SHARE or len(equal) == 1:
-        found = (
-            f"{dead:.0%} of its seconds are {' or '.join(WAYS)}" if dead >= DEAD_SHARE else "one and the same signal"
-        )
+    if dead >= DEAD_SHARE:
         raise UnusableRecording(
-            f"{file} holds no EEG, or less than a second: {found} in all {len(DOUBLE_BANANA)} channels. "
-            f"Export it anew, {montages.LEAVE_OUT}"
+            f"{file} holds no EEG, or less than a second: {dead:.0%} of its seconds are {' or '.join(WAYS)} in all "
+            f"{len(DOUBLE_BANANA)} channels. Export it anew, {montages.LEAVE_OUT}"
         )
 
 
@@ -124,20 +129,6 @@ def _choose_seconds(codes, size, offset):
     return np.array([np.frombuffer(b"".join(digests), np.uint64), np.add(chosen, offset)], np.uint64)
 
 
-def find_shared(examined):
-    """Return what recordings share: (earlier, later, s in the earlier, s in the later) of the first equal seconds.
-
-    `examined` is a dict of recording → `Examined`; each pair of recordings comes once.
-    """
-    first, shared = {}, {}
-    for name, one in examined.items():
-        for digest, start in one.seconds.T.tolist():
-            earlier, earlier_s = first.setdefault(digest, (name, start / one.header.sampling_hz))
-            if earlier != name:
-                shared.setdefault((earlier, name), (earlier_s, start / one.header.sampling_hz))
-    return [(*names, *times_s) for names, times_s in shared.items()]
-
-
 def warnings(examined):
     """List what a reader must know of recordings that are used: (recording, channel, what, value), all text.
 
@@ -145,27 +136,24 @@ def warnings(examined):
     """
     levels, rows = {name: np.median(one.level_uv) for name, one in examined.items()}, []
     for name, one in examined.items():
-        found = [("all", *row) for row in _of_recording(one, levels, name)]
+        level, found = levels[name], []
+        if one.header.tail:
+            found.append(("all", "zero bytes after the last data record", f"{one.header.tail}"))
+        if not USUAL_UV[0] <= level <= USUAL_UV[1]:
+            said = f"{level:.2g} µV, {USUAL_UV[0]} to {USUAL_UV[1]} is usual: is the unit right?"
+            found.append(("all", "level", said))
+        ratio = level / max(np.median([levels[other] for other in levels if other != name] or [level]), 1e-9)
+        if not 1 / LEVEL_FACTOR <= ratio <= LEVEL_FACTOR:
+            found.append(("all", "level", f"{ratio:.2g} times the other recordings': is the unit right?"))
         for way, shares in zip(WAYS, one.shares, strict=True):
             found += _of_channels(way, [f"{share:.0%} of seconds" for share in shares], shares >= WARNED_SHARE)
-        ratio = one.level_uv / max(levels[name], 1e-9)
+        ratio = one.level_uv / max(level, 1e-9)
         odd = (ratio > LEVEL_FACTOR) | (ratio < 1 / LEVEL_FACTOR)
         found += _of_channels("level", [f"{times:.2g} times the median" for times in ratio], odd)
         found += [(label, "twice, with different signals", "the first is used") for label in one.doubled]
         found += [(", ".join(channels), "one and the same signal", "") for channels in one.equal]
         rows += [(name, *row) for row in found]
     return rows
-
-
-def _of_recording(one, levels, name):
-    """Yield (what, value) of a whole recording."""
-    if one.header.tail:
-        yield "zero bytes after the last data record", f"{one.header.tail}"
-    if not USUAL_UV[0] <= levels[name] <= USUAL_UV[1]:
-        yield "level", f"{levels[name]:.2g} µV, {USUAL_UV[0]} to {USUAL_UV[1]} is usual: is the unit right?"
-    others = np.median([level for other, level in levels.items() if other != name] or [levels[name]])
-    if not 1 / LEVEL_FACTOR <= levels[name] / max(others, 1e-9) <= LEVEL_FACTOR:
-        yield "level", f"{levels[name] / max(others, 1e-9):.2g} times the other recordings': is the unit right?"
 
 
 def _of_channels(what, said, marked):

@@ -14,7 +14,6 @@ from helpers.study.parallel import parallel_map
 
 COLUMNS = ["recording", "file", "start", "duration_s", "sampling_hz", "seizures", "montage"]
 WARNINGS = ["recording", "channel", "what", "value"]
-MAINS_DB = 3.0  # above its neighbours: noise alone has 0
 ADVICE = " (?:Rename|Export|Resample|Correct|Remove|Set) "
 
 DESCRIPTIONS = {
@@ -51,31 +50,22 @@ def acquire(patient):
     return folder, source | {"simulated": kind == "simulate", "unlisted": unlisted}
 
 
-def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
+def survey(folder, leave_out=False, shortest_s=0.0):
     """Open and read every recording of a folder, check it against its annotation, and list both.
 
     `folder` holds what `layouts` reads; `leave_out` goes on without a good recording that the study cannot use, instead
-    of refusing it; `unlisted` are files that the summary need not list, and that are not read; a recording shorter than
-    `shortest_s` cannot be used.
+    of refusing it; a recording shorter than `shortest_s` cannot be used.
 
-    Returns
-    -------
-    recordings, seizures, left_out, warnings : pandas.DataFrame
-        One row a recording (`COLUMNS`: ``file`` is below `folder`, ``seizures`` their number, ``montage`` how the 18
-        channels were found); one a seizure (``recording``, ``start_s``, ``end_s``); one a recording left out
-        (``recording``, ``seizures``, ``reason``); and one a finding that a reader must know (`WARNINGS`).
-    mains_db : dict of int → float
-        How far 50 and 60 Hz stand out of their neighbours, mean over recordings and channels.
+    Returns four tables: one row a recording (`COLUMNS`: ``file`` is below `folder`, ``seizures`` their number,
+    ``montage`` how the 18 channels were found); one a seizure (``recording``, ``start_s``, ``end_s``); one a recording
+    left out (``recording``, ``seizures``, ``reason``); one a finding that a reader must know (`WARNINGS`). And a dict:
+    by how many dB 50 and 60 Hz stand out of their neighbours, mean over recordings and channels.
 
-    Raises
-    ------
-    RecordingError
-        If the folder is missing or no layout; or with one line for each fault of any file, sorted by file.
-    UnusableRecording
-        If all faults are such that `leave_out` would do.
+    RecordingError if the folder is missing or no layout; or with one line for each fault of any file, sorted by file;
+    UnusableRecording if all faults are such that `leave_out` would do.
     """
     folder = Path(folder)
-    entries, faults = layouts.entries(folder, unlisted)
+    entries, faults = layouts.entries(folder)
     paths = [(folder / entry["file"],) for entry in entries]
     good = []
     for entry, found in zip(entries, parallel_map(_examine, paths, "read", "recording", threads=True), strict=True):
@@ -116,27 +106,9 @@ def survey(folder, leave_out=False, unlisted=(), shortest_s=0.0):
     )
 
 
-def find_mains(mains_db):
-    """Return the mains' frequency by `survey`'s ``mains_db``, or None if neither stands out."""
-    mains_hz = max(mains_db, key=mains_db.get)
-    return mains_hz if mains_db[mains_hz] > MAINS_DB else None
-
-
 def _examine(path):
     """Return what reading a recording finds, `quality.Examined`, or the RecordingError that ends it."""
     try:
         return quality.examine(path)
     except RecordingError as error:
         return error
-
-
-def check_enough_seizures(annotated):
-    """Return the recordings with a seizure, of some `Annotations`; raise ValueError if they are too few to study."""
-    positive = [name for name in annotated.durations_s if len(annotated.spans(name))]
-    if len(positive) < 3:
-        raise ValueError(
-            f"Seizures are in {len(positive)} recordings ({', '.join(positive) or 'none'}) of "
-            f"{len(annotated.durations_s)}; the study needs at least 3: one held out, one to choose the threshold, one "
-            "to train. Add recordings with seizures, or correct the summary."
-        )
-    return positive

@@ -129,8 +129,7 @@ def write(recording, folder, name, axis):
 
     Column j is centred on (j + ½) hops; for its window, the signal is mirrored at the recording's two ends.
 
-    `axis` is from `axes`. Raises RecordingError if the sampling rate is not that of `axis`, or the recording is shorter
-    than a window.
+    `axis` is from `axes`, at the recording's sampling rate. RecordingError if the recording is shorter than a window.
     """
     rate, _, _, hop, samples = _sizes(recording, axis)
     channels, columns, cell = len(axis["channels"]), samples // hop, axis["cell_columns"]
@@ -176,8 +175,6 @@ def read_power(recording, axis, first, last):
 def _sizes(recording, axis):
     """Return the rate of the spectrogram and its ratio to the recording's; window, hop and recording in samples."""
     header, own_hz = recording.header, axis["sampling_hz"]
-    if header.sampling_hz != own_hz:
-        raise RecordingError(f"{header.file} has {header.sampling_hz:g} Hz, the first recording {own_hz:g} Hz.")
     rate = axis.get("resampled_to_hz", own_hz)
     ratio = Fraction(rate) / Fraction(own_hz).limit_denominator(edf.DENOMINATOR)
     window, hop, samples = round(axis["window_s"] * rate), round(axis["hop_s"] * rate), int(header.samples * ratio)

@@ -1,4 +1,4 @@
-"""Log-power spectrograms, and the frames and triptychs laid over them."""
+"""Log-power spectrograms, the labels of frames, and the triptychs laid over them."""
 
 import numpy as np
 import pandas as pd
@@ -18,44 +18,16 @@ def mean_power(path):
     return np.load(path, mmap_mode="r").mean(axis=0, dtype=np.float32)
 
 
-def power_limits(folder, names):
-    """Return the 2nd and the 98th percentile of the power of recordings, averaged over channels, in dB: one scale."""
-    means = [mean_power(folder / f"{name}.npy").ravel() for name in names]
-    return tuple(np.percentile(np.concatenate(means), [2, 98]).tolist())
-
-
 def labels(start_s, end_s, spans):
     """Return 1 for each frame of which seizures, `spans` (start_s, end_s), cover at least half, else 0: int [frame]."""
     return (overlap_s(start_s, end_s, spans) >= (end_s - start_s) / 2).astype(int)
 
 
-def frames(axis, columns, annotations):
-    """List the frames that tile recordings from their first column on; a rest shorter than a frame is no frame.
-
-    Parameters
-    ----------
-    axis : dict
-        From `filterbank.axes`.
-    columns : dict of str → int
-        Columns of each recording's spectrogram, in the order wanted.
-    annotations : annotations.Annotations
-
-    Returns a table of ``recording``, ``column`` (the first), ``start_s``, ``end_s``, ``label``.
-    """
-    size, tables = axis["frame_columns"], []
-    for name, count in columns.items():
-        column = np.arange(0, count - size + 1, size)
-        start_s, end_s = column * axis["hop_s"], (column + size) * axis["hop_s"]
-        label = labels(start_s, end_s, annotations.spans(name))
-        table = {"recording": name, "column": column, "start_s": start_s, "end_s": end_s, "label": label}
-        tables.append(pd.DataFrame(table))
-    return pd.concat(tables, ignore_index=True)
-
-
 def triptychs(axis, columns, annotations, step_s):
     """List the triptychs of recordings: three frames in a row, of which the last starts at a multiple of `step_s`.
 
-    Arguments as for `frames`; `step_s` is a multiple of the spectrogram's hop.
+    `axis` is from `filterbank.axes`; `columns` are {recording: columns of its spectrogram}, in the order wanted;
+    `annotations` are `Annotations`.
 
     Returns a table of ``column`` (the first of t0), ``start_s`` (of t0), ``last_start_s``, ``end_s`` and ``label`` (of
     t2: what is decided), ``label_t0``, ``label_t1`` (only trained on), ``recording``.

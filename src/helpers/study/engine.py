@@ -52,16 +52,10 @@ class StudyEngine(NBClientEngine):
             patients.load(given["patient"])
             lock = files.ROOT / "output" / given["patient"] / f".{stage}.lock"
             with locks.wait_for(lock, name), kernel_settings() as config:
-                folder = files.ROOT / "output" / given["patient"] / stage
-                files.remove_partial(folder)
+                files.remove_partial(files.ROOT / "output" / given["patient"] / stage)
                 bar = progress_bar and {"desc": name, "unit": "cell"}
-                try:
-                    nb = super().execute_notebook(
-                        nb, kernel_name, progress_bar=bar, config=config, stderr_file=sys.stderr,
-                        **{key: value for key, value in kwargs.items() if key != "stderr_file"},
-                    )  # fmt: skip
-                finally:
-                    files.remove_partial(folder)
+                own = kwargs | {"progress_bar": bar, "config": config, "stderr_file": sys.stderr}
+                nb = super().execute_notebook(nb, kernel_name, **own)
             if error := executed.find_error(nb):
                 with files.atomic_write(failed) as partial:
                     nbformat.write(nb, partial)
@@ -117,8 +111,7 @@ def kernel_settings():
     # The kernel gets these helpers, whatever relative path led to them.
     own, paths = Path(files.__file__).parents[2], os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(own), *(os.path.abspath(path) for path in paths if path)])
-    short = len(tempfile.gettempdir()) <= 60  # a socket's path has 107 bytes
-    with tempfile.TemporaryDirectory(dir=None if short else "/tmp") as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has 107 bytes at most
         os.environ["IPYTHONDIR"] = os.path.join(folder, "ipython")  # not the user's, with what runs at its start
         # between processes of one user: nothing listens on the network
         yield Config(KernelManager={"transport": "ipc", "ip": os.path.join(folder, "kernel")})

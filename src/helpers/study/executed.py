@@ -29,9 +29,6 @@ def cell_message(error):
     value = re.sub(r"\x1b\[[0-9;]*m", "", error.evalue).replace(str(files.ROOT) + os.sep, "")
     # The helpers' own errors say it all; another error's name is part of what it says.
     ours = error.ename in ("ValueError", "FileNotFoundError") or not hasattr(builtins, error.ename)
-    refused = re.match(r"\[Errno (\d+)\]", value)  # elsewhere than where the helpers write files
-    if refused and int(refused[1]) in files.FULL | files.BARRED:
-        value += f": {files.disk_advice(int(refused[1]), files.ROOT / 'output')}"
     return value if ours else f"{error.ename}: {value}"
 
 

@@ -21,16 +21,8 @@ RECORDING = r"[A-Za-z0-9][A-Za-z0-9_+-]*"  # may name a recording that is simula
 # Columns of any table whose cells are text, whatever they look like: 001 is no number, NA no missing value.
 TEXT = ("recording", "file", "start", "montage", "sha256", "reason", "channel", "what", "value", "facts")
 
-FULL = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your share of the disk (quota) is used up",
-    errno.EFBIG: "no file may grow so large here (`ulimit -f`)",
-}
-RIGHT = "the right to do so is missing. Take it (`chmod -R u+rwX {0}`, or if it is not yours `sudo chown -R $USER {0}`)"
-BARRED = {
-    **dict.fromkeys((errno.EACCES, errno.EPERM), RIGHT),
-    errno.EROFS: "that disk can only be read. Copy the project to one that can be written",
-}
+# Refusals of a disk: it is full, a quota or a limit of file size is reached, or the right to write is missing.
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class DiskError(OSError):
@@ -82,28 +74,21 @@ def disk_errors(path, partial=None):
     try:
         yield
     except Exception as error:
-        # safetensors has its own errors, Rust's, in which the number stands as text.
+        # safetensors has its own errors, Rust's, in which the number stands as text; NumPy's has none.
         rust = re.search(r"\(os error (\d+)\)", str(error)) if type(error).__name__ == "SafetensorError" else None
-        short = isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error))  # NumPy's
+        short = isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error))
         code = int(rust[1]) if rust else errno.ENOSPC if short else getattr(error, "errno", None)
         other = getattr(error, "filename", None)  # what another file refused, as one that is read, is not ours to say
-        ours = other is None or Path(os.fsdecode(other)) in (path, partial, *path.parents)
-        if code in FULL or (code in BARRED and ours):
-            left = "Nothing of it is left, and no other file was touched."
-            raise DiskError(f"{display_path(path)} could not be written: {disk_advice(code, path)} {left}") from error
+        if code in REFUSED and (other is None or Path(os.fsdecode(other)) in (path, partial, *path.parents)):
+            there = next(folder for folder in (path, *path.parents) if folder.exists())
+            raise DiskError(
+                f"{display_path(path)} could not be written: {os.strerror(code)} "
+                f"({shutil.disk_usage(there).free / 1e6:.1f} MB are free). Nothing of it is left, and no other file is "
+                f"changed. Make room, or take the right to write to {display_path(there)} (`chmod`, `chown`), then run "
+                "the same command again: finished stages are not repeated. `dvc gc --workspace` deletes what former "
+                "runs and experiments left in DVC's cache."
+            ) from error
         raise
-
-
-def disk_advice(code, path):
-    """Return why the disk refuses `path`, by the error's number in `FULL` or `BARRED`, and what to do."""
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
-    if code in FULL:
-        return (
-            f"{FULL[code]} ({shutil.disk_usage(there).free / 1e6:.1f} MB are free, which was not enough). Make room, "
-            "then run the same command again: finished stages are not repeated. `dvc gc --workspace` deletes from "
-            "DVC's cache what former runs and experiments left."
-        )
-    return f"{BARRED[code].format(display_path(there))}, then run the same command again."
 
 
 def reserve(path):
@@ -120,9 +105,8 @@ def display_path(path):
 
 def remove_partial(folder):
     """Delete what killed processes left of `atomic_write` in `folder` and below, while no other run writes there."""
-    for partial in Path(folder).rglob(".*.partial*"):
-        if re.search(r"\.\d+\.partial", partial.name):
-            partial.unlink(missing_ok=True)
+    for partial in Path(folder).rglob(".*.[0-9]*.partial*"):
+        partial.unlink(missing_ok=True)
 
 
 def write_text(path, text):

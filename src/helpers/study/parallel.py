@@ -25,7 +25,7 @@ def parallel_map(function, pieces, description, unit, threads=False):
     How many run at once, and where, changes no result. With ``DASK_SCHEDULER_ADDRESS`` set they run on that
     scheduler's workers, which must see the same files under the same paths and have the same packages.
 
-    Another process must be able to import `function`; a piece is a tuple, small, as it travels there. `description` and
+    Another process must be able to import `function`; a piece is a small tuple, as it travels there. `description` and
     `unit` are for the bar. With `threads` they are threads of this process: for NumPy, which lets others run.
 
     ValueError if ``STUDY_WORKERS`` or the scheduler's address is wrong; BrokenProcessPool if a process was killed.

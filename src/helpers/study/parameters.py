@@ -10,28 +10,18 @@ from helpers.study.files import RECORDING
 
 def whole(least, most, step=1):
     """Return the type of a whole number from `least` to `most`, a multiple of `step`."""
-    words = f"a whole number from {least} to {most}" + (f", a multiple of {step}" if step > 1 else "")
-    return Annotated[int, Field(ge=least, le=most, multiple_of=step, description=words)]
+    return Annotated[int, Field(ge=least, le=most, multiple_of=step)]
 
 
 def number(least, most):
     """Return the type of a number from `least` to `most`."""
-    return Annotated[float, Field(ge=least, le=most, description=f"a number from {least:g} to {most:g}")]
+    return Annotated[float, Field(ge=least, le=most)]
 
 
-def choice(*values):
-    """Return the type of one of some texts."""
-    return Annotated[Literal[values], Field(description=" or ".join(map(repr, values)))]
-
-
-def text(most):
-    """Return the type of a text of 1 to `most` characters."""
-    return Annotated[str, Field(min_length=1, max_length=most, description=f"a text of 1 to {most} characters")]
-
-
+TEXT = Annotated[str, Field(min_length=1, max_length=4096)]
+NAME = Annotated[str, Field(pattern=f"^{RECORDING}$", max_length=100)]
 SEED = whole(0, 2**32 - 1)
 FRAME_S = number(0.5, 60)
-NAME = Annotated[str, Field(pattern=f"^{RECORDING}$", max_length=100)]
 
 
 class Parameters(BaseModel):
@@ -43,10 +33,8 @@ class Parameters(BaseModel):
 STAGES = {
     "acquire": {
         "trace_s": number(1, 600),
-        "unusable": choice("refuse", "leave out"),
-        "mains_hz": Annotated[
-            Literal[50, 60] | None, Field(description="50, 60 or null, which is: found from the data")
-        ],
+        "unusable": Literal["refuse", "leave out"],
+        "mains_hz": Literal[50, 60, None],  # null: found from the data
     },
     "preprocess": {"frame_s": FRAME_S, "window_s": number(0.25, 10), "hop_s": number(0.01, 10)},
     "train": {
@@ -77,58 +65,39 @@ STAGES = {
         "samples_tested_per_class": whole(2, 10_000),
         "seed": SEED,
     },
-    "narrate": {"model": text(4096), "mode": choice("constrained", "free"), "seed": SEED, "temperature": number(0, 10)},
-    "report": {"title": text(300)},
-}  # the keys of params/<stage>.yaml
-STAGES = {
-    stage: create_model(stage, __base__=Parameters, **{key: (kind, ...) for key, kind in keys.items()})
-    for stage, keys in STAGES.items()
-}
+    "narrate": {"model": TEXT, "mode": Literal["constrained", "free"], "seed": SEED, "temperature": number(0, 10)},
+    "report": {"title": TEXT},
+}  # of params/<stage>.yaml
+STAGES = {stage: create_model(stage, __base__=Parameters, **keys) for stage, keys in STAGES.items()}
 
 
 class Predict(Parameters):
     """What ``notebooks/predict.ipynb``, which is no stage, is run with."""
 
-    edf: text(4096)
-    copy_recording: Annotated[bool, Field(description="true or false")]
+    edf: TEXT
+    copy_recording: bool
 
 
 class Recording(Parameters):
     """A recording to be simulated."""
 
     duration_s: whole(10, 172_800)
-    seizures: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
-        description="a list of [start, end] in seconds"
-    )
+    seizures: list[Annotated[list[float], Field(min_length=2, max_length=2)]]  # start and end, in s
 
 
-class Physionet(Parameters):
-    """``params/patients/<id>.yaml`` of a patient of CHB-MIT; others have these keys and more."""
-
-    source: choice("physionet")
-    frame_s: FRAME_S = None
-
-
-class Simulate(Physionet):
-    """Of a simulated patient."""
-
-    source: choice("simulate")
-    seed: SEED
-    recordings: dict[NAME, Recording] = Field(
-        description="lines like 'p_01: {duration_s: 240, seizures: [[110, 152]]}'"
-    )
-    truth: choice("distractors", "suppression") = None  # seizures that power does not show, to test explanations
-
-
-class Directory(Physionet):
-    """Of a folder of the user's own recordings."""
-
-    source: choice("directory")
-    folder: text(4096)
-    fingerprint: text(64)
-
-
-SOURCES = {"simulate": Simulate, "physionet": Physionet, "directory": Directory}
+SOURCES = {
+    "physionet": {},
+    "simulate": {
+        "seed": SEED,
+        "recordings": dict[NAME, Recording],
+        "truth": (Literal["distractors", "suppression"], None),  # seizures that power does not show: tests explanations
+    },
+    "directory": {"folder": TEXT, "fingerprint": TEXT},
+}  # of params/patients/<id>.yaml
+SOURCES = {
+    source: create_model(source, __base__=Parameters, source=Literal[source], frame_s=(FRAME_S, None), **keys)
+    for source, keys in SOURCES.items()
+}
 
 
 def check(stage, given, declared):
@@ -157,18 +126,14 @@ def validate(model, given, where):
 
 def describe(fault, model, where):
     """Return one sentence on a fault that pydantic found: the key, the value and what is wanted."""
-    key, *inner = fault["loc"]
-    if key not in model.model_fields:
-        return f"{where}: there is no parameter '{key}'; {suggest(key, model.model_fields)}"
-    wanted = model.model_fields[key].description
-    if fault["type"] == "missing" and not inner:
-        return f"{where} lacks {key}; it must be {wanted}."
-    value = fault["input"]
+    place, value = ".".join(str(part) for part in fault["loc"] if part != "[key]"), fault["input"]
+    if fault["type"] == "extra_forbidden":
+        known = f"; {suggest(place, model.model_fields)}" if len(fault["loc"]) == 1 else "."
+        return f"{where}: there is no parameter '{place}'{known}"
+    if fault["type"] == "missing":
+        return f"{where} lacks {place}."
     hint = " (write 0.001, not 1e-3)" if isinstance(value, str) and "e-" in value else ""
-    place = ".".join(str(part) for part in (key, *inner) if part != "[key]")
-    if inner:
-        return f"{where}: {place} is {value!r}: {fault['msg']}; {key} must be {wanted}."
-    return f"{where}: {key} is {value!r}; it must be {wanted}{hint}."
+    return f"{where}: {place} is {value!r}: {fault['msg']}{hint}."
 
 
 def suggest(name, known):
