@@ -11,12 +11,11 @@ from helpers.figures import DECISION, SEIZURE, WIDTH, begin, draw_traces, letter
 
 ROWS = 12  # recordings on a page
 COLUMNS = 3  # folds in a row of panels
-LONG_S = 900.0  # from here on, time is given in minutes
 RARE = 0.05  # below this threshold the axis is one of log-odds
 FLOOR = 1e-4  # on an axis of log-odds, what is nearer than this to 0 or 1 is drawn there
 TICKS = {0.001: "0.001", 0.1: "0.1", 0.99: "0.99"}
 AROUND_S = 120.0  # of probabilities, before and after the raw EEG of a mistake
-GREY, PALE, DARK = "#999999", "#777777", "#555555"
+PALE, DARK = "#777777", "#555555"
 # The edges keep in sight what is narrower than a dot of the picture. Opaque, as an SVG's hatch is as faint as its face.
 ANNOTATED = {"fc": "#f7dcc9", "ec": SEIZURE, "hatch": "////", "lw": 0.6}
 THRESHOLD = {"color": DARK, "linestyle": "--", "linewidth": 0.9}
@@ -42,16 +41,14 @@ def probability(decisions, annotations):
     `decisions` is from `decisions.decide`, here and below.
     """
     durations_s = annotations.durations_s
-    longest = max(durations_s.values())
-    unit, name_of_unit = (60, "min") if longest > LONG_S else (1, "s")
-    height = 1.1 + 0.7 * len(durations_s)
-    figure, axes = begin(WIDTH, height, len(durations_s), 1, sharex=True, sharey=True, squeeze=False)
+    longest, rows = max(durations_s.values()), len(durations_s)
+    figure, axes = begin(WIDTH, 1.1 + 0.7 * rows, rows, 1, sharex=True, sharey=True, squeeze=False)
     for axis, (name, duration_s) in zip(axes[:, 0], durations_s.items(), strict=True):
-        draw_course(axis, decisions, annotations.spans(name), name, unit)
-        axis.axvspan(duration_s / unit, longest / unit, color="#e8e8e8", lw=0)
-        axis.set_xlim(0, longest / unit)
+        draw_course(axis, decisions, annotations.spans(name), name, 60)
+        axis.axvspan(duration_s / 60, longest / 60, color="#e8e8e8", lw=0)
+        axis.set_xlim(0, longest / 60)
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    axes[-1, 0].set_xlabel(f"time in the recording ({name_of_unit})")
+    axes[-1, 0].set_xlabel("time in the recording (min)")
     return finish(figure, KEYS)
 
 

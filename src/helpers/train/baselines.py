@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -28,7 +29,6 @@ TREES = 200
 FOREST = {"max_samples": 0.5, "min_samples_leaf": 5, "class_weight": "balanced_subsample", "n_jobs": 1}
 LARGEST_CLASS = 2_000  # of more training triptychs of a class, so many are drawn: they overlap, and time is short
 SHRINKAGE = 0.01  # of a covariance towards equal channels: the montage's chains close, so that it has no inverse
-BLOCK_COLUMNS = 2048  # columns read at a time: it bounds the memory, and changes no result
 LEAST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's is a thousand times as much
 LEAST_UV2 = 1e-3  # variance added, so that a flat line has a logarithm; an EEG's is ten thousand times as much
 
@@ -162,11 +162,8 @@ def _by_recording(table, measure):
 
 def band_power(power, frequencies_hz):
     """Return the mean over each band's bins of a spectrogram [C, F, column] in dB: float32 [5·C, column]."""
-    masks, blocks = band_masks(frequencies_hz).values(), []
-    for first in range(0, power.shape[2], BLOCK_COLUMNS):
-        block = power[:, :, first : first + BLOCK_COLUMNS].astype(np.float32)
-        blocks.append(np.concatenate([block[:, mask].mean(axis=1) for mask in masks]))
-    return np.concatenate(blocks, axis=1)
+    masks = band_masks(frequencies_hz).values()
+    return np.concatenate([power[:, mask].mean(axis=1, dtype=np.float32) for mask in masks])
 
 
 def _frame_sums(curves, starts, size):
@@ -186,17 +183,17 @@ def fit_logistic(x, y, recording):
     names = sorted(set(recording[y == 1]))
     outs = [np.isin(recording, part) for part in np.array_split(names, min(len(names), PARTS))]
     # Left out only where both classes remain: with one recording that holds a seizure there is no choice.
-    outs = [out for out in outs if len(set(y[~out])) == 2]
-    losses = np.zeros(len(L2))
-    for out in outs:
-        for place, strength in enumerate(L2):
-            model = _regression(strength).fit(x[~out], y[~out])
-            losses[place] += balanced_loss(y[out], model.decision_function(x[out]))
-    return _regression(L2[np.argmin(losses)] if outs else STRONG).fit(x, y)
+    cuts = [(np.flatnonzero(~out), np.flatnonzero(out)) for out in outs if len(set(y[~out])) == 2]
+    regression = LogisticRegression(C=STRONG, class_weight="balanced", max_iter=2000)
+    model = make_pipeline(StandardScaler(), regression)
+    if cuts:
+        model = GridSearchCV(model, {"logisticregression__C": L2}, scoring=_negative_loss, cv=cuts)
+        return model.fit(x, y).best_estimator_
+    return model.fit(x, y)
 
 
-def _regression(strength):
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=2000))
+def _negative_loss(model, x, y):
+    return -balanced_loss(y, model.decision_function(x))
 
 
 def forest_log_odds(x, y, unseen_x, seed):

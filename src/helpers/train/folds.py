@@ -44,16 +44,10 @@ def leave_blocks_out(recordings, with_seizure, count):
     `recordings` are all, in order of time; each block holds one of those `with_seizure` at least. Between the last
     recording with a seizure of a block and the first of the next, the others are shared evenly.
 
-    Raises ValueError if fewer than three recordings hold a seizure: one is held out, one is inner, one at least trains.
+    There are at least three with a seizure (`recordings.check_enough_seizures`): one is held out, one is inner, one
+    trains.
     """
     positive = [place for place, name in enumerate(recordings) if name in with_seizure]
-    if len(positive) < 3:
-        found = ", ".join(recordings[place] for place in positive) or "none"
-        raise ValueError(
-            f"Seizures are in {len(positive)} recordings ({found}) of {len(recordings)}; "
-            "the study needs at least 3: one held out, one to choose the threshold, one to train. "
-            "Add recordings with seizures, or correct the summary."
-        )
     groups = np.array_split(positive, min(max(count, 3), len(positive)))
     cuts = [(one[-1] + other[0] + 1) // 2 for one, other in zip(groups, groups[1:], strict=False)]
     blocks = zip([0, *cuts], [*cuts, len(recordings)], strict=True)
