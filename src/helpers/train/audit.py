@@ -17,13 +17,10 @@ def shared_eeg(train, test):
     last one's end. Samples that only touch share nothing.
     """
     shared = np.zeros(len(test), bool)
-    for name in set(train["recording"]) & set(test["recording"]):
-        rows = np.flatnonzero(test["recording"] == name)
-        starts, ends = (np.sort(train.loc[train["recording"] == name, key].to_numpy()) for key in ("start_s", "end_s"))
-        # Of n samples, those begun before my end less those ended by my start are the ones that overlap me.
-        begun = np.searchsorted(starts, test["end_s"].to_numpy()[rows], side="left")
-        ended = np.searchsorted(ends, test["start_s"].to_numpy()[rows], side="right")
-        shared[rows] = begun > ended
+    for name, rows in test.groupby("recording").indices.items():
+        trained, own = train[train["recording"] == name], test.iloc[rows]
+        begun = trained["start_s"].to_numpy() < own["end_s"].to_numpy()[:, None]
+        shared[rows] = (begun & (trained["end_s"].to_numpy() > own["start_s"].to_numpy()[:, None])).any(axis=1)
     return shared
 
 

@@ -58,9 +58,8 @@ def open_arrays(folder, names):
 def train_split(split, arrays, overlapping, samples, axis, seed, names=CLASSIFIERS):
     """Train classifiers on a split's recordings, and score the samples of those that they have not seen.
 
-    `arrays` are as of `open_arrays`, `axis` as of `filterbank.axes`; `overlapping` and `samples`, the triptychs to
-    train on and to decide on, as for `training.train_split`; `seed` is that of the forest, and of `draw_triptychs`;
-    `names` are some of `CLASSIFIERS`.
+    `arrays` and `axis` as for `features`; `overlapping` and `samples` are the triptychs to train on and to decide on;
+    `seed` is that of the forest, and of `draw_triptychs`; `names` are some of `CLASSIFIERS`.
 
     Returns a dict of classifier → pandas.Series: log-odds of seizure, by the index of `samples`.
     """
@@ -92,15 +91,7 @@ def features(arrays, table, axis):
     """Return for each frame of triptychs band powers, then line length a second: float32 [triptych, 3 · (5·C + C)].
 
     Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
-
-    Parameters
-    ----------
-    arrays : dict of str → dict of str → array
-        As of `open_arrays`.
-    table : pandas.DataFrame
-        ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
-    axis : dict
-        From `filterbank.axes`.
+    `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has each triptych's ``recording``, ``column``.
     """
 
     def measure(name, starts):

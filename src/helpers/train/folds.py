@@ -96,14 +96,13 @@ def grow(folds, with_seizure, members=1):
 
 
 def check(folds, recordings):
-    """Raise AssertionError unless each recording is held out once and stands on one side only of each network."""
+    """Raise AssertionError unless each recording is held out once, and something is left to choose by and to train on.
+
+    What each network was trained on is checked where it is scored, by `check_apart`.
+    """
     held_out = [name for fold in folds for name in fold.held_out]
     assert sorted(held_out) == sorted(recordings), f"held out {held_out}, of {recordings}"
-    networks = splits(folds)
-    for fold in folds:
-        assert len(folds) > 2, f"fold {fold.number} has no inner block, or nothing to train on"
-        for other, served in members(fold, networks).items():
-            check_apart(fold, folds[other], *served)
+    assert len(folds) > 2, f"of {len(folds)} folds none has an inner block and something to train on"
 
 
 def check_apart(fold, inner, *networks):
