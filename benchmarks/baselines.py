@@ -1,10 +1,10 @@
 """The network against other detectors in the same folds: ``python -m benchmarks.baselines [patient …] [method …]``.
 
-Patients are sim08, eight simulated ones with its plan and other seeds, and the real excerpts of chb01; all stages before
-training are run for each. A detector has the study's folds, members and decisions, and reads the same three frames.
-``output/benchmark/baselines/<patient>.csv`` has a row a method; ``output/benchmark/baselines.json`` has them all, and by
-how much the network is ahead, over patients. Both are written as each method ends: started again, it goes on; a row of
-other code, settings or recordings is made anew. Networks are trained beside each other, as many as ``STUDY_WORKERS``
+Patients are sim08, eight simulated ones with its plan and other seeds, and the real excerpts of chb01, each from its
+recordings on. A detector has the study's folds, members and decisions, and reads the same three frames.
+``output/benchmark/baselines/<patient>.csv`` has a row a method; ``output/benchmark/baselines.json`` has them all, and
+by how much the network is ahead, over patients. Both are written as each method ends: started again, it goes on, and
+makes anew what other code or settings have made. Networks are trained beside each other, as many as ``STUDY_WORKERS``
 says; braindecode's need ``pip install --no-deps --target .venv-baselines -r benchmarks/baselines.lock``.
 """
 
@@ -115,7 +115,7 @@ def train_network(method, split, world, settings):
 
 
 def digest(method):
-    """Return what a row depends on, in short: code, settings, and which recordings there are."""
+    """Return what a row depends on, in short: code, settings and sim08's plan."""
     code = [path for folder in CODE for path in sorted((ROOT / "src" / "helpers" / folder).rglob("*.py"))]
     code += [ROOT / "params" / name for name in ("preprocess.yaml", "train.yaml", "patients/sim08.yaml")]
     code += [Path(baseline_networks.__file__), Path(__file__)]

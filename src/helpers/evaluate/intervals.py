@@ -62,7 +62,7 @@ def interval(value, estimates, recordings, samples=None):
     if not len(defined) or (dropped > 0.5 and recordings >= FEWEST):
         return _found(value, reason=f"the score is undefined in {dropped:.0%} of the draws", dropped=dropped)
     if recordings < FEWEST:
-        reason = f"recordings with a seizure: {recordings}; an interval needs {FEWEST}, so the ends are those of one alone"
+        reason = f"recordings with a seizure: {recordings}; an interval needs {FEWEST}, so the ends are of single ones"
         return _found(value, defined.min(), defined.max(), "range", dropped, reason)
     half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * (recordings / (recordings - 1)) ** 0.5
     low, high = (value - half, value + half) if samples is None else _exact_ends(value * samples, samples)

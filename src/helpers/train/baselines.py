@@ -91,7 +91,7 @@ def features(arrays, table, axis):
     """Return for each frame of triptychs band powers, then line length a second: float32 [triptych, 3 · (5·C + C)].
 
     Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
-    `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has each triptych's ``recording``, ``column``.
+    `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has ``recording`` and ``column``.
     """
 
     def measure(name, starts):
