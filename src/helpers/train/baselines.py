@@ -94,10 +94,11 @@ def features(arrays, table, axis):
     `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has ``recording`` and ``column``.
     """
 
+    size, bands = axis["frame_columns"], band_masks(axis["frequencies_hz"]).values()
+
     def measure(name, starts):
-        size = axis["frame_columns"]
-        power = band_power(arrays["spectrograms"][name], axis["frequencies_hz"])
-        power = _frame_sums(power, starts, size) / size
+        power = [arrays["spectrograms"][name][:, band].mean(axis=1, dtype=np.float32) for band in bands]
+        power = _frame_sums(np.concatenate(power), starts, size) / size
         length = (_frame_sums(arrays["line_length"][name], starts, size) / axis["frame_s"]).astype(np.float32)
         length = 20 * np.log10(np.maximum(length, LEAST_UV_S))
         return np.concatenate([power, length], axis=2, dtype=np.float32, casting="same_kind")
@@ -149,12 +150,6 @@ def _by_recording(table, measure):
     groups, column = table.groupby("recording").indices, table["column"].to_numpy()
     found = np.concatenate([measure(name, column[rows]) for name, rows in groups.items()])
     return found[np.argsort(np.concatenate(list(groups.values())))]
-
-
-def band_power(power, frequencies_hz):
-    """Return the mean over each band's bins of a spectrogram [C, F, column] in dB: float32 [5·C, column]."""
-    masks = band_masks(frequencies_hz).values()
-    return np.concatenate([power[:, mask].mean(axis=1, dtype=np.float32) for mask in masks])
 
 
 def _frame_sums(curves, starts, size):
