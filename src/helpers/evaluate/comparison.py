@@ -122,10 +122,7 @@ def audit_leakage(tested, predictions, inner, training, negatives_per_seizure):
     networks of a fold, then over folds; at random over splits. Intervals are by Student's t; those of what is added are
     of paired folds, against a random split by Welch's test.
 
-    Raises
-    ------
-    AssertionError
-        If a recording of ours was tested by a network that was trained on it.
+    Raises AssertionError if a recording of ours was tested by a network that was trained on it.
     """
     check_out_of_fold(predictions, training)
     predictions, units = predictions.set_index("sample"), {name: [] for name in PROTOCOLS}

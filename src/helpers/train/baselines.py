@@ -93,7 +93,6 @@ def features(arrays, table, axis):
     Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
     `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has ``recording`` and ``column``.
     """
-
     size, bands = axis["frame_columns"], band_masks(axis["frequencies_hz"]).values()
 
     def measure(name, starts):
