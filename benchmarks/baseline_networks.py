@@ -58,7 +58,7 @@ class PictureNetwork(nn.Module):
         return self.score(self.dropout(last[0]))[:, 0]
 
 
-def build(name, channels=18, times=1024, mean=0.0, deviation=1.0, weights=None):
+def build(name, channels=18, times=1024, mean=0.0, deviation=1.0):
     """Return the network `name` of `NETWORKS`, untrained.
 
     Parameters
@@ -67,8 +67,6 @@ def build(name, channels=18, times=1024, mean=0.0, deviation=1.0, weights=None):
         EEG channels and samples of a window; of no meaning to "efficientnet".
     mean, deviation : float or float32 tensor [C, 1]
         Of the training recordings' EEG, in µV.
-    weights : str, optional
-        For "efficientnet": a name on the Hub, or a folder, to start from; by default random weights.
 
     Raises ImportError if the network's package is missing, ValueError if there is no such network.
     """
@@ -83,8 +81,6 @@ def build(name, channels=18, times=1024, mean=0.0, deviation=1.0, weights=None):
         raise ValueError(f"There is no network '{name}'; there are {', '.join(NETWORKS)}.")
     from transformers import EfficientNetConfig, EfficientNetModel  # slow to import
 
-    if weights:
-        return PictureNetwork(EfficientNetModel.from_pretrained(weights, image_size=PIXELS))
     b0 = {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280, "dropout_rate": 0.2}
     encoder = EfficientNetModel(EfficientNetConfig(image_size=PIXELS, **b0))
     # transformers draws the scales of batch normalisation around 0, which leaves no signal after some layers.
@@ -109,8 +105,7 @@ def train_split(name, split, source, overlapping, samples, axis, settings):
     overlapping, samples, axis
         As for `baselines.train_split`.
     settings : dict
-        ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``weight_averaging``; if wanted ``frames`` of a
-        triptych that a signal network sees (1: its last), and ``weights`` (see `build`).
+        ``seed``, ``epochs``, ``batches_per_epoch``, ``batch_size``, ``weight_averaging``.
 
     Returns
     -------
@@ -123,18 +118,17 @@ def train_split(name, split, source, overlapping, samples, axis, settings):
         If there is no such network, the training recordings lack a class, or log-odds are no numbers any more.
     """
     make_repeatable()
-    torch.manual_seed(split.seed(settings["seed"]))
-    generator = np.random.default_rng([settings["seed"], *split.without])
+    torch.manual_seed(split.torch_seed(settings["seed"]))
+    generator = np.random.default_rng(split.seed(settings["seed"]))
     train = draw_triptychs(training_triptychs(split, overlapping), generator)
     unseen = samples[~samples["recording"].isin(split.train)]
     if name in SIGNAL_NETWORKS:
-        frames, (_, *rates) = settings.get("frames", 1), SIGNAL_NETWORKS[name]
+        _, *rates = SIGNAL_NETWORKS[name]
         mean, deviation = statistics(source, split.train)
-        times = round(frames * axis["frame_s"] * axis["sampling_hz"])
-        network = build(name, len(mean), times, mean, deviation)
-        read = partial(windows, source, axis=axis, frames=frames)
+        network = build(name, len(mean), round(3 * axis["frame_s"] * axis["sampling_hz"]), mean, deviation)
+        read = partial(windows, source, axis=axis)
     else:
-        network, rates = build(name, weights=settings.get("weights")), (1e-3, 0.01)
+        network, rates = build(name), (1e-3, 0.01)
         read = partial(pictures, source, axis=axis)
     found = log_odds(fit(network, read, train, rates, settings, generator), read, unseen)
     if not np.isfinite(found).all():
@@ -188,14 +182,14 @@ def log_odds(network, read, table, batch=64):
         return torch.cat([network(torch.from_numpy(read(part))) for part in cuts]).double().numpy()
 
 
-def windows(eeg, table, axis, frames=1):
-    """Return the raw EEG of triptychs' last `frames` frames: float32 [triptych, C, sample].
+def windows(eeg, table, axis):
+    """Return the raw EEG of triptychs: float32 [triptych, C, sample].
 
     `eeg` is a dict of recording → float32 [C, sample], in µV: 66 MB an hour.
     """
     hop, size = round(axis["hop_s"] * axis["sampling_hz"]), axis["frame_columns"]
     cuts = [
-        eeg[name][:, (column + (3 - frames) * size) * hop : (column + 3 * size) * hop]
+        eeg[name][:, column * hop : (column + 3 * size) * hop]
         for name, column in zip(table["recording"], table["column"], strict=True)
     ]
     return np.stack(cuts)

@@ -14,11 +14,11 @@ SETTINGS = {"seed": 1, "epochs": 2, "batches_per_epoch": 40, "batch_size": 16, "
 
 
 def test_windows_and_pictures_by_hand():
-    """EEG that counts its samples: t2 of the triptych from column 3 on has columns 19 to 26, samples 152 to 215.
+    """EEG that counts its samples: the triptych from column 3 on has columns 3 to 26, samples 24 to 215.
     Columns that count: pictures of 8 columns every 6, the last t2; from the 1st to the 99th percentile is 0 to 1."""
     eeg = {"a": np.broadcast_to(np.arange(300, dtype=np.float32), (4, 300))}
     found = baseline_networks.windows(eeg, pd.DataFrame({"recording": ["a"], "column": [3]}), AXIS)
-    assert found[0, 2].tolist() == list(range(152, 216))
+    assert found[0, 2].tolist() == list(range(24, 216))
     power = np.tile(np.arange(40, dtype=np.float32), (5, 1))
     found = baseline_networks.pictures({"a": power}, pd.DataFrame({"recording": ["a"], "column": [0]}), AXIS)
     low, high = np.percentile(np.tile(np.arange(8), 5), (1, 99))
@@ -45,9 +45,9 @@ def test_fit_averages_and_measures_batch_normalisation_anew():
 
 
 @pytest.mark.parametrize("name", baseline_networks.SIGNAL_NETWORKS)
-@pytest.mark.parametrize("times", [512, 1024])
+@pytest.mark.parametrize("times", [1536, 3072])
 def test_signal_networks_take_frames_of_any_length(name, times):
-    """A frame of 2 s, as of short recordings, or of 4 s: one decision each, led by the EEG."""
+    """Frames of 2 s, as of short recordings, or of 4 s: one decision a triptych, led by the EEG."""
     pytest.importorskip("braindecode.models", reason="needs braindecode: benchmarks/baselines.lock")
     torch.manual_seed(0)
     with torch.no_grad():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss
 
-from helpers.evaluate import calibration
+from helpers.evaluate import calibration, intervals
 
 
 def inner(n, scale, prior, seed):
@@ -76,8 +76,8 @@ def test_calibrated_probabilities_have_no_error():
     intervals do not meet."""
     p = np.random.default_rng(0).random(20000)
     label = (np.random.default_rng(1).random(20000) < p).astype(int)
-    good = calibration.error_intervals(table(p, label), draws=200)["ece"]
-    bad = calibration.error_intervals(table(expit(3 * logit(p)), label), draws=200)["ece"]
+    sums = [calibration.error_sums(table(one, label)) for one in (p, expit(3 * logit(p)))]
+    good, bad = (intervals.score_intervals(calibration.error_rates, one, draws=200)["ece"] for one in sums)
     assert good["value"] < 0.02 < 0.1 < bad["value"] and good["high"] < bad["low"]
 
 

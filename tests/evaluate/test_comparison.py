@@ -9,7 +9,6 @@ from scipy.stats import t
 from test_decisions import predicted
 from test_scores import annotated
 
-from helpers.acquire.annotations import Annotations
 from helpers.evaluate import comparison, decisions
 
 DURATIONS = dict.fromkeys("abcdef", 248.0)
@@ -74,13 +73,6 @@ def test_other_samples_are_refused(changed):
     }[changed]  # fmt: skip
     with pytest.raises(ValueError, match="forest was not tested on the same 360 samples in the same folds"):
         comparison.compare(table, {"forest": other}, ANNOTATIONS, draws=5)
-
-
-def test_missing_recordings_are_refused():
-    """Draws are of recordings: a recording with a duration and no decision would shift them."""
-    longer = Annotations(ANNOTATIONS.seizures, {**DURATIONS, "g": 200.0})
-    with pytest.raises(ValueError, match="6 recordings were tested, 7 have a duration"):
-        comparison.compare(decided(1.0), {}, longer, draws=5)
 
 
 STEPS = [{"recordings": number, "seizures": number} for number in (1, 2, 3)]

@@ -9,7 +9,6 @@ from scipy.stats import binomtest
 from sklearn import metrics as reference
 
 from helpers.evaluate import intervals, scores
-from helpers.study.errors import RecordingError
 
 SEVEN = [True] * 7
 
@@ -43,8 +42,6 @@ def test_draws_are_seeded_and_of_whole_recordings():
     assert found.shape == (2000, 7) and (found.sum(axis=1) == 7).all()
     assert found.mean(axis=0) == pytest.approx(np.ones(7), abs=0.1)
     assert (found == intervals.resample(SEVEN, 1, 2000)).all() and (found != intervals.resample(SEVEN, 2, 2000)).any()
-    with pytest.raises(RecordingError, match="0 recordings"):
-        intervals.resample([])
 
 
 def test_interval_by_hand():
@@ -85,7 +82,7 @@ def test_few_recordings_have_a_range():
     table["fn"] = [9, 3, 7, 1, 0, 0]
     found = sample_intervals(table)["sensitivity"]
     assert (found["value"], found["low"], found["high"], found["kind"]) == (28 / 48, 3 / 12, 11 / 12, "range")
-    assert found["reason"].startswith("there are 4 recordings with a seizure; an interval needs 5, so the ends are")
+    assert found["reason"].startswith("recordings with a seizure: 4; an interval needs 5, so the ends are")
     better = table.assign(tp=table["tp"] + [1, 0, 2, 1, 0, 0], fn=table["fn"] - [1, 0, 2, 1, 0, 0])
     ours, theirs = (intervals.bootstrap(scores.sample_rates, one)["sensitivity"] for one in (better, table))
     gap = intervals.difference(ours, theirs)
@@ -160,8 +157,6 @@ def test_exact_share_by_hand():
     assert found["value"] == found["high"] == 1 and found["low"] == pytest.approx(0.025**0.2)
     assert none["high"] == pytest.approx(1 - found["low"]) and none["low"] == 0
     assert intervals.exact_share(0, 0)["value"] is None and intervals.exact_share(0, 0)["reason"]
-    with pytest.raises(ValueError, match="6 of 5"):
-        intervals.exact_share(6, 5)
     both = binomtest(7, 9).proportion_ci(0.95, method="exact")
     assert [intervals.exact_share(7, 9)[end] for end in ("low", "high")] == pytest.approx([both.low, both.high])
 

@@ -10,7 +10,6 @@ from test_training import SETTINGS
 
 from helpers.acquire.annotations import COLUMNS, Annotations
 from helpers.preprocess import spectrograms
-from helpers.study.errors import RecordingError
 from helpers.train import audit, folds, inputs, training
 
 AXIS = {"hop_s": 0.125, "frame_s": 1.0, "frame_columns": 8}
@@ -130,9 +129,3 @@ def test_every_second_is_as_likely():
     for seed in range(600):
         shares += spectrograms.labels(start_s, start_s + 4.0, audit.permute(single, seed).spans("a"))
     assert shares / 600 == pytest.approx(np.full(50, 0.2), abs=0.08)
-
-
-def test_a_recording_with_no_frame_to_decide_is_refused():
-    """c lasts as long as the two frames before the first decision."""
-    with pytest.raises(RecordingError, match="c lasts 8 s"):
-        audit.permute(Annotations(LONG.seizures, LONG.durations_s | {"c": 8.0}), 0, first_s=8.0)

@@ -96,10 +96,10 @@ def test_covariances_and_counts_of_frames_by_hand():
     assert found[:, 0].tolist() == [7.5, 17.5, 27.5] and (np.diff(found, axis=1) == 1).all()
 
 
-def test_features_see_their_frames_only(monkeypatch):
+def test_features_see_their_frames_only():
     """The triptych at column 4 has columns 4 to 27, cells 1 to 6. Other values in columns 3 or 28, cells 0 or 7, change
-    nothing; in the first or the last of its own, they do. Rows of two recordings in any order, read in blocks of 5
-    columns: each is what it is alone."""
+    nothing; in the first or the last of its own, they do. Rows of two recordings in any order: each is what it is
+    alone."""
     plain, one = arrays(), pd.DataFrame({"recording": ["a"], "column": [4]})
     measures = dict.fromkeys(("spectrograms", "line_length"), baselines.features)
     measures |= {"covariance": baselines.log_covariances, "rocket": baselines.exceedances}
@@ -112,7 +112,6 @@ def test_features_see_their_frames_only(monkeypatch):
             assert same == (place in (places[0], places[-1]))
     table = pd.DataFrame({"recording": list("babba"), "column": [16, 0, 7, 3, 16]})
     whole = [measure(plain, table, AXIS) for measure in measures.values()]
-    monkeypatch.setattr(baselines, "BLOCK_COLUMNS", 5)
     for found, measure in zip(whole, measures.values(), strict=True):
         assert np.array_equal(found, [measure(plain, table.iloc[[row]], AXIS)[0] for row in range(5)])
 

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from helpers.evaluate import intervals, scores
+from helpers.evaluate import scores
 
 BINS = 10
 FLATTEST = 0.1  # slope: no probability falls where log-odds rise
@@ -49,11 +49,6 @@ def error_rates(n, seizure, squared, **gaps):
         "brier_skill": 1 - squared / always if always else None,
         "ece": scores.ratio(sum(map(abs, gaps.values())), n),
     }
-
-
-def error_intervals(table, seed=0, draws=intervals.DRAWS):
-    """Return the intervals of `error_rates` for ``recording``, ``label`` and ``p_seizure``."""
-    return intervals.score_intervals(error_rates, error_sums(table), seed, draws)
 
 
 def fit(log_odds, label):

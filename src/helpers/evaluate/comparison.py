@@ -4,7 +4,9 @@ Detectors are scored on the same draws of recordings, so that a difference has a
 makes a recording hard for both cancels.
 """
 
-import numpy as np
+import warnings
+from functools import partial
+
 import pandas as pd
 from scipy import stats
 
@@ -17,10 +19,6 @@ METHODS = {
     "forest": "random forest",
     "riemann": "Riemannian classifier",
     "rocket": "MiniRocket",
-    "eegnet": "EEGNet",
-    "shallow": "ShallowFBCSPNet",
-    "deep4": "Deep4Net",
-    "efficientnet": "EfficientNet-B0 and LSTM (the reference's)",
 }
 AHEAD = ("auprc", "auprc_smoothed", "event_f1")  # in which a baseline is held against ours
 PROTOCOLS = {
@@ -58,19 +56,13 @@ def compare(ours, others, annotations, seed=0, draws=intervals.DRAWS):
     `ours` is from `decisions.decide`; `others` are the same tables of other detectors, by name. Each row has the scores
     of `score_detector`, the event scores' exact intervals, and ``ahead_…`` for each of `AHEAD`: ours minus it, or None.
 
-    Raises
-    ------
-    ValueError
-        If detectors were not tested on the same samples, or recordings are missing.
+    Raises ValueError if detectors were not tested on the same samples.
     """
     keys = ["recording", "end_s", "label", "fold"]
     for method, table in others.items():
         one, other = (part[keys].sort_values(keys).to_numpy() for part in (ours, table))
         if not (one.shape == other.shape and (one == other).all()):
             raise ValueError(f"{method} was not tested on the same {len(ours)} samples in the same folds as ours.")
-    tested, wanted = set(ours["recording"]), set(annotations.durations_s)
-    if tested != wanted:
-        raise ValueError(f"{len(tested)} recordings were tested, {len(wanted)} have a duration.")
     rows, reference = [], None
     for method, table in {OURS: ours, **others}.items():
         found = score_detector(table, annotations, seed, draws)
@@ -130,10 +122,7 @@ def audit_leakage(tested, predictions, inner, training, negatives_per_seizure):
     networks of a fold, then over folds; at random over splits. Intervals are by Student's t; those of what is added are
     of paired folds, against a random split by Welch's test.
 
-    Raises
-    ------
-    AssertionError
-        If a recording of ours was tested by a network that was trained on it.
+    Raises AssertionError if a recording of ours was tested by a network that was trained on it.
     """
     check_out_of_fold(predictions, training)
     predictions, units = predictions.set_index("sample"), {name: [] for name in PROTOCOLS}
@@ -209,36 +198,25 @@ def mean_interval(values):
     Where a score is undefined, as without a seizure sample in a test, the fold or split is left out.
     """
     values = values.dropna()
-    if len(values) < 2:
-        return _alone(values.mean(), len(values))
-    found = _by_t(values.mean(), intervals.half_width(values), len(values))
-    return found | {"low": max(found["low"], 0.0), "high": min(found["high"], 1.0)}
+    found = _by_t(values.mean(), stats.ttest_1samp, len(values), values, 0)
+    return found if found["low"] is None else found | {"low": max(found["low"], 0.0), "high": min(found["high"], 1.0)}
 
 
 def mean_difference(first, second, paired):
     """Return the mean of `first` less that of `second` with its interval by Student's t, or Welch's if not `paired`."""
     if paired:
-        first, second = (one[first.notna() & second.notna()] for one in (first, second))
+        values = (first - second).dropna()
+        return _by_t(values.mean(), stats.ttest_1samp, len(values), values, 0)
     first, second = first.dropna(), second.dropna()
-    value, count = first.mean() - second.mean(), min(len(first), len(second))
-    if count < 2:
-        return _alone(value, count)
-    return _by_t(value, intervals.half_width(first - second) if paired else _welch(first, second), count)
+    count = min(len(first), len(second))
+    return _by_t(first.mean() - second.mean(), partial(stats.ttest_ind, equal_var=False), count, first, second)
 
 
-def _welch(*samples):
-    """Return half the interval of a difference of two means (Welch, Biometrika 34:28, 1947)."""
-    squared, free = (np.array([of(one) for one in samples]) for of in (stats.sem, len))
-    squared, free = squared**2, free - 1
-    degrees = squared.sum() ** 2 / (squared**2 / free).sum() if squared.any() else free.sum()
-    return stats.t.ppf((1 + intervals.LEVEL) / 2, degrees) * np.sqrt(squared.sum())
-
-
-def _by_t(value, half, count):
-    ends = {"low": float(value - half), "high": float(value + half), "kind": "t"}
-    return {"value": float(value), **ends, "dropped": 0.0, "reason": None, "n": count}
-
-
-def _alone(value, count):
+def _by_t(value, test, count, *samples):
+    """Return a mean, or a difference of two, with the interval of scipy's `test` of `samples`, the smallest `count`."""
     found = {"value": float(value) if count else None, "low": None, "high": None, "kind": None, "dropped": 0.0}
-    return found | {"reason": f"folds or splits: {count}; an interval needs 2", "n": count}
+    if count < 2:
+        return found | {"reason": f"folds or splits: {count}; an interval needs 2", "n": count}
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that all score nearly alike
+        low, high = test(*samples).confidence_interval(intervals.LEVEL)
+    return found | {"low": float(low), "high": float(high), "kind": "t", "reason": None, "n": count}

@@ -21,27 +21,15 @@ UNTRAINED = {"log_odds": 0.0, "minimum": 1}  # without recordings to choose on: 
 def decide(predictions, inner, annotations):
     """Decide on every held-out sample by what its fold chooses on its inner recordings alone.
 
-    Parameters
-    ----------
-    predictions, inner : pandas.DataFrame
-        From `training.out_of_fold`, a row a frame: ``recording``, ``last_start_s``, ``end_s``, ``label``, ``fold``,
-        ``log_odds``; `inner` is what each fold may choose by.
-    annotations : Annotations
+    `predictions` and `inner`, what each fold may choose by, are from `training.out_of_fold`, a row a frame:
+    ``recording``, ``last_start_s``, ``end_s``, ``label``, ``fold``, ``log_odds``.
 
-    Returns
-    -------
-    table : pandas.DataFrame
-        `predictions` with ``decided`` for the sample alone, and, after post-processing, ``log_odds_smooth``, ``alarm``
-        and ``known_s``; and as probabilities ``p_seizure``, ``threshold``, ``p_smooth`` and ``alarm_threshold``.
-    choices : list of dict
-        A fold's ``fold`` and what `choose` returns.
+    Returns `predictions` with ``decided`` for the sample alone, and, after post-processing, ``log_odds_smooth``,
+    ``alarm`` and ``known_s``; and as probabilities ``p_seizure``, ``threshold``, ``p_smooth`` and ``alarm_threshold``.
+    Beside it a list of dicts, each fold's ``fold`` and what `choose` returns.
 
-    Raises
-    ------
-    AssertionError
-        If a fold would choose on a recording that it reports.
-    RecordingError
-        If log-odds are not finite, frames are missing, or a fold's inner samples are of one class.
+    Raises AssertionError if a fold would choose on a recording that it reports; RecordingError if log-odds are not
+    finite, frames are missing, or a fold's inner samples are of one class.
     """
     for table in (predictions, inner):
         if wrong := int((~np.isfinite(table["log_odds"])).sum()):

@@ -15,11 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import beta, chi2, quantile_test, sem
+from scipy.stats import beta, chi2, quantile_test
 from scipy.stats import t as student
 
 from helpers.evaluate import scores
-from helpers.study.errors import RecordingError
 
 LEVEL = 0.95
 DRAWS = 2000
@@ -43,8 +42,6 @@ def resample(holds, seed=0, draws=DRAWS):
     Where fewer than `FEWEST` hold one, each row is one recording alone.
     """
     n = len(holds)
-    if n < 1 or draws < 1:
-        raise RecordingError(f"{n} recordings cannot be drawn {draws} times. Give at least one of each.")
     if sum(holds) < FEWEST:
         return np.eye(n, dtype=int)
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
@@ -65,9 +62,8 @@ def interval(value, estimates, recordings, samples=None):
     if not len(defined) or (dropped > 0.5 and recordings >= FEWEST):
         return _found(value, reason=f"the score is undefined in {dropped:.0%} of the draws", dropped=dropped)
     if recordings < FEWEST:
-        there = "is 1 recording" if recordings == 1 else f"are {recordings} recordings"
-        reason = f"there {there} with a seizure; an interval needs {FEWEST}, so the ends are the lowest and highest"
-        return _found(value, defined.min(), defined.max(), "range", dropped, f"{reason} of a recording")
+        reason = f"recordings with a seizure: {recordings}; an interval needs {FEWEST}, so the ends are of single ones"
+        return _found(value, defined.min(), defined.max(), "range", dropped, reason)
     half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * (recordings / (recordings - 1)) ** 0.5
     low, high = (value - half, value + half) if samples is None else _exact_ends(value * samples, samples)
     if samples is not None and 0 < value < 1:
@@ -168,11 +164,6 @@ def ranking_intervals(table, column="p_seizure", seed=0, draws=DRAWS):
     return {name: interval(*found) for name, found in bootstrap_ranking(table, column, seed, draws).items()}
 
 
-def half_width(values):
-    """Return half the 95 % interval of the mean of `values`, float [n ≥ 2], by Student's t: of seeds, or of splits."""
-    return float(student.ppf((1 + LEVEL) / 2, len(values) - 1) * sem(values))
-
-
 def median_latency(table):
     """Return the exact interval of the median latency of the seizures found, in s; `table`: `scores.latencies`.
 
@@ -195,9 +186,7 @@ def _exact_ends(k, n, level=LEVEL):
 
 
 def exact_share(k, n, level=LEVEL):
-    """Return the interval of k of n independent ones; ValueError for 6 of 5."""
-    if not 0 <= k <= n:
-        raise ValueError(f"{k} of {n} is no share. Count from 0 to {n}.")
+    """Return the interval of k of n independent ones."""
     return _found(k / n, *_exact_ends(k, n, level), "exact") if n else _found(None, reason="there is none to count")
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 from sklearn import metrics
 
 from helpers.evaluate import calibration, intervals
-from helpers.evaluate.scores import missing_class
 
 POINTS = 1000  # rows of a curve's table at most: a page holds all points of all runs compared
 COLUMNS = ("log_odds", "log_odds_smooth")
@@ -20,17 +19,6 @@ SCORES = {
 }  # fmt: skip
 
 
-def headline(samples, events, intervals):
-    """Return the scores that are read first, flat, for ``headline.json``; arguments as in ``metrics.json``."""
-    f1, ranking = intervals["samples"]["f1"], intervals["ranking"]
-    return {
-        **{name: samples[name] for name in ("accuracy", "sensitivity", "specificity")},
-        **{"f1": samples["f1"], "f1_low": f1["low"], "f1_high": f1["high"], "weighted_f1": samples["weighted_f1"]},
-        **{"threshold": samples["threshold"], "auroc": ranking["auroc"]["value"], "auprc": ranking["auprc"]["value"]},
-        **{"seizures_found": events["detected"], "fp_per_24h": events["fp_per_24h"]},
-    }
-
-
 def scores(intervals):
     """Return ``score``, ``value``, ``low``, ``high`` of `SCORES`; an undefined score has no row."""
     rows = [{"score": label} | intervals[kind][name] for kind, part in SCORES.items() for name, label in part.items()]
@@ -39,11 +27,9 @@ def scores(intervals):
 
 def roc(predictions):
     """Return the ROC curve of each of `COLUMNS`, and of chance: ``false_positive_rate``, ``sensitivity``, ``line``."""
-    label, lines = predictions["label"], {"chance": np.array([[0.0, 0.0], [1.0, 1.0]])}
-    if not missing_class(label.sum(), len(label)):
-        lines = {name: np.column_stack(metrics.roc_curve(label, predictions[name])[:2]) for name in COLUMNS} | lines
-    points = {name: _thin(points, POINTS // 3) for name, points in lines.items()}
-    return _stack(points, ["false_positive_rate", "sensitivity"])
+    curves = {name: metrics.roc_curve(predictions["label"], predictions[name])[:2] for name in COLUMNS}
+    lines = {name: _thin(np.column_stack(curve), POINTS // 3) for name, curve in curves.items()}
+    return _stack(lines | {"chance": [[0.0, 0.0], [1.0, 1.0]]}, ["false_positive_rate", "sensitivity"])
 
 
 def precision_recall(predictions):
@@ -52,7 +38,7 @@ def precision_recall(predictions):
     Each step is two points, since precision is not linear in between.
     """
     label, lines = predictions["label"], {}
-    for name in () if missing_class(label.sum(), len(label)) else COLUMNS:
+    for name in COLUMNS:
         precision, recall, _ = metrics.precision_recall_curve(label, predictions[name], drop_intermediate=True)
         points = np.repeat(_thin(np.column_stack([recall, precision]), POINTS // 6), 2, axis=0)
         lines[name] = np.column_stack([points[1:, 0], points[:-1, 1]])

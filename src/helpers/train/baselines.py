@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -28,7 +29,6 @@ TREES = 200
 FOREST = {"max_samples": 0.5, "min_samples_leaf": 5, "class_weight": "balanced_subsample", "n_jobs": 1}
 LARGEST_CLASS = 2_000  # of more training triptychs of a class, so many are drawn: they overlap, and time is short
 SHRINKAGE = 0.01  # of a covariance towards equal channels: the montage's chains close, so that it has no inverse
-BLOCK_COLUMNS = 2048  # columns read at a time: it bounds the memory, and changes no result
 LEAST_UV_S = 1.0  # line length of a flat line, for its logarithm; an EEG's is a thousand times as much
 LEAST_UV2 = 1e-3  # variance added, so that a flat line has a logarithm; an EEG's is ten thousand times as much
 
@@ -58,9 +58,8 @@ def open_arrays(folder, names):
 def train_split(split, arrays, overlapping, samples, axis, seed, names=CLASSIFIERS):
     """Train classifiers on a split's recordings, and score the samples of those that they have not seen.
 
-    `arrays` are as of `open_arrays`, `axis` as of `filterbank.axes`; `overlapping` and `samples`, the triptychs to
-    train on and to decide on, as for `training.train_split`; `seed` is that of the forest, and of `draw_triptychs`;
-    `names` are some of `CLASSIFIERS`.
+    `arrays` and `axis` as for `features`; `overlapping` and `samples` are the triptychs to train on and to decide on;
+    `seed` is that of the forest, and of `draw_triptychs`; `names` are some of `CLASSIFIERS`.
 
     Returns a dict of classifier → pandas.Series: log-odds of seizure, by the index of `samples`.
     """
@@ -92,21 +91,13 @@ def features(arrays, table, axis):
     """Return for each frame of triptychs band powers, then line length a second: float32 [triptych, 3 · (5·C + C)].
 
     Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
-
-    Parameters
-    ----------
-    arrays : dict of str → dict of str → array
-        As of `open_arrays`.
-    table : pandas.DataFrame
-        ``recording`` and ``column`` of each triptych (see `spectrograms.triptychs`).
-    axis : dict
-        From `filterbank.axes`.
+    `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has ``recording`` and ``column``.
     """
+    size, bands = axis["frame_columns"], band_masks(axis["frequencies_hz"]).values()
 
     def measure(name, starts):
-        size = axis["frame_columns"]
-        power = band_power(arrays["spectrograms"][name], axis["frequencies_hz"])
-        power = _frame_sums(power, starts, size) / size
+        power = [arrays["spectrograms"][name][:, band].mean(axis=1, dtype=np.float32) for band in bands]
+        power = _frame_sums(np.concatenate(power), starts, size) / size
         length = (_frame_sums(arrays["line_length"][name], starts, size) / axis["frame_s"]).astype(np.float32)
         length = 20 * np.log10(np.maximum(length, LEAST_UV_S))
         return np.concatenate([power, length], axis=2, dtype=np.float32, casting="same_kind")
@@ -160,15 +151,6 @@ def _by_recording(table, measure):
     return found[np.argsort(np.concatenate(list(groups.values())))]
 
 
-def band_power(power, frequencies_hz):
-    """Return the mean over each band's bins of a spectrogram [C, F, column] in dB: float32 [5·C, column]."""
-    masks, blocks = band_masks(frequencies_hz).values(), []
-    for first in range(0, power.shape[2], BLOCK_COLUMNS):
-        block = power[:, :, first : first + BLOCK_COLUMNS].astype(np.float32)
-        blocks.append(np.concatenate([block[:, mask].mean(axis=1) for mask in masks]))
-    return np.concatenate(blocks, axis=1)
-
-
 def _frame_sums(curves, starts, size):
     """Sum [row, column] over the `size` columns of each frame of triptychs from `starts` on: [triptych, 3, row]."""
     total = np.zeros((curves.shape[1] + 1, len(curves)))
@@ -186,17 +168,17 @@ def fit_logistic(x, y, recording):
     names = sorted(set(recording[y == 1]))
     outs = [np.isin(recording, part) for part in np.array_split(names, min(len(names), PARTS))]
     # Left out only where both classes remain: with one recording that holds a seizure there is no choice.
-    outs = [out for out in outs if len(set(y[~out])) == 2]
-    losses = np.zeros(len(L2))
-    for out in outs:
-        for place, strength in enumerate(L2):
-            model = _regression(strength).fit(x[~out], y[~out])
-            losses[place] += balanced_loss(y[out], model.decision_function(x[out]))
-    return _regression(L2[np.argmin(losses)] if outs else STRONG).fit(x, y)
+    cuts = [(np.flatnonzero(~out), np.flatnonzero(out)) for out in outs if len(set(y[~out])) == 2]
+    regression = LogisticRegression(C=STRONG, class_weight="balanced", max_iter=2000)
+    model = make_pipeline(StandardScaler(), regression)
+    if cuts:
+        model = GridSearchCV(model, {"logisticregression__C": L2}, scoring=_negative_loss, cv=cuts)
+        return model.fit(x, y).best_estimator_
+    return model.fit(x, y)
 
 
-def _regression(strength):
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=2000))
+def _negative_loss(model, x, y):
+    return -balanced_loss(y, model.decision_function(x))
 
 
 def forest_log_odds(x, y, unseen_x, seed):
