@@ -184,9 +184,10 @@ def _maps(results, add):
     Gradients in log-odds. Means are over all bins of a band, so that a wide one does not win by its width.
     """
     maps, table = results["maps"], results["decisions"].set_index("sample").loc[results["maps"]["sample"]]
-    masks, errors = band_masks(results["axes"]["frequencies_hz"]), results["errors"]
+    masks = band_masks(results["axes"]["frequencies_hz"])
+    errors = results["errors"].sort_values("p_peak", ascending=False, kind="stable")
     groups = {name: table["label"].eq(own) & table["decided"].eq(own) for name, own in (("found", 1), ("left", 0))}
-    for alarm in errors[errors["kind"] == "false alarm"].nlargest(1, "p_peak").to_dict("records"):
+    for alarm in errors[errors["kind"] == "false alarm"].head(1).to_dict("records"):
         add("alarm", "false alarm with the highest peak", "errors: kind = false alarm", _span(alarm), "name")
         inside = (table["last_start_s"] < alarm["end_s"]) & (table["end_s"] > alarm["start_s"])
         groups["alarm"] = table["recording"].eq(alarm["recording"]) & inside

@@ -108,8 +108,9 @@ def _standing(facts, score):
         named, other, ahead = (f"baselines.{method}{key}" for key in ("", f".{score}", f".ahead_{score}"))
         if None in (values[own]["printed"], values[other]["printed"], values[ahead]["printed"]):
             continue
-        low, high = (number(end) for end in (values[ahead]["interval"] or {"low": "0", "high": "0"}).values())
-        stands = "clearly above" if low > 0 else "clearly below" if high < 0 else "not clearly different from"
+        stands, ends = "not clearly different from", values[ahead]["interval"]
+        if ends and number(ends["low"]) * number(ends["high"]) > 0:  # both on one side of zero
+            stands = "clearly above" if number(ends["low"]) > 0 else "clearly below"
         groups.setdefault(stands, []).append(f"{show(facts, named)} ({show(facts, other)})")
         keys += [named, other, ahead]
     said = listed([f"is {stands} that of {listed(names)}" for stands, names in groups.items()])

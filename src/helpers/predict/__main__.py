@@ -35,7 +35,7 @@ def write_page(patient, source):
     notebook = files.ROOT / "notebooks" / "predict.ipynb"
     done = papermill.execute_notebook(notebook, folder / "predict.ipynb", given, engine_name="study")
     title, text, pictures = pages.read(done, "predict", article=True)
-    site.render({"index": (title, text)}, pictures, folder / "page", f"Patient {patient}: {source.name}")
+    site.render({"index": (title, text, pictures)}, folder / "page", f"Patient {patient}: {source.name}")
     lines = (folder / f"{source.stem}_events.tsv").read_text(encoding="utf-8").splitlines()[1:]
     for onset, duration, kind, confidence, *_ in (line.split("\t") for line in lines):
         said = f"sz from {float(onset):g} s, {float(duration):g} s long, confidence {confidence}"
