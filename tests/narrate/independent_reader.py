@@ -352,11 +352,11 @@ READ = {
     r"for seizure)?(; there is no other)?\.": recognised,
     r"Always answering (\S+) would reach an accuracy of (\S+)\.": always,
     r"Alarms rest on the mean log-odds of (.+) frames\.": raised,
-    r"By events, the model's F1 is ([\d.]+)( \(.+?\))?; an alarm that is always on has (\S+), and (\S+) % of random shifts of "
-    r"the model's own alarms do as well\.": by_events,
+    r"By events, the model's F1 is ([\d.]+)( \(.+?\))?; an alarm that is always on has (\S+), and (\S+) % of random "
+    r"shifts of the model's own alarms do as well\.": by_events,
     r"An alarm that is always on has an F1 of (\S+) by events\.": lambda s, m: [(m[1], printed(s.always_on()))],
     r"The alarms missed (.+)\.": unseen,
-    r"(On the same mean, the model's area under the precision–recall curve|Its F1 over events), (\S+), (.+)\.": standing,
+    r"(On the same mean, the model's area under the precision–.+?|Its F1 over events), (\S+), (.+)\.": standing,
     r"A random split, in which (.+) share .+ give[s ].*networks an F1 of (.+) in place of (.+)\.": split,
     r"The maps of (\d+) held-out samples?, .+": lambda s, m: [(m[1], str(len(s.digest["samples"])))],
     r"\*\*Sample (\d+) \(True: (\S+), Predicted: (\S+), p_seizure=(.+)\):\*\* The model (.+?) in (\S+) s of "

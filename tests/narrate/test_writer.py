@@ -25,7 +25,7 @@ class Scripted:
         self.says = says
 
     def score(self, pairs):
-        return [zlib.crc32(text.encode()) % 97 / 30 for _, text in pairs]
+        return [zlib.crc32(text.encode()) % 9973 / 3000 for _, text in pairs]
 
     def generate(self, prompt, seed, temperature):
         return self.says

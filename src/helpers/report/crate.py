@@ -9,22 +9,21 @@ from rocrate.rocrate import ROCrate
 from helpers.study import files
 
 FOLDERS = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report", "notebooks")
+TERMS = "The licence covers code and results, not the recordings."
 PROVENANCE = {"description": "The hash of each stage's dependencies, parameters and results, as DVC recorded them."}
 
 
 def write(patient):
     """Write ``output/<patient>.crate.zip``: results, the code under version control, and dvc.lock; return its path.
 
-    The recordings themselves are not in it, nor is a patient's file that names a folder of this machine.
-
-    Raises FileNotFoundError if a stage has left no results, ValueError if the project is no git repository.
+    Recordings are not in it, nor is a patient's file that names a folder of this machine. Raises FileNotFoundError if
+    a stage has left no results, ValueError if the project is no git repository.
     """
     citation = files.read_yaml(files.ROOT / "CITATION.cff")
     source = files.read_json(files.stage_output(patient, "acquire", "source.json"))
     crate = ROCrate()
     crate.name = f"EEG spectrogram study of {patient}{' (simulated)' if source['simulated'] else ''}"
-    terms = "The licence covers code and results, not the recordings."
-    crate.description = f"{citation['title']}. Recordings: {source['description']} {terms}"
+    crate.description = f"{citation['title']}. {TERMS} {source['description']}"
     crate.datePublished, crate.keywords = str(citation["date-released"]), citation["keywords"]
     address, licence = f"https://spdx.org/licenses/{citation['license']}", {"@type": "CreativeWork"}
     crate.license = crate.add(ContextEntity(crate, address, properties=licence | {"name": citation["license"]}))

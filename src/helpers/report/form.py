@@ -19,10 +19,8 @@ def text(found, page=False):
         found=found,
         page=page,
         score=partial(_print_score, found.metrics),
-        narrative=markdown.escape_prose_lightly(found.narrative.strip()),
         name_pictures=_name_pictures,
-        escape=markdown.escape,
-        escape_attribute=markdown.escape_attribute,
+        markdown=markdown,
     )
 
 

@@ -52,8 +52,6 @@ def with_interval(score, form="{:.3f}"):
     '0.810 (0.700 to 0.900)'
     >>> with_interval({"value": -0.1, "low": None, "high": None}), with_interval(None)
     ('−0.100', '–')
-    >>> with_interval({"value": -0.0001, "low": None, "high": None})
-    '0.000'
     """
     if score is None:
         return "–"

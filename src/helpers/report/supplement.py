@@ -104,12 +104,11 @@ def fill_cards(found, known):
 
 def values(found):
     """Return what the texts are filled with: the results by their names, and what follows from them; names escaped."""
-    citation = files.read_yaml(files.ROOT / "CITATION.cff")
     return vars(found) | {
         "patient": markdown.escape(found.patient),
         "model": {key: markdown.escape(value) for key, value in found.model.items()},
         "number": {name: len(table) for name, table in vars(found).items() if hasattr(table, "columns")},
-        "version": citation["version"],
+        "version": files.read_yaml(files.ROOT / "CITATION.cff")["version"],
         "proven": int((found.claims["facts"] != "").sum()),
         "minutes": f"{found.recordings['duration_s'].sum() / 60:.0f}",
     }
