@@ -151,7 +151,7 @@ VERDICTS = [  # what the results are, what the article says then, and what it do
     ),
     (
         {"leak": WORSE, "ahead": WORSE},
-        "lowers the F1 of a single | by −0.20 | is significantly worse than | Nothing here argues for a network",
+        "does not help: it changes | by −0.20 | is significantly worse than | Nothing here argues for a network",
         "is significantly better",
     ),
     (
@@ -215,6 +215,23 @@ def test_the_site_of_a_study(made_study):
     weight = sum((folder / picture["src"]).stat().st_size for picture in page.pictures) + len(text)
     assert 3 <= len(page.pictures) <= 6 and weight < 3e6
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 30e6
+
+
+def test_the_simulator_stands_beside_real_eeg(tmp_path, monkeypatch):
+    """Said where the benchmark was run and the patient is simulated, with its credit; drawn where there is a figure."""
+    benchmark, pictures = tmp_path / "output" / "benchmark", {}
+    text = files.read_yaml(ROOT / "params" / "supplement" / "texts.yaml")["simulated"]
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    simulated, real = (SimpleNamespace(source={"simulated": one}) for one in (True, False))
+    assert supplement.compare_with_real(simulated, text, pictures) == []
+    names = ("all", "chb01", "strangers", "a simulated patient in chb01's place")
+    auroc = {name: {"mean": 0.75, "low": 0.5, "high": 0.875} for name in names}
+    files.write_json(benchmark / "simulated.json", {"auroc": auroc})
+    said = "\n".join(supplement.compare_with_real(simulated, text, pictures))
+    assert "AUROC of 0.75 (0.50 to 0.88" in " ".join(said.split()) and "ODC-By 1.0" in said and not pictures
+    files.write_text(benchmark / "simulated.svg", "<svg/>")
+    assert "media/simulated.svg" in "\n".join(supplement.compare_with_real(simulated, text, pictures))
+    assert list(pictures) == ["media/simulated.svg"] and supplement.compare_with_real(real, text, pictures) == []
 
 
 NARRATIVE = "## A report\n\nIt is **0.96**. Then {{< env HOME >}} it is.\n\n* It is **0.96**.\n"

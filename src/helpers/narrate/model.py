@@ -33,7 +33,6 @@ class LanguageModel:
     name: str
     revision: str
     licence: str | None = field(default=None, repr=False)
-    dtype: str = "float32"
 
     def score(self, pairs):
         """Return the log-likelihood of each text after its context, from pairs of both.

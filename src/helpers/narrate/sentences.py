@@ -84,8 +84,7 @@ def show(facts, key, interval=False):
     return fact["printed"] + ends
 
 
-# Phrases: slots that compute words and order. Each returns what it says, nothing if it has nothing to say or does not
-# hold, and the keys of the facts in it.
+# Phrases. Each returns what it says, nothing if it has nothing to say or does not hold, and the keys of its facts.
 
 
 def _of(facts, part, total, noun):

@@ -29,10 +29,13 @@ def write(patient):
     crate.license = crate.add(ContextEntity(crate, address, properties=licence | {"name": citation["license"]}))
     for number, one in enumerate(citation["authors"], start=1):  # an organisation has one name only
         name = one.get("name") or f"{one['given-names']} {one['family-names']}"
-        properties = {"@type": "Organization" if "name" in one else "Person", "name": name}
-        crate.append_to("creator", crate.add(Person(crate, one.get("orcid", f"#author-{number}"), properties)))
+        kind, address = "Organization" if "name" in one else "Person", one.get("orcid", f"#author-{number}")
+        author = crate.add(Person(crate, address, {"@type": kind, "name": name}))
+        crate.root_dataset.append_to("creator", author)
     for stage in FOLDERS:
-        crate.add_tree(files.stage_output(patient, stage, ""), stage)
+        top = files.stage_output(patient, stage, "")
+        for path in sorted(path for path in top.rglob("*") if path.is_file()):
+            crate.add_file(path, f"{stage}/{path.relative_to(top).as_posix()}")
     for path in code():
         crate.add_file(files.ROOT / path, f"code/{path}", properties=PROVENANCE if path == "dvc.lock" else {})
     target = files.ROOT / "output" / f"{patient}.crate.zip"

@@ -31,8 +31,7 @@ def read(notebook, name, article=False):
     for number, cell in enumerate(notebook.cells, start=1):
         if article and LEFT_OUT in cell.metadata.get("tags", []):
             continue
-        is_code = cell.cell_type == "code"
-        parts += _show_cell(cell, name, number, article, pictures) if is_code else [cell.source]
+        parts += _show_cell(cell, name, number, article, pictures) if cell.cell_type == "code" else [cell.source]
     title, text = split_title(markdown.number_labels("\n\n".join(parts), name), name)
     # A notebook's page lies one folder deeper than the article.
     return title, text if article else re.sub(r"\]\((?=media/|notebooks/|\w+\.html)", "](../", text), pictures

@@ -23,10 +23,7 @@ SOURCES = {  # the files by the names under which the article and the supplement
 
 
 def read(patient):
-    """Return the results as a namespace with the names of `SOURCES`, ``patient`` and ``settings``, of training.
-
-    Raises FileNotFoundError, which names the command that makes it, if a stage has not left its file.
-    """
+    """Return the results named in `SOURCES`, the patient and the settings of training; raise as `facts.read`."""
     settings = files.read_yaml(files.ROOT / "params" / "train.yaml")
     return SimpleNamespace(patient=patient, settings=settings, **facts.read(patient, SOURCES))
 

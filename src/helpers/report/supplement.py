@@ -23,7 +23,7 @@ def write(found, notebooks):
         title, _ = pages.split_title(notebooks[name].cells[0].source, name)
         shown = [text for label, text in pages.labelled(notebooks[name], name).items() if label not in elsewhere]
         details += [f"## {title}\n\nFrom [notebook {title}](notebooks/{name}.html).", *shown] if shown else []
-    details += _compare_with_real(found, texts["simulated"], pictures)
+    details += compare_with_real(found, texts["simulated"], pictures)
     details += ["## Reproducibility", texts["reproducibility"].format_map(known)]
     written = {
         "supplement": ("Supplement", "\n\n".join(details)),
@@ -37,7 +37,7 @@ def _read(name):
     return files.read_yaml(files.ROOT / "params" / "supplement" / f"{name}.yaml")
 
 
-def _compare_with_real(found, text, pictures):
+def compare_with_real(found, text, pictures):
     """Return the section that sets simulated beside real EEG; nothing where that benchmark was not run."""
     measured, drawn = results.read_benchmark("simulated"), files.ROOT / "output" / "benchmark" / "simulated.svg"
     if not (found.source["simulated"] and measured):
