@@ -152,7 +152,7 @@ def _digest(draw, table, maps):
         samples.append({
             "sample": row.sample, "recording": row.recording, "start_s": row.start_s, "end_s": row.end_s,
             "true": row.label, "pred": row.decided, "p_seizure": row.p_seizure, "threshold": row.threshold,
-            "strongest_band": bands, "strongest_channel": {"ig": channels}, "files": [],
+            "strongest_band": bands, "strongest_channel": {"ig": channels},
         })  # fmt: skip
     return {"patient": PATIENT, "frame_s": FRAME_S, "samples": samples, "errors": []}
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFWriter
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
@@ -23,8 +22,6 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
-    Qwen2VLConfig,
-    Qwen2VLForConditionalGeneration,
 )
 
 from helpers.narrate import loading, model
@@ -85,7 +82,6 @@ def test_scores_are_the_same_again_and_on_any_number_of_threads(store, monkeypat
         torch.set_num_threads(threads)
         monkeypatch.setenv("STUDY_WORKERS", workers)
         found.append(author.score(PAIRS * 5))
-        assert torch.get_num_threads() == threads
     assert found[0] == found[1]
 
 
@@ -95,28 +91,26 @@ def test_text_is_drawn_by_the_seed_after_the_chat_template(store):
     author = loading.load("m")
     one, two, three = (author.generate("Write.", seed, 1.0) for seed in (1, 1, 2))
     assert one == two != three
-    text = model.render(author.tokenizer.chat_template, "Write.", {}, "m")
-    assert text == "2026 U:Write. A:", "and the same on any day"
+    said = [{"role": "user", "content": "Write."}]
+    assert author.tokenizer.apply_chat_template(said, tokenize=False) == "2026 U:Write. A:", "the same on any day"
 
 
 TEMPLATES = {
-    "": "gives no prompt",
     "{{ raise_exception('a system message is wanted') }}": "a system message is wanted",
-    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "gives no prompt: nothing",
-    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "RecursionError|recursion",
-    "{{ 'a' * 10**10 }}": "MemoryError",
-    "{{ 'a' * 10**6 }}": "longer than 64 kB",
-    "{{ ''.__class__.__mro__[1].__subclasses__() }}": "SecurityError|unsafe",
-    "{{ lipsum.__globals__['os'].system('touch SECRET') }}": "SecurityError|unsafe|undefined",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "recursion",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}": "unsafe",
+    "{{ lipsum.__globals__['os'].system('touch SECRET') }}": "unsafe|undefined",
     "{% include '/etc/passwd' %}": "no loader",
-    "{{ messages[0 }}": "TemplateSyntaxError|expected",
+    "{{ messages[0 }}": "expected|unexpected",
 }
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_chat_template_is_in_a_sandbox_with_bounds(tmp_path, template):
-    with pytest.raises(model.ModelError, match=f"(?s)chat template of 'm' .*({TEMPLATES[template]})"):
-        model.render(template.replace("SECRET", str(tmp_path / "run")), "Write.", {}, "m")
+def test_a_chat_template_is_in_a_sandbox(store, tmp_path, template):
+    tiny(store / "m")
+    (store / "m" / "chat_template.jinja").write_text(template.replace("SECRET", str(tmp_path / "run")))
+    with pytest.raises(model.ModelError, match=f"'m' does not write: .*({TEMPLATES[template]})"):
+        loading.load("m").generate("Write.")
     assert not (tmp_path / "run").exists()
 
 
@@ -166,7 +160,7 @@ HOSTILE = {  # what is done to a folder, and the message that it ends in, None i
     "a GGUF of so many tensors": (gguf(1 << 60, 0), "'m' does not load"),
     "a GGUF of so many keys": (gguf(0, 1 << 60), "'m' does not load"),
     "a GGUF with a long key": (gguf(0, 1, struct.pack("<Q", 1 << 60) + b"key"), "'m' does not load"),
-    "a deep GGUF": (partial(only, make=lambda path: tiny_gguf(path, 10**6)), "_layers 1000000"),
+    "a deep GGUF": (partial(only, make=lambda path: tiny_gguf(path, 10**6)), "says 1000000 layers"),
     "a GGUF linked outside": (partial(only, make=lambda path: path.symlink_to("/dev/zero")), "no regular file"),
     "an adapter": (only, "adapter_config.json", "a.safetensors", "Merge an adapter"),
     "pickles": (only, "config.json", "pytorch_model.bin", "convert pickle weights"),
@@ -176,14 +170,12 @@ HOSTILE = {  # what is done to a folder, and the message that it ends in, None i
     "weights linked outside": (link, "model.safetensors", "/dev/zero", "is no regular file within"),
     "a tokenizer linked outside": (link, "tokenizer.json", "/etc/passwd", "tokenizer.json is no regular file"),
     "a pipe": (lambda folder: os.mkfifo(folder / "LICENSE"), "LICENSE is no regular file within"),
-    "a licence too long": (write, "LICENSE", bytes(2**16 + 1), "LICENSE has 65537 bytes; at most 65536 are read"),
     "a licence of any bytes": (write, "LICENSE", b"\xff\xfe Licence", None),
     "broken configuration": (write, "config.json", b"{", "does not load"),
     "configuration of bytes": (write, "config.json", b"\xff\xfe\x00", "does not load"),
     "a list as configuration": (write, "config.json", b"[]", "does not load"),
     "deep configuration": (write, "config.json", b"[" * 30000, "does not load"),
-    "a million layers": (partial(change, num_hidden_layers=10**6), "num_hidden_layers 1000000"),
-    "layers in disguise": (write, "config.json", b'{"num_\\u006cayers": 10000}', "num_layers 10000"),
+    "a million layers": (partial(change, num_hidden_layers=10**6), "says 1000000 layers"),
     "wide layers": (partial(change, hidden_size=2**20, intermediate_size=2**40), "config.json describes"),
     "a huge vocabulary": (partial(change, vocab_size=2**40), "config.json describes"),
     "words for numbers": (partial(change, num_attention_heads="many"), "does not load"),
@@ -367,38 +359,3 @@ def test_the_hub_is_asked_by_https_alone(monkeypatch):
     monkeypatch.setattr(loading.constants, "ENDPOINT", "http://192.0.2.1")
     with pytest.raises(model.ModelError, match=r"HF_ENDPOINT is http://192\.0\.2\.1: only https"):
         loading.load("owner/name")
-
-
-# Pictures.
-
-
-def test_a_model_that_reads_pictures_is_shown_them(store, tmp_path):
-    special = ["<|vision_start|>", "<|image_pad|>", "<|vision_end|>", "<|video_pad|>"]
-    template = (
-        "{% for part in messages[0]['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|>"
-        "<|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %} A:"
-    )
-    tokenizer = byte_tokenizer(*special, template=template)
-    tokenizer.save_pretrained(store / "qwen")
-    text = SIZES | {"vocab_size": len(tokenizer), "max_position_embeddings": 512}
-    text["rope_parameters"] = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e4}
-    vision = {"depth": 1, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14}
-    names = ("vision_start_token_id", "image_token_id", "vision_end_token_id", "video_token_id")
-    tokens = dict(zip(names, map(tokenizer.convert_tokens_to_ids, special), strict=True))
-    torch.manual_seed(0)
-    config = Qwen2VLConfig(text_config=text, vision_config=vision, **tokens)
-    Qwen2VLForConditionalGeneration(config).save_pretrained(store / "qwen")
-    read = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 784, "max_pixels": 50176}
-    files.write_json(store / "qwen" / "preprocessor_config.json", read)
-    files.write_json(store / "qwen" / "processor_config.json", {"processor_class": "Qwen2VLProcessor"})
-    pictures = [tmp_path / "rising.png", tmp_path / "falling.png"]
-    for path, step in zip(pictures, (4, -4), strict=True):
-        Image.fromarray(np.repeat((np.arange(60) * step % 256).astype(np.uint8)[:, None], 90, axis=1)).save(path)
-    author = loading.load("qwen")
-    assert author.processor is not None and len(author.score(PAIRS)) == 3
-    said = [[author.generate("Describe.", seed, 1.0, shown) for seed in range(3)] for shown in ([], *zip(pictures))]
-    assert len(set(map(tuple, said))) == 3
-    assert said[1] == [author.generate("Describe.", seed, 1.0, pictures[:1]) for seed in range(3)]
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(model.ModelError, match=r"picture text\.png cannot be shown"):
-        author.generate("Describe.", pictures=[tmp_path / "text.png"])

@@ -54,8 +54,8 @@ def listed(words):
 FORMS = {  # unit → printed form; of others, `str`
     "fraction": decimals,
     "probability": partial(decimals, places=2),
-    "share": lambda share: f"{100 * share:.1f} %",
-    "percent": lambda share: f"{100 * share:.0f} %",
+    "percent": lambda share: plain(100 * share, " %"),
     **{unit: partial(plain, unit=f" {unit}") for unit in ("s", "minutes", "hours")},
-    **{unit: partial(decimals, places=1, unit=f" {unit}") for unit in ("per hour", "per 24 h")},
+    "per 24 h": partial(decimals, places=1, unit=" per 24 h"),
+    "delay": partial(decimals, places=1, unit=" s"),
 }

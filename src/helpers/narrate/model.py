@@ -1,14 +1,12 @@
 """Model: a local language model, which scores wordings and writes text."""
 
-import json
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
 
+import jinja2
 import torch
-from PIL import Image
-from transformers.utils import logging
+from transformers.utils import chat_template_utils, logging
 
 from helpers.study.parallel import parallel_map
 
@@ -16,18 +14,7 @@ logging.set_verbosity_error()  # no bars and no advice; errors still come
 logging.disable_progress_bar()
 
 LONGEST = 300  # tokens of a section in the model's own words
-TEMPLATE = """
-import json, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
-resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
-from datetime import datetime
-from types import SimpleNamespace
-from transformers.utils import chat_template_utils as sandbox
-sandbox.datetime = SimpleNamespace(now=lambda: datetime(2026, 1, 1))  # the same bytes on any day
-[text], _ = sandbox.render_jinja_template(**json.load(sys.stdin))
-assert len(text) < 2**16, "it is longer than 64 kB"
-sys.stdout.buffer.write(text.encode())
-"""
+chat_template_utils.datetime = SimpleNamespace(now=lambda: datetime(2026, 1, 1))  # the same bytes on any day
 
 
 class ModelError(ValueError):
@@ -39,15 +26,13 @@ class ModelError(ValueError):
 
 @dataclass
 class LanguageModel:
-    """A model with its tokenizer; ``processor`` makes its inputs of pictures and text, None for one of text alone."""
+    """A causal language model with its tokenizer; ``revision`` identifies its files, ``licence`` is their text."""
 
     model: torch.nn.Module = field(repr=False)
     tokenizer: object = field(repr=False)
-    processor: object = field(repr=False)
     name: str
     revision: str
     licence: str | None = field(default=None, repr=False)
-    dtype: str = "float32"
 
     def score(self, pairs):
         """Return the log-likelihood of each text after its context, from pairs of both.
@@ -64,8 +49,8 @@ class LanguageModel:
             if max(tokens) >= known:
                 raise ModelError(f"'{self.name}': its tokenizer has tokens that the model does not know.")
             rows.append((tokens, len(own)))
-        with one_thread():
-            scores = parallel_map(self._score, rows, "wordings", "wording", threads=True)
+        torch.set_num_threads(1)  # sums over threads depend on their number, and so do near ties
+        scores = parallel_map(self._score, rows, "wordings", "wording", threads=True)
         if not all(abs(score) < float("inf") for score in scores):
             raise ModelError(f"'{self.name}' gives likelihoods that are no numbers: its weights are broken.")
         return scores
@@ -77,67 +62,28 @@ class LanguageModel:
             logprobs = torch.log_softmax(logits[-own - 1 : -1].float(), dim=-1).cpu()
         return float(logprobs.gather(1, torch.tensor(tokens[-own:])[:, None]).sum())
 
-    def generate(self, prompt, seed=0, temperature=1.0, pictures=()):
-        """Return the model's own text after a prompt, put into its chat template; `pictures` are paths.
+    def generate(self, prompt, seed=0, temperature=1.0):
+        """Return the model's own text after a prompt, put into its chat template if it has one.
 
-        Raises ModelError if a picture cannot be read, or the model cannot write.
+        Raises ModelError if the template is refused by Jinja's sandbox, or the model cannot write.
         """
-        template = getattr(self.processor, "chat_template", None) or self.tokenizer.chat_template
-        images = [_picture(path) for path in pictures] if self.processor and template else []
-        parts = [*({"type": "image"} for _ in images), {"type": "text", "text": prompt}]
-        text, more = f"{prompt}\n\n", {"images": images} if images else {}
-        if template:
-            special = {key: str(token) for key, token in self.tokenizer.special_tokens_map.items()}
-            text = render(template, parts if self.processor else prompt, special, self.name)
-        read = self.processor or self.tokenizer
-        inputs = read(text=text, return_tensors="pt", add_special_tokens=not template, **more).to(self.model.device)
-        torch.manual_seed(seed)
         drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+        said = [{"role": "user", "content": prompt}]
+        form = {"add_generation_prompt": True, "enable_thinking": False, "return_dict": True}
         try:
-            with torch.inference_mode(), one_thread():
-                out = self.model.generate(**inputs, max_new_tokens=LONGEST, **drawn)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ModelError(f"'{self.name}' does not write: {first_line(error)}") from error
+            if self.tokenizer.chat_template:
+                inputs = self.tokenizer.apply_chat_template(said, return_tensors="pt", **form)
+            else:
+                inputs = self.tokenizer(f"{prompt}\n\n", return_tensors="pt")
+            torch.manual_seed(seed)
+            torch.set_num_threads(1)  # as in `score`
+            with torch.inference_mode():
+                out = self.model.generate(**inputs.to(self.model.device), max_new_tokens=LONGEST, **drawn)
+        except (jinja2.TemplateError, RuntimeError, TypeError, ValueError, IndexError) as error:
+            raise ModelError(f"'{self.name}' does not write: {first_line(error)}.") from error
         return self.tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-
-
-@contextmanager
-def one_thread():
-    """Give a matrix product one thread: how many share its sums decides their order, and so near ties."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def render(template, content, special, name):
-    """Return a chat template filled in: in transformers' sandbox, in a process of its own with 5 s and 512 MB.
-
-    Raises ModelError if it refuses, takes longer or more, or gives nothing.
-    """
-    given = {"conversations": [[{"role": "user", "content": content}]], "chat_template": template}
-    given |= special | {"add_generation_prompt": True, "enable_thinking": False}
-    command = [sys.executable, "-I", "-c", TEMPLATE]
-    try:
-        run = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, timeout=120)
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"the chat template of '{name}' comes to no end.") from error
-    if run.returncode or not run.stdout.strip():
-        *_, said = ["nothing", *run.stderr.decode(errors="replace").strip().splitlines()]
-        raise ModelError(f"the chat template of '{name}' gives no prompt: {said}.")
-    return run.stdout.decode()
 
 
 def first_line(error, folder=""):
     """Return the first line of what an error says, without the path of a folder."""
     return (str(error).strip() or type(error).__name__).split("\n")[0].replace(f"{folder}/", "")
-
-
-def _picture(path):
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except OSError as error:
-        raise ModelError(f"picture {path.name} cannot be shown: {first_line(error)}.") from error

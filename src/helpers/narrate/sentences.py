@@ -34,7 +34,7 @@ def tell(facts):
         gap = "\n\n" if title in UNTITLED else f"\n\n**{title}**\n\n"
         for paragraph in paragraphs:
             if "@" in paragraph:
-                keys = (f"sample.{one['sample']}" for one in facts["samples"])
+                keys = (f"sample.{sample}" for sample in facts["samples"])
                 paragraph = "\n".join(paragraph.replace("@", key) for key in keys)
             for choice in re.split(r"\n(?!\|)", paragraph):
                 bullet = BULLET if choice.startswith(BULLET) else ""
@@ -80,26 +80,17 @@ def show(facts, key, interval=False):
     fact = facts["values"][key]
     if fact["printed"] is None:
         raise Undefined(key)
-    if not interval or not fact["interval"]:
-        return fact["printed"]
-    low, high = fact["interval"]["low"], fact["interval"]["high"]
-    return f"{fact['printed']} ({low} to {high})" if "−" in low + high else f"{fact['printed']} ({low}–{high})"
+    ends = " ({low} to {high})".format_map(fact["interval"]) if interval and fact["interval"] else ""
+    return fact["printed"] + ends
 
 
-# Phrases: slots that compute words and order. Each returns what it says, nothing if it has nothing to say or does not
-# hold, and the keys of the facts in it.
+# Phrases. Each returns what it says, nothing if it has nothing to say or does not hold, and the keys of its facts.
 
 
 def _of(facts, part, total, noun):
-    """Return "all 5 seizures", "none of the 5 seizures", "3 of the 5 seizures"."""
-    some, whole = (facts["values"][key]["value"] for key in (part, total))
-    said = show(facts, total)
-    if some == whole:
-        text = {0: "", 1: f"the {said} {noun}", 2: f"both {noun}s"}.get(whole, f"all {said} {noun}s")
-    else:
-        them = f"the {said} {noun}s" if whole > 1 else f"{said} {noun}"
-        text = f"{show(facts, part) if some else 'none'} of {them}"
-    return text, [part, total]
+    """Return "3 of 5 seizures"; nothing of none."""
+    whole = facts["values"][total]["value"]
+    return whole and f"{show(facts, part)} of {show(facts, total)} {noun}{'' if whole == 1 else 's'}", [part, total]
 
 
 def _count(facts, key, noun):
@@ -108,24 +99,17 @@ def _count(facts, key, noun):
     return f"{show(facts, key) if count else 'no'} {noun}{'' if count == 1 else 's'}", [key]
 
 
-def _than(facts, one, other):
-    """Return how two facts compare, by their printed forms: readers compare what they see."""
-    found = number(show(facts, one)) - number(show(facts, other))
-    return "above" if found > 0 else "below" if found < 0 else "equal to", [one, other]
-
-
 def _standing(facts, score):
-    """Return how the model stands against the baselines, by each difference's interval, or without one by value."""
+    """Return how the model stands against the baselines, by each difference's interval."""
     own, groups, values = SCORES[score], {}, facts["values"]
     keys = [own]
     for method in BASELINES:
         named, other, ahead = (f"baselines.{method}{key}" for key in ("", f".{score}", f".ahead_{score}"))
         if None in (values[own]["printed"], values[other]["printed"], values[ahead]["printed"]):
             continue
-        stands = f"{_than(facts, own, other)[0]} (without an interval)"
-        if ends := values[ahead]["interval"]:
-            low, high = number(ends["low"]), number(ends["high"])
-            stands = "clearly above" if low > 0 else "clearly below" if high < 0 else "not clearly different from"
+        stands, ends = "not clearly different from", values[ahead]["interval"]
+        if ends and number(ends["low"]) * number(ends["high"]) > 0:  # both on one side of zero
+            stands = "clearly above" if number(ends["low"]) > 0 else "clearly below"
         groups.setdefault(stands, []).append(f"{show(facts, named)} ({show(facts, other)})")
         keys += [named, other, ahead]
     said = listed([f"is {stands} that of {listed(names)}" for stands, names in groups.items()])
@@ -154,24 +138,15 @@ def _who(facts, rule, verdict):
     return groups.get(verdict), keys
 
 
-def _same(facts, one, other):
-    """Return "same bands", of two groups of samples in which each method finds the same."""
-    keys = [[f"maps.{group}.{method}.band" for method in METHODS] for group in (one, other)]
-    here, there = ([show(facts, key) for key in found] for found in keys)
-    return here == there and f"same band{'s' * (len(set(here)) > 1)}", sum(keys, [])
-
-
 PHRASES = {
     "of": _of,
     "count": _count,
-    "than": _than,
     "standing": _standing,
     "each": partial(_each, form="{} ({})"),
     "bands": partial(_each, form="in {} for {}"),
     "who": _who,
-    "same": _same,
     "name": lambda facts, key: (facts["values"][key]["name"], [key]),
-    "kind": lambda facts, noun: ("simulated " * facts["simulated"] + noun, ["simulated"]),
-    "some": lambda facts, key: (facts["values"][key]["value"], [key]),  # is not zero
+    "kind": lambda facts, noun: ("simulated " * (show(facts, "source") == "simulate") + noun, ["source"]),
+    "none": lambda facts, key: (not facts["values"][key]["value"], [key]),
     "equal": lambda facts, one, other: (show(facts, one) == show(facts, other), [one, other]),
 }

@@ -3,20 +3,20 @@
 In free mode, it adds prose of its own, whose numbers and names come from slots (SymGen, arXiv 2311.09188).
 """
 
-import math
+import itertools
 import random
 import re
 from contextlib import suppress
 
 import numpy as np
-from scipy.special import entr, softmax
+from scipy.special import softmax
 
 from helpers.narrate import sentences
 from helpers.narrate.forms import LABELS
 from helpers.study.bands import BANDS
 
 TITLE = "## EEG Spectrogram Classification Report"
-SIGNED = "\n\n_Worded by `{name}`, out of {texts} texts; numbers, names and comparisons are from `facts.json`.{own}_\n"
+SIGNED = "\n\n_Worded by `{name}`; numbers, names and comparisons are from `facts.json`.{own}_\n"
 OWN = "†"  # follows a sentence in the model's own words
 SIGNED_OWN = f" Sentences marked {OWN} are in the model's own words: numbers and names are proven, the wording is not."
 OWN_WORDS = re.compile(rf"\n\n((?:[^\n{OWN}]+{OWN} ?)+)(?=\n)")  # a paragraph of them
@@ -34,44 +34,32 @@ class FalseSentence(ValueError):
     """A sentence that no wording, filled from the facts, gives."""
 
 
-def write(facts, model, seed=0, temperature=1.0, mode="constrained", pictures=None):
+def write(facts, model, seed=0, temperature=1.0, mode="constrained"):
     """Have a language model word the narrative of ``facts.json``.
 
     Wordings are drawn ∝ likelihood ^ (1 / temperature); at 0, the likeliest is taken. In mode ``free``, sections end
-    with sentences of the model's own (`comment`); one that reads pictures is shown those of the samples, in the folder
-    `pictures`. Returns Markdown; rows as `prove` does; and ``texts`` (how many the wordings allow), ``choices``,
-    ``bits`` (the entropy of what was drawn from) and ``refused``, how many own sentences were. Raises ValueError if
-    there is no such mode, and FalseSentence as `prove`.
+    with sentences of the model's own (`comment`). Returns Markdown; rows as `prove` does; and how many ``choices`` of
+    wording there were, and own sentences ``refused``. Raises FalseSentence as `prove`.
     """
-    if mode not in ("constrained", "free"):
-        raise ValueError(f"mode is {mode!r}; it must be 'constrained' or 'free': correct params/narrate.yaml.")
-    parts = sentences.tell(facts)
+    parts, known = sentences.tell(facts), facts["values"]
     choices = [part for part in parts if len(part.allowed) > 1]
     scores = iter(model.score([(f"{part.section}:", text) for part in choices for text in part.allowed]))
-    shown = [pictures / name for sample in facts["samples"] for name in sample["files"][:4]] if pictures else []
-    draw, bits, refused, markdown = random.Random(seed), 0.0, 0, TITLE
-    for part, after in zip(parts, [*parts[1:], None], strict=True):
-        texts = list(part.allowed)
-        if len(texts) > 1:
-            shares = softmax(np.array([next(scores) for _ in texts]) / (temperature or 1e-9))
-            bits += float(entr(shares).sum() / np.log(2))
-            texts = draw.choices(texts, weights=shares.tolist())
-        markdown += part.before + texts[0]
-        last = after is None or after.section != part.section
-        if mode == "free" and last and part.section not in SILENT:
-            said = [keys for one in parts if one.section == part.section for keys in one.allowed.values()]
-            offered = [key for key in dict.fromkeys(sum(said, [])) if facts["values"][key]["printed"] is not None]
-            answer = model.generate(prompt(part.section, offered, facts), seed, temperature, shown)
+    draw, refused, markdown = random.Random(seed), 0, TITLE
+    for section, group in itertools.groupby(parts, lambda part: part.section):
+        offered = []
+        for part in group:
+            texts = list(part.allowed)
+            if len(texts) > 1:
+                shares = softmax(np.array([next(scores) for _ in texts]) / (temperature or 1e-9))
+                texts = draw.choices(texts, weights=shares.tolist())
+            markdown += part.before + texts[0]
+            offered += [key for keys in part.allowed.values() for key in keys if known[key]["printed"] is not None]
+        if mode == "free" and section not in SILENT:
+            answer = model.generate(prompt(section, dict.fromkeys(offered), facts), seed, temperature)
             kept, lost = comment(answer, offered, facts)
             markdown, refused = markdown + kept, refused + lost
-    markdown += SIGNED.format(name=model.name, texts=count_texts(parts), own=SIGNED_OWN * (mode == "free"))
-    freedom = {"texts": count_texts(parts), "choices": len(choices), "bits": round(bits, 1), "refused": refused}
-    return markdown, prove(markdown, facts), freedom
-
-
-def count_texts(parts):
-    """Return how many texts the wordings allow, as text, as it has more digits than a number of JSON."""
-    return str(math.prod(len(part.allowed) for part in parts))
+    markdown += SIGNED.format(name=model.name, own=SIGNED_OWN * (mode == "free"))
+    return markdown, prove(markdown, facts), {"choices": len(choices), "refused": refused}
 
 
 def prove(markdown, facts):
@@ -96,8 +84,8 @@ def prove(markdown, facts):
             for sentence in own[1].rstrip(OWN).split(f"{OWN} "):
                 add(sentence, find_facts(sentence, facts), "numbers proven", "model")
             rest = rest[own.end() :]
-    signed = {"name": rest.split("`")[1] if "`" in rest else "", "texts": count_texts(parts)}
-    if rest not in [SIGNED.format(**signed, own=own) for own in ("", SIGNED_OWN)]:
+    name = rest.split("`")[1] if "`" in rest else ""
+    if rest not in [SIGNED.format(name=name, own=own) for own in ("", SIGNED_OWN)]:
         raise FalseSentence(f"The narrative ends before {rest[:80]!r}")
     add(rest.strip(), [], "fixed text", "code")
     return rows

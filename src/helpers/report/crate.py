@@ -9,41 +9,35 @@ from rocrate.rocrate import ROCrate
 from helpers.study import files
 
 FOLDERS = ("acquire", "preprocess", "train", "evaluate", "explain", "narrate", "report", "notebooks")
-PROVENANCE = "Provenance: the hash of each stage's dependencies, parameters and results, as DVC recorded them."
+TERMS = "The licence covers code and results, not the recordings."
+PROVENANCE = {"description": "The hash of each stage's dependencies, parameters and results, as DVC recorded them."}
 
 
 def write(patient):
     """Write ``output/<patient>.crate.zip``: results, the code under version control, and dvc.lock; return its path.
 
-    The recordings themselves are not in it, nor is a patient's file that names a folder of this machine.
-
-    Raises FileNotFoundError if a stage has left no results, ValueError if the project is no git repository.
+    Recordings are not in it, nor is a patient's file that names a folder of this machine. Raises FileNotFoundError if
+    a stage has left no results, ValueError if the project is no git repository.
     """
     citation = files.read_yaml(files.ROOT / "CITATION.cff")
     source = files.read_json(files.stage_output(patient, "acquire", "source.json"))
     crate = ROCrate()
     crate.name = f"EEG spectrogram study of {patient}{' (simulated)' if source['simulated'] else ''}"
-    terms = "The licence covers code and results, not the recordings."
-    crate.description = f"{citation['title']}. Recordings: {source['description']} {terms}"
+    crate.description = f"{citation['title']}. {TERMS} {source['description']}"
     crate.datePublished, crate.keywords = str(citation["date-released"]), citation["keywords"]
-    licence = {"@type": "CreativeWork", "name": citation["license"]}
-    address = f"https://spdx.org/licenses/{citation['license']}"
-    crate.license = crate.add(ContextEntity(crate, address, properties=licence))
-    authors = []
+    address, licence = f"https://spdx.org/licenses/{citation['license']}", {"@type": "CreativeWork"}
+    crate.license = crate.add(ContextEntity(crate, address, properties=licence | {"name": citation["license"]}))
     for number, one in enumerate(citation["authors"], start=1):  # an organisation has one name only
         name = one.get("name") or f"{one['given-names']} {one['family-names']}"
-        properties = {"@type": "Organization" if "name" in one else "Person", "name": name}
-        authors.append(crate.add(Person(crate, one.get("orcid", f"#author-{number}"), properties)))
-    crate.creator = authors
+        kind, address = "Organization" if "name" in one else "Person", one.get("orcid", f"#author-{number}")
+        author = crate.add(Person(crate, address, {"@type": kind, "name": name}))
+        crate.root_dataset.append_to("creator", author)
     for stage in FOLDERS:
         top = files.stage_output(patient, stage, "")
-        folder = crate.add_dataset(dest_path=stage, properties={"name": stage})
         for path in sorted(path for path in top.rglob("*") if path.is_file()):
-            name = f"{stage}/{path.relative_to(top).as_posix()}"
-            folder.append_to("hasPart", crate.add_file(path, name, record_size=True))
+            crate.add_file(path, f"{stage}/{path.relative_to(top).as_posix()}")
     for path in code():
-        properties = {"description": PROVENANCE} if path == "dvc.lock" else {}
-        crate.add_file(files.ROOT / path, f"code/{path}", properties=properties, record_size=True)
+        crate.add_file(files.ROOT / path, f"code/{path}", properties=PROVENANCE if path == "dvc.lock" else {})
     target = files.ROOT / "output" / f"{patient}.crate.zip"
     with files.atomic_write(target) as partial:
         crate.write_zip(partial)
@@ -55,10 +49,9 @@ def code():
     done = subprocess.run(["git", "ls-files", "-z"], cwd=files.ROOT, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(f"The project's code cannot be listed by git: {done.stderr.strip()} Archive a git clone.")
-    paths = [path for path in done.stdout.split("\0") if path and not path.startswith("output/")]
-    there = [path for path in paths if (files.ROOT / path).is_file()]
-    declared = [path for path in there if path.startswith("params/patients/")]
-    return [path for path in there if path not in declared or "folder" not in files.read_yaml(files.ROOT / path)]
+    paths = [path for path in done.stdout.split("\0") if (files.ROOT / path).is_file() and path[:7] != "output/"]
+    declared = {path: files.read_yaml(files.ROOT / path) for path in paths if path.startswith("params/patients/")}
+    return [path for path in paths if "folder" not in declared.get(path, {})]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """The report in the reference study's form: ``report.md``, its pictures, and its page."""
 
+from functools import partial
 from pathlib import Path
 
 import jinja2
 
-from helpers.report import results
 from helpers.study import files, markdown
 
 PICTURES = {"confusion_matrix": "evaluate", "legend_spectrogram": "explain", "legend_gradcam": "explain"}
@@ -18,12 +18,15 @@ def text(found, page=False):
     return environment.from_string(FORM.read_text(encoding="utf-8")).render(
         found=found,
         page=page,
-        scores=results.print_scores(found.metrics["samples"], found.metrics["undefined"]),
-        narrative=markdown.escape_prose_lightly(found.narrative.strip()),
+        score=partial(_print_score, found.metrics),
         name_pictures=_name_pictures,
-        escape=markdown.escape,
-        escape_attribute=markdown.escape_attribute,
+        markdown=markdown,
     )
+
+
+def _print_score(metrics, key, form):
+    value, reason = metrics["samples"][key], metrics["undefined"].get(key, "no fold has one")
+    return f"undefined ({reason})" if value is None else form.format(value)
 
 
 def _name_pictures(sample):

@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlsplit
 
 LIBRARIES = "site_libs"  # Quarto's own
 LOADED = dict.fromkeys(("script", "img", "iframe", "source", "video"), "src") | {"link": "href", "object": "data"}
-NOT_LOADED = {"canonical", "next", "prev", "alternate"}  # relations of a <link> that only name a page
 ELSEWHERE = r"(https?:)?//"
 
 
@@ -24,7 +23,7 @@ class Page(HTMLParser):
         self.anchors |= {attributes["id"]} if attributes.get("id") else set()
         self.links += [attributes["href"] or ""] if tag == "a" and "href" in attributes else []
         self.pictures += [attributes] if tag == "img" else []
-        if attributes.get(LOADED.get(tag)) and not (tag == "link" and attributes.get("rel") in NOT_LOADED):
+        if attributes.get(LOADED.get(tag)):
             self.loads.append(attributes[LOADED[tag]])
 
 

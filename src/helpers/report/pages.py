@@ -13,11 +13,7 @@ LEFT_OUT = "remove_cell"  # tag of a cell that the article does not have
 
 
 def options(source):
-    """Return the options of a code cell, the YAML in its first lines that begin with ``#|``, and the code below them.
-
-    >>> options('#| label: fig-a\\nx = 1')
-    ({'label': 'fig-a'}, 'x = 1')
-    """
+    """Return the options of a code cell, YAML in its first lines that begin with ``#|``, and the code below them."""
     lines = list(itertools.takewhile(lambda line: line.startswith("#|"), source.splitlines(keepends=True)))
     return yaml.safe_load("".join(line[2:].strip() + "\n" for line in lines)) or {}, source[sum(map(len, lines)) :]
 
@@ -35,11 +31,10 @@ def read(notebook, name, article=False):
     for number, cell in enumerate(notebook.cells, start=1):
         if article and LEFT_OUT in cell.metadata.get("tags", []):
             continue
-        is_code = cell.cell_type == "code"
-        parts += _show_cell(cell, name, number, article, pictures) if is_code else [cell.source]
+        parts += _show_cell(cell, name, number, article, pictures) if cell.cell_type == "code" else [cell.source]
     title, text = split_title(markdown.number_labels("\n\n".join(parts), name), name)
     # A notebook's page lies one folder deeper than the article.
-    return title, text if article else re.sub(r"\]\((?=media/|\w+\.html)", "](../", text), pictures
+    return title, text if article else re.sub(r"\]\((?=media/|notebooks/|\w+\.html)", "](../", text), pictures
 
 
 def labelled(notebook, name):
@@ -65,18 +60,17 @@ def _show_cell(cell, name, number, article, pictures):
     said, code = options(cell.source)
     shown = [] if article or said.get("echo") is False or not code else [markdown.fence(code, "python")]
     kinds = [next((kind for kind in PICTURES if kind in output.get("data", {})), None) for output in cell.outputs]
-    total, drawn, where = len(list(filter(None, kinds))), 0, f"{name}: cell {number}"
+    total = len(list(filter(None, kinds)))
     if total and not said.get("fig-alt"):
+        where = f"{name}: cell {number}"
         raise ValueError(f"{where} shows a picture without alt text. Add `#| fig-alt: …` to its first lines.")
     for place, (output, kind) in enumerate(zip(cell.outputs, kinds, strict=True)):
         data = output.get("data", {})
         if kind:
             file = f"media/{name}-{number}-{place}.{PICTURES[kind]}"
             pictures[file] = data[kind] if kind == "image/svg+xml" else base64.b64decode(data[kind])
-            drawn += 1
-            alt = said["fig-alt"].rstrip(".") + (f", {drawn} of {total}." if total > 1 else ".")
             caption = said.get("fig-cap", "") if total == 1 else ""
-            shown.append(markdown.figure(file, caption, alt, said.get("label", "")))
+            shown.append(markdown.figure(file, caption, said["fig-alt"], said.get("label", "")))
         elif "text/markdown" in data:
             text = markdown.break_shortcodes(data["text/markdown"])
             if "tbl-cap" in said:

@@ -26,10 +26,8 @@ OVERVIEW = "../../overview/index.html"  # of all patients, from the top of a pat
 
 def write(patient):
     """Write a patient's site; return and raise as `render`, or as what its pages are made by."""
-    found, executed = results.read(patient), {}
-    for name in NOTEBOOKS:
-        path = files.stage_output(patient, name.partition("_")[2], f"../notebooks/{name}.ipynb")
-        executed[name] = nbformat.read(path, as_version=4)
+    found, folder = results.read(patient), files.stage_folder(patient, "notebooks")
+    executed = {name: nbformat.read(folder / f"{name}.ipynb", as_version=4) for name in NOTEBOOKS}
     written = {"index": pages.read(executed[NOTEBOOKS[-1]], NOTEBOOKS[-1], article=True)}
     written |= supplement.write(found, executed) | {"report": form.page(found)}
     written |= {f"notebooks/{name}": pages.read(notebook, name) for name, notebook in executed.items()}
@@ -38,15 +36,14 @@ def write(patient):
 
 
 def render(written, folder, name, overview=""):
-    """Render a site and write it with its sources to `folder`, in place of what was there.
+    """Render a site called `name` and write it with its sources to `folder`, in place of what was there.
 
     `written` has (title, Markdown, files) of each page by its path without ending, in order; ``index`` is the first.
-    The files, by path, are what the page needs: each a path to copy from, text, or bytes. `name` is the site's;
-    `overview` links, from its top, to the page of all patients. Files in `folder` that are no longer of the site go,
-    after all else went well.
+    The files, by path, are what the page needs: each a path to copy from, text, or bytes. `overview` links, from the
+    site's top, to the page of all patients.
 
     Returns ``"Quarto <version>"``, or ``"pandoc"`` where no Quarto of 1.7 or newer is on PATH. Raises RuntimeError if
-    the renderer fails or warns, ValueError if a page has a fault (`links.check`).
+    the renderer fails or warns, ValueError if a page has a fault (`links.check`); the old site then stays.
     """
     version = _run(["quarto", "--version"]).strip() if shutil.which("quarto") else ""
     with_quarto = tuple(map(int, re.findall(r"\d+", version)[:2])) >= QUARTO
@@ -64,7 +61,9 @@ def render(written, folder, name, overview=""):
         menu = {page: html.escape(SHORT.get(page, title), quote=False) for page, (title, *_) in written.items()}
         (_render_by_quarto if with_quarto else _render_by_pandoc)(site, menu, name, overview)
         links.check(site, folder, later=(overview,))
-        _replace(Path(folder), site)
+        with files.disk_errors(Path(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(site, folder)
     return f"Quarto {version}" if with_quarto else "pandoc"
 
 
@@ -104,15 +103,6 @@ def _render_by_pandoc(site, menu, name, overview):
         (site.parent / "page.json").write_text(json.dumps(settings | {"variables": variables}), encoding="utf-8")
         defaults = (TEMPLATES / "pandoc.yml", site.parent / "page.json")
         _run([PANDOC, *(f"--defaults={path}" for path in defaults)], (site / page).parent)
-
-
-def _replace(folder, site):
-    """Write all files of `site` to `folder`, each by an atomic write, and delete the other files there."""
-    new, old = ({path.relative_to(top) for path in top.rglob("*") if path.is_file()} for top in (site, folder))
-    for name in sorted(new):
-        files.write_bytes(folder / name, (site / name).read_bytes())
-    for name in old - new:
-        (folder / name).unlink()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,13 @@
-"""The supplement: what the notebooks show, samples and errors, the narrative with its proofs, and the cards."""
+"""The supplement: what the notebooks show, the simulator beside real EEG, the narrative with its proofs, the cards."""
 
 import itertools
-import os
-import platform
 import re
-from importlib import metadata
 
 from IPython.display import Markdown
 
 from helpers.report import pages, results
 from helpers.study import files, markdown
 
-PACKAGES = ("captum", "dvc", "mne", "numpy", "pandas", "scikit-learn", "scipy", "timescoring", "torch", "transformers")
-CLASSES = {0: "non-seizure", 1: "seizure"}
 MARK = "\ue000"  # a private sign that stands for a proof's number while the text is escaped
 
 
@@ -28,10 +23,10 @@ def write(found, notebooks):
         title, _ = pages.split_title(notebooks[name].cells[0].source, name)
         shown = [text for label, text in pages.labelled(notebooks[name], name).items() if label not in elsewhere]
         details += [f"## {title}\n\nFrom [notebook {title}](notebooks/{name}.html).", *shown] if shown else []
+    details += compare_with_real(found, texts["simulated"], pictures)
     details += ["## Reproducibility", texts["reproducibility"].format_map(known)]
     written = {
         "supplement": ("Supplement", "\n\n".join(details)),
-        "samples": ("Samples and errors", show_samples(found, pictures)),
         "narrative": ("The narrative", f"{texts['narrative'].format_map(known)}\n\n{prove(found)}"),
         "cards": ("Cards and checklist", fill_cards(found, known)),
     }
@@ -42,36 +37,16 @@ def _read(name):
     return files.read_yaml(files.ROOT / "params" / "supplement" / f"{name}.yaml")
 
 
-def show_samples(found, pictures):
-    """Return the explained samples, the errors of the alarms and, where there are many, all recordings as Markdown."""
-
-    def show(stage, name, caption, alt):
-        path = results.find_picture(found.patient, stage, name)
-        pictures[f"media/{path.name}"] = path
-        return markdown.figure(f"media/{path.name}", caption, alt, f"fig-{path.stem.replace('_', '-')}")
-
-    parts = [f"## Samples\n\n{markdown.escape(found.digest['rule'])} The clearest error of each kind is added."]
-    for one in found.digest["samples"] + found.digest["errors"]:
-        name, true, pred = f"sample{one['sample']}", CLASSES[one["true"]], CLASSES[one["pred"]]
-        caption = (
-            f"Sample {one['sample']}: {markdown.escape(one['recording'])}, {one['start_s']:g} to {one['end_s']:g} s. "
-            f"{true.capitalize()}, decided as {pred}: p = {one['p_seizure']:.3f}, threshold {one['threshold']:.3f}."
-        )
-        alt = f"EEG, spectrogram and attribution of sample {one['sample']}, {true}."
-        parts.append(show("explain", f"samples/{name}", caption, alt))
-    parts.append("## Errors")
-    for row in found.errors.itertuples():
-        caption = (
-            f"{row.kind.capitalize()}: {markdown.escape(row.recording)}, {row.start_s:g} to {row.end_s:g} s. "
-            f"The smoothed probability reaches {row.p_peak:.2g}; an alarm takes {row.threshold:.2g}."
-        )
-        alt = f"EEG and probability around a {row.kind}."
-        parts.append(show("evaluate", f"pages/{row.file.rpartition('.')[0]}", caption, alt))
-    paths = files.stage_output(found.patient, "evaluate", "pages").glob("probability_*")
-    for page in sorted(paths, key=lambda path: int(re.search(r"\d+", path.stem)[0])):
-        caption = "The probability of seizure in all recordings, in order, as in the article's first figure."
-        parts.append(show("evaluate", f"pages/{page.stem}", caption, "The probability of seizure over time."))
-    return "\n\n".join(parts)
+def compare_with_real(found, text, pictures):
+    """Return the section that sets simulated beside real EEG; nothing where that benchmark was not run."""
+    measured, drawn = results.read_benchmark("simulated"), files.ROOT / "output" / "benchmark" / "simulated.svg"
+    if not (found.source["simulated"] and measured):
+        return []
+    parts = [text["heading"], text["text"].format_map(measured)]
+    if drawn.exists():
+        pictures["media/simulated.svg"] = drawn
+        parts.append(markdown.figure("media/simulated.svg", text["caption"], text["alt"], "fig-simulated"))
+    return parts
 
 
 def prove(found):
@@ -83,8 +58,7 @@ def prove(found):
     for row in found.claims.itertuples():
         before, sentence, rest = rest.partition(row.sentence)
         if not sentence:
-            again = f"Run `dvc repro -s -f narrate@{found.patient}`."
-            raise ValueError(f"narrative.md does not have there what claims.csv has: {row.sentence!r}. {again}")
+            raise ValueError(f"narrative.md lacks {row.sentence!r}. Run `dvc repro -s -f narrate@{found.patient}`.")
         marked += (before + sentence).replace(MARK, "\ufffd")
         if row.facts:
             rows.append(_proof(row, found, len(rows) + 1))
@@ -100,8 +74,8 @@ def _proof(row, found, number):
     for fact in (found.facts["values"][key] for key in row.facts.split("; ")):
         span = " ({low} to {high})".format_map(fact["interval"]) if fact["interval"] else ""
         words.append(f"{fact['name']}: {fact['printed'] or 'undefined'}{span}")
-        path = os.path.relpath(fact["file"], f"output/{found.patient}/report")
-        links[f"[{markdown.escape(path.removeprefix('../'))}]({path})"] = None
+        path = fact["file"].removeprefix(f"output/{found.patient}/")
+        links[f"[{markdown.escape(path)}](../{path})"] = None
     proof = {"": Markdown(f"[{number}]{{#proof-{number}}}"), "Facts": "; ".join(words)}
     return proof | {"From": Markdown(", ".join(links))}
 
@@ -130,16 +104,11 @@ def fill_cards(found, known):
 
 def values(found):
     """Return what the texts are filled with: the results by their names, and what follows from them; names escaped."""
-    verdicts, methods = found.sanity["verdicts"], found.sanity["methods"]
-    failing = ", ".join(name for key, name in methods.items() if False in verdicts[key].values())
-    numbers = {"Python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
     return vars(found) | {
         "patient": markdown.escape(found.patient),
         "model": {key: markdown.escape(value) for key, value in found.model.items()},
         "number": {name: len(table) for name, table in vars(found).items() if hasattr(table, "columns")},
-        "version": markdown.escape(", ".join(results.version())),
-        "packages": ", ".join(f"{name} {number}" for name, number in numbers.items()),
-        "failing": f"{failing} failed at least one test" if failing else "none failed a test that applied",
+        "version": files.read_yaml(files.ROOT / "CITATION.cff")["version"],
         "proven": int((found.claims["facts"] != "").sum()),
         "minutes": f"{found.recordings['duration_s'].sum() / 60:.0f}",
     }
