@@ -91,7 +91,6 @@ def test_only_what_changed_runs_again(study):
             path.write_text(before)
 
 
-@pytest.mark.xfail(strict=False, reason="Integrated Gradients differ from run to run: not yet found why")
 @pytest.mark.slow
 def test_forced_again_with_all_else_another(made_study, tmp_path):
     """`dvc repro --force` by one worker, in a moved folder, called from elsewhere, in another zone and locale, with

@@ -93,7 +93,8 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
             gradients = NoiseTunnel(path).attribute(pooled, **noise, **options, n_steps=max(steps // NOISY, 2))
     else:
         gradients = path.attribute(pooled, **options, n_steps=steps)
-    return (networks.unpool(gradients.detach() / (networks.POOL_BINS * networks.POOL_COLUMNS), triptychs.shape) * (triptychs - baseline)).float()
+    shares = gradients.detach() / (networks.POOL_BINS * networks.POOL_COLUMNS)
+    return (networks.unpool(shares, triptychs.shape) * (triptychs - baseline)).float()
 
 
 def _score(network, pooled):
