@@ -3,9 +3,10 @@
 Patients are sim08, eight simulated ones with its plan and other seeds, and the real excerpts of chb01, each from its
 recordings on. A detector has the study's folds, members and decisions, and reads the same three frames.
 ``output/benchmark/baselines/<patient>.csv`` has a row a method; ``output/benchmark/baselines.json`` has them all, and
-by how much the network is ahead, over patients. Both are written as each method ends: started again, it goes on, and
-makes anew what other code or settings have made. Networks are trained beside each other, as many as ``STUDY_WORKERS``
-says; braindecode's need ``pip install --no-deps --target .venv-baselines -r benchmarks/baselines.lock``.
+by how much the network is ahead, over simulated patients. Both are written as each method ends: started again, it goes
+on, and makes anew what other code or settings have made. Networks are trained beside each other, as many as
+``STUDY_WORKERS`` says; braindecode's need
+``pip install --no-deps --target .venv-baselines -r benchmarks/baselines.lock``.
 """
 
 import hashlib
@@ -45,7 +46,7 @@ SCORES = ("auprc", "auprc_smoothed", "auroc", "event_f1")
 ABOUT = {
     "scores": "of all held-out samples, at the thresholds that each fold chooses on its inner recordings",
     "cpu_s": "CPU seconds in which all networks of a patient are trained and score; without reading and preprocessing",
-    "ahead": "the network minus the method: mean and 95 % interval over patients, by Student's t",
+    "ahead": "the network minus the method: mean and 95 % interval over simulated patients, by Student's t",
     "changes": CHANGES,
 }
 
@@ -65,11 +66,11 @@ def prepare(patient, folder):
         options["frame_s"] = EXCERPTS_FRAME_S
     else:
         raise Unavailable(f"the recordings of {patient} are not in {files.display_path(source)}")
-    table, seizures, _, _, mains_db = recordings.survey(source)
-    axis = filterbank.axes(table["sampling_hz"].iloc[0], **options, mains_hz=recordings.find_mains(mains_db))
+    table, seizures, *_ = recordings.survey(source)
+    axis = filterbank.axes(table["sampling_hz"].iloc[0], **options)
     paths = {row.recording: source / row.file for row in table.itertuples()}
     columns = {name: filterbank.write(edf.open_edf(path), folder, name, axis) for name, path in paths.items()}
-    inputs.write_inputs(folder / "spectrograms", list(paths), folder / "pooled")
+    inputs.write_inputs(folder / "spectrograms", list(paths), folder / "pooled", axis["frame_columns"])
     annotations = Annotations(seizures, dict(zip(table["recording"], table["duration_s"], strict=True)))
     return {
         "folder": folder, "paths": paths, "axis": axis, "annotations": annotations, "settings": settings,
@@ -124,9 +125,9 @@ def digest(method):
 
 
 def ahead(results):
-    """Return by method and score the mean of ours minus the method's, with its interval over the patients with both."""
+    """Return by method and score the mean of ours minus the method's, with its interval over simulated patients."""
     gaps = {method: {name: [] for name in SCORES} for method in METHODS if method != comparison.OURS}
-    for rows in results.values():
+    for rows in (results[patient] for patient in SEEDS if patient in results):
         for method in gaps.keys() & rows.keys() if comparison.OURS in rows else ():
             for name in SCORES:
                 ours, other = rows[comparison.OURS][name], rows[method][name]

@@ -78,7 +78,7 @@ def networks(folder):
     with_seizure = set(annotations.select(study).seizures["recording"])
     planned = folds.leave_blocks_out(list(study), with_seizure, settings["blocks"])
     served = folds.members(planned[0], folds.splits(planned, settings["members"]))
-    pooled = inputs.write_inputs(folder / "spectrograms", [*study, *pool], folder / "pooled")
+    pooled = inputs.write_inputs(folder / "spectrograms", [*study, *pool], folder / "pooled", axis["frame_columns"])
     pieces = training.by_recording([one for part in served.values() for one in part], overlapping, samples)
     trained = training.train_all(pieces, pooled, axis["frame_columns"], settings)
     log_odds = pd.DataFrame({one.split.name: one.log_odds for one in trained})

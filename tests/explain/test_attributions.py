@@ -173,26 +173,26 @@ class Linear(torch.nn.Module):
 
 @pytest.mark.parametrize("method", SIGNED)
 def test_of_a_weighted_sum_each_term_is_attributed_to_its_cells(method):
-    """Score Σ w · (mean of 8 cells): each cell adds w/8 · (x − baseline), by all three methods: a gradient that is the
+    """Score Σ w · (mean of 4 cells): each cell adds w/4 · (x − baseline), by all three methods: a gradient that is the
     same everywhere leaves no choice, and noise does not change it."""
     weights = torch.randn(3, 4, 8, 4, generator=torch.Generator().manual_seed(3))
-    triptychs = torch.randn(2, 3, 4, 16, 16, generator=torch.Generator().manual_seed(4))
+    triptychs = torch.randn(2, 3, 4, 16, 8, generator=torch.Generator().manual_seed(4))
     found = attributions.toward_seizure(Linear(weights), triptychs, torch.full((4, 16, 1), 0.5), 8, method)
-    expected = weights.repeat_interleave(2, dim=2).repeat_interleave(4, dim=3) / 8 * (triptychs - 0.5)
+    expected = weights.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3) / 4 * (triptychs - 0.5)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_occlusion_shares_out_the_fall_of_each_band_of_each_channel():
     """Score 1 · channel 0 in its two rows below 4 Hz + 2 · channel 1 in all others; 3 dB in the sample, 1 in the other
-    EEG: all 24 pooled cells of the first lose 2 each, 48 on 192 cells: 0.25 each. The four rows from 4 to 12 Hz of
-    channel 1 lie in two bands, and lose 2 · 2 on each pooled cell, 0.5 on each of its eight."""
+    EEG: all 24 pooled cells of the first lose 2 each, 48 on 96 cells: 0.5 each. The four rows from 4 to 12 Hz of
+    channel 1 lie in two bands, and lose 2 · 2 on each pooled cell, 1 on each of its four."""
     weights = torch.zeros(3, 2, 6, 4)
     weights[:, 0, :2], weights[:, 1, 2:] = 1, 2
     frequencies = [1.0, 2.0, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]
-    given = torch.full((1, 3, 2, 12, 16), 3.0)
+    given = torch.full((1, 3, 2, 12, 8), 3.0)
     found = attributions.occlude(Linear(weights), given, given - 2, frequencies)
     expected = torch.zeros_like(given)
-    expected[:, :, 0, :4], expected[:, :, 1, 4:] = 0.25, 0.5
+    expected[:, :, 0, :4], expected[:, :, 1, 4:] = 0.5, 1.0
     torch.testing.assert_close(found, expected)
 
 

@@ -412,7 +412,7 @@ def test_one_worker_or_two_give_the_same(runs, name):
 
 
 def test_perturbation_is_what_it_says(world, runs):
-    """Of the four samples of fold 1, anew, on maps of 2 × 4 cells: the network 1-2 against itself without its first
+    """Of the four samples of fold 1, anew, on maps of 2 × 2 cells: the network 1-2 against itself without its first
     three layers and, second draw, without all, against the one trained on permuted labels, and against 0-1, which is
     the only other member; the ensemble against itself with noise."""
     part = world.table[world.table["fold"] == 1]
@@ -423,7 +423,7 @@ def test_perturbation_is_what_it_says(world, runs):
         predicted, baseline = part["decided"].to_numpy(), world.baselines[1][0]
         found = attributions.predicted_relevance(one, given, predicted, baseline, sanity.STEPS, sanity.SIGNED)
         found = {name: values.sum(axis=2) if values.ndim == 5 else values for name, values in found.items()}
-        return {name: values.reshape(4, 3, 4, 2, 2, 4).mean(axis=(3, 5)) for name, values in found.items()}
+        return {name: values.reshape(4, 3, 4, 2, 4, 2).mean(axis=(3, 5)) for name, values in found.items()}
 
     def lose(depth, draw):
         return lambda network: sanity.randomise_weights(network, depth, 8 + 100 * depth + draw)
@@ -454,13 +454,13 @@ def test_deletion_is_what_it_says(world, runs):
     flat map has the order of the cells themselves."""
     found = runs["1"]["deletion"].set_index(["kind", "map", "sample"])["score"]
     for position, row in enumerate(world.table.itertuples()):
-        other = torch.full((deletion.OTHERS, 3, 3, 4, SIZE // 4), (-5.0, 5.0)[row.fold])
+        other = torch.full((deletion.OTHERS, 3, 3, 4, SIZE // 2), (-5.0, 5.0)[row.fold])
         pooled = network.pool_steps(training.slices(world.powers, world.table.iloc[[position]], SIZE))[0]
         # 24 cells of 2 bins and 4 columns
         means = world.maps["noise"][position].reshape(3, 4, 2, 2, 4).mean(axis=(2, 4)).ravel()
         ensemble, sign = network.load_ensemble(world.weights, world.members[row.fold]), 2 * row.decided - 1
         for name, order in (("noise", np.argsort(-means)), ("flat", np.arange(24))):
-            expected = deletion.curves(ensemble, pooled, other, order, 1, sign)
+            expected = deletion.curves(ensemble, pooled, other, order, 2, sign)
             for kind, curve in zip(("deletion", "insertion"), expected, strict=True):
                 assert found[kind, name, row.sample].to_numpy() == pytest.approx(curve, abs=1e-3)
 

@@ -76,7 +76,7 @@ def test_decisions_are_those_of_the_networks_together(known, tmp_path, monkeypat
     assert axis == known.axis and table["last_start_s"].tolist() == list(range(4, 40, 2))
     filterbank.write(edf.open_edf(tmp_path / "new.edf"), tmp_path, "new", axis)
     stored = spectrograms.open_spectrogram(tmp_path / "spectrograms", ["new"])
-    pooled, again = inputs.network_inputs(stored).pooled, table.assign(recording="new")
+    pooled, again = inputs.network_inputs(stored, axis["frame_columns"]).pooled, table.assign(recording="new")
     wanted = [training.predict(one, pooled, again, axis["frame_columns"]) for one in known.networks.networks]
     np.testing.assert_allclose(table["log_odds"], np.mean(wanted, axis=0), atol=1e-5)
     assert table["log_odds"].std() > 1e-4

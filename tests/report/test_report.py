@@ -178,18 +178,16 @@ def test_real_eeg(study, monkeypatch):
     study.sanity["truth"] = None
     for given in study.sanity["verdicts"].values():
         given |= dict.fromkeys(PLANTED)
-    row = {key: {"mean": 0.9, "low": 0.8, "high": 1.1} for key in ("event_f1", "sample_f1", "auprc_smoothed", "auroc")}
-    lost = {f"ahead_{key}": {"mean": -0.2, "low": -0.3, "high": -0.1} for key in row}
-    won = {f"ahead_{key}": {"mean": 0.2, "low": 0.1, "high": 0.3} for key in row}
-    benchmark = {
-        "excerpts01": {"ours": row, "logistic": row | lost, "deep4": row | won},
-        "sim08": {"ours": row, "logistic": row | won},
-    }
+    low, middle, high = (dict.fromkeys(("event_f1", "auprc_smoothed", "auroc"), value) for value in (0.7, 0.8, 0.9))
+    over = {"auprc_smoothed": {"n": 2, "mean": 0.2, "low": 0.1, "high": 0.3}}
+    rows = {"ours": middle, "logistic": high, "deep4": low}
+    benchmark = {"patients": {"excerpts01": rows, "sim08": rows, "sim51": rows}, "ahead": {"logistic": over}}
     text = write_article(study, monkeypatch, benchmark)
     own = text.partition("## Introduction")[0] + text.partition("## Results")[2].partition("## Real EEG")[0]
     assert not re.search("simulated|planted", own)
-    assert "real EEG" in text and "1 of 2 by event F1 (logistic regression significantly)" in text
-    assert "0.90 (0.80 to 1.00)" in text
+    assert "real EEG" in text and "1 of 2 by event F1" in text
+    assert "| 0.90 | 0.90 | 0.90 | +0.200 (+0.100 to +0.300) |" in text
+    assert "Over 2 simulated patients" in text and "significantly lower than that of none" in text
     assert "the network is significantly better than logistic regression: the order does not carry over" in text
 
 

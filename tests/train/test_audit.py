@@ -48,7 +48,7 @@ def folder(tmp_path, monkeypatch):
             power += np.where((np.arange(96) >= 40) & (np.arange(96) < 72), seizure, other)
         np.save(tmp_path / f"{name}.npy", power.astype(np.float16))
     monkeypatch.setenv("STUDY_WORKERS", "1")  # no processes need to start
-    return inputs.write_inputs(tmp_path, list(SIZES), tmp_path / "pooled")
+    return inputs.write_inputs(tmp_path, list(SIZES), tmp_path / "pooled", 8)
 
 
 def triptychs():

@@ -59,14 +59,14 @@ def folder(tmp_path_factory):
 
 def honest(networks, folder, overlapping, samples):
     """Return each network's log-odds for what it has not seen, as the stage train does."""
-    pooled = inputs.write_inputs(folder, list(DURATIONS), folder / "pooled")
+    pooled = inputs.write_inputs(folder, list(DURATIONS), folder / "pooled", AXIS["frame_columns"])
     pieces = training.by_recording(networks, overlapping, samples)
     return [(one.split, one.log_odds) for one in training.train_all(pieces, pooled, AXIS["frame_columns"], SETTINGS)]
 
 
 def cheating(networks, folder, overlapping, samples):
     """Return log-odds of networks that were trained on all recordings, said to be those of networks that were not."""
-    read = inputs.network_inputs(spectrograms.open_spectrogram(folder, list(DURATIONS)))
+    read = inputs.network_inputs(spectrograms.open_spectrogram(folder, list(DURATIONS)), AXIS["frame_columns"])
     scored = []
     for split in networks:
         unseen = samples[~samples["recording"].isin(split.train)]

@@ -17,11 +17,12 @@ def made_network(seed=0, channels=3, frequencies=10):
     return made
 
 
-def test_pooling_averages_eight_cells():
+def test_pooling_averages_eight_cells_or_four():
     """Two bins and four columns: the mean of 1, 2, 3, 10 and four times 4 is 4; the odd last bin and column are left
-    out."""
+    out. Of a frame of 16 columns two are averaged at once, so that eight remain; and eight of 32."""
+    assert [network.pooled_columns(size) for size in (8, 16, 32, 64)] == [2, 2, 4, 4]
     power = torch.tensor([[[[1.0, 2.0, 4.0, 4.0, 99.0], [3.0, 10.0, 4.0, 4.0, 99.0], [99.0] * 5]]])
-    assert network.pool(power).tolist() == [[[[4.0]]]]
+    assert network.pool(power, 4).tolist() == [[[[4.0]]]]
 
 
 def test_a_decision_looks_at_its_frame_and_those_before():

@@ -40,13 +40,13 @@ def written(powers, folder):
     """Write spectrograms and what networks read of them, as the stages preprocess and train do."""
     for name, power in powers.items():
         np.save(folder / f"{name}.npy", power)
-    return inputs.write_inputs(folder, list(powers), folder / "pooled")
+    return inputs.write_inputs(folder, list(powers), folder / "pooled", SIZE)
 
 
 def train(split, powers, samples, followed=False):
     """Train one network on the samples of its recordings, and score the others."""
     (piece,) = training.by_recording([split], samples, samples)
-    return training.train_split(*piece, inputs.network_inputs(powers), SIZE, SETTINGS, followed)
+    return training.train_split(*piece, inputs.network_inputs(powers, SIZE), SIZE, SETTINGS, followed)
 
 
 def weights(result):
@@ -63,8 +63,8 @@ def test_slices_by_hand():
     assert found.shape == (2, 3, 2, 4, 4) and found.dtype == torch.float32
     assert found[0, :, 1, 2].tolist() == [[4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]
     assert found[1, 2, 0, 0].tolist() == [26, 27, 28, 29]
-    found = inputs.slices(inputs.network_inputs(counted).pooled, table[:1], 4, 4)
-    assert found[0, :, 0, 1].tolist() == [[5.5], [9.5], [13.5]]
+    found = inputs.slices(inputs.network_inputs(counted, 4).pooled, table, 4, 2)
+    assert found[0, :, 0, 1].tolist() == [[4.5, 6.5], [8.5, 10.5], [12.5, 14.5]]
 
 
 @pytest.mark.parametrize("length", [60, 61, 100])
@@ -72,8 +72,8 @@ def test_inputs_in_blocks_are_those_at_once(monkeypatch, length):
     """In blocks of 16 columns, as an hour is in blocks of 2048: pooled to the same bits; NumPy's mean and deviation."""
     powers = [np.random.default_rng(seed).normal(0, 5, (3, 7, length)).astype(np.float16) for seed in (0, 1)]
     monkeypatch.setattr(inputs, "BLOCK_COLUMNS", 16)
-    pooled = network.pool(torch.from_numpy(powers[0].astype(np.float32))[None])[0].numpy()
-    assert np.array_equal(inputs.pool_spectrogram(powers[0]), pooled)
+    pooled = network.pool(torch.from_numpy(powers[0].astype(np.float32))[None], 2)[0].numpy()
+    assert np.array_equal(inputs.pool_spectrogram(powers[0], 8), pooled)
     mean, deviation = inputs.statistics([inputs.moment_sums(power) for power in powers])
     together = np.concatenate(powers, axis=2).astype(np.float64)
     np.testing.assert_allclose(mean[..., 0], together.mean(axis=2), rtol=1e-6, atol=1e-6)
@@ -81,10 +81,10 @@ def test_inputs_in_blocks_are_those_at_once(monkeypatch, length):
 
 
 def test_odd_columns_are_refused_before_training(world):
-    """Four columns are averaged to one: a frame of 7, or a triptych that starts at column 3, would be cut elsewhere."""
-    with pytest.raises(ValueError, match="A frame has 7 columns; .* a multiple of 4 .*Set frame_s"):
+    """Two columns are averaged to one: a frame of 7, or a triptych that starts at column 3, would be cut elsewhere."""
+    with pytest.raises(ValueError, match="A frame has 7 columns; .* a multiple of 2 .*Set frame_s"):
         inputs.check_columns(7, [0, 14])
-    with pytest.raises(ValueError, match="Set frame_s and step_s to multiples of 4 hop_s"):
+    with pytest.raises(ValueError, match="Set frame_s and step_s to multiples of 2 hop_s"):
         train(folds.splits(world[0])[0], world[1], world[2].assign(column=3))
 
 
@@ -118,7 +118,7 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     Without any change a batch is what was recorded, pooled."""
     _, powers, samples = world
     train, levels, sliced = samples[samples["recording"] != "b"], [], []
-    read, slices = inputs.network_inputs(powers), training.slices
+    read, slices = inputs.network_inputs(powers, SIZE), training.slices
     monkeypatch.setattr(
         training, "slices", lambda pooled, table, *rest: sliced.append(table) or slices(pooled, table, *rest)
     )
@@ -132,13 +132,13 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     level_db = levels[0][np.isfinite(levels[0])]
     assert len(level_db) / 400 == pytest.approx(0.25, abs=0.07)
     assert (level_db >= -10).all() and (level_db <= 0).all() and np.ptp(level_db) > 5
-    assert torch.equal(triptychs, slices(read.pooled, batch, SIZE, network.POOL_COLUMNS))
+    assert torch.equal(triptychs, slices(read.pooled, batch, SIZE, 2))
 
 
 def test_auxiliary_losses_by_hand(world, monkeypatch):
     """Log-odds 0, 1, −2 against labels 0, 1, 1: ln 2, ln(1 + e⁻¹), ln(1 + e²); with the weight 0 the last one alone,
     with 0.5 half of the first two as well."""
-    losses, read = np.log([2, 1 + np.exp(-1), 1 + np.exp(2)]), inputs.network_inputs(world[1])
+    losses, read = np.log([2, 1 + np.exp(-1), 1 + np.exp(2)]), inputs.network_inputs(world[1], SIZE)
     said, labels = (torch.tensor([[0.0, 1.0, last]] * 8) for last in (-2.0, 1.0))
     batch = torch.zeros(8, 3, 6, 4, 4), labels
     monkeypatch.setattr(training, "augmented_batch", lambda *arguments: batch)
@@ -169,7 +169,7 @@ def test_weight_averaging_by_hand(world, monkeypatch, epochs, share, last):
     """The mean over the `last` epochs of the weights that each epoch left, those of the earlier ones forgotten; at 0
     the last epoch's own. The history has the averaged network first, as epoch 0, then what each epoch left."""
     _, powers, samples = world
-    read, predict, states = inputs.network_inputs(powers), training.predict, []
+    read, predict, states = inputs.network_inputs(powers, SIZE), training.predict, []
     settings = SETTINGS | {"epochs": epochs, "weight_averaging": share}
     parts = [samples[samples["recording"] == name] for name in "ca"]
 

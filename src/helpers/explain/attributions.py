@@ -77,8 +77,8 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
     ``ig``: Integrated Gradients (Sundararajan et al. 2017); ``gradinput``: the gradient at the sample times the way
     from the baseline (captum's DeepLIFT has no rule for a GRU's gates); ``smooth``: the mean of Integrated Gradients
     of noisy samples (Smilkov et al. 2017), fewer steps each. The baseline is a tensor [C, F, 1] in dB, by default the
-    mean of the training recordings. The network first averages 2 × 4 cells, each of which has an eighth of their
-    gradient: captum walks the path of the averages, `steps` points long, to the same numbers.
+    mean of the training recordings. The network first averages cells, which then share
+    their gradient: captum walks the path of the averages, `steps` points long, to the same numbers.
     """
     baseline = network.mean if baseline is None else baseline
     pooled = networks.pool_steps(triptychs)
@@ -93,7 +93,7 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
             gradients = NoiseTunnel(path).attribute(pooled, **noise, **options, n_steps=max(steps // NOISY, 2))
     else:
         gradients = path.attribute(pooled, **options, n_steps=steps)
-    shares = gradients.detach() / (networks.POOL_BINS * networks.POOL_COLUMNS)
+    shares = gradients.detach() / (networks.POOL_BINS * networks.pooled_columns(triptychs.shape[-1]))
     return (networks.unpool(shares, triptychs.shape) * (triptychs - baseline)).float()
 
 
@@ -138,7 +138,7 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
             powers = spectrograms.open_spectrogram(folder, rows["recording"].unique())
             means.append(training.slices(powers, rows, frame_columns).mean(dim=(0, 1, 4))[..., None])
         line = [torch.lerp(*means, share) for share in torch.linspace(0, 1.5, 61)]
-        constant = torch.stack([*line, network.mean])[:, None].expand(-1, 3, -1, -1, networks.POOL_COLUMNS)
+        constant = torch.stack([*line, network.mean])[:, None].expand(-1, 3, -1, -1, frame_columns)
         with torch.no_grad():
             *along, at_mean = network(constant).double().tolist()
         ordered = own.sort_values("p_seizure")

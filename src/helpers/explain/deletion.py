@@ -23,13 +23,13 @@ OTHERS = 2  # triptychs of other EEG that cells are replaced by
 
 def cell_columns(axis):
     """Return how many pooled columns a cell lasts: as long as the window, whose second no small hop resolves."""
-    columns = round(axis["window_s"] / (axis["hop_s"] * networks.POOL_COLUMNS))
-    return max(1, min(columns, axis["frame_columns"] // networks.POOL_COLUMNS))
+    pooled = networks.pooled_columns(axis["frame_columns"])
+    return max(1, min(round(axis["window_s"] / (axis["hop_s"] * pooled)), axis["frame_columns"] // pooled))
 
 
 def cell_means(maps, columns):
     """Return the mean of maps [sample, step, F, T] in cells of a pooled bin and `columns`: float32 [sample, cell]."""
-    pooled = networks.pool(torch.from_numpy(np.ascontiguousarray(maps, np.float32)))
+    pooled = networks.pool_steps(torch.from_numpy(np.ascontiguousarray(maps, np.float32))[:, :, None])[:, :, 0]
     return avg_pool2d(pooled, (1, columns), ceil_mode=True).flatten(1).numpy()
 
 

@@ -93,8 +93,9 @@ def _decide_block(recording, axis, networks, first, last):
     training.make_repeatable()
     size = axis["frame_columns"]
     power, _ = filterbank.read_power(recording, axis, (first - 2) * size, last * size)
-    pooled = torch.from_numpy(inputs.pool_spectrogram(power)).unflatten(2, (-1, size // network.POOL_COLUMNS))
-    frames, scored = pooled.permute(2, 0, 1, 3)[:, None].contiguous(), []  # [frame, 1, C, F/2, T/4]
+    pooled = torch.from_numpy(inputs.pool_spectrogram(power, size))
+    pooled = pooled.unflatten(2, (-1, size // network.pooled_columns(size)))
+    frames, scored = pooled.permute(2, 0, 1, 3)[:, None].contiguous(), []  # [frame, 1, C, F/2, pooled column]
     with torch.no_grad():
         for one in networks:
             # Each frame is encoded once, not in three triptychs; the mean over its columns is all that decides.

@@ -7,7 +7,7 @@ import torch
 
 from helpers.preprocess.spectrograms import open_spectrogram
 from helpers.study import files, parallel
-from helpers.train.network import POOL_COLUMNS, pool
+from helpers.train.network import pool, pooled_columns
 
 BLOCK_COLUMNS = 2048  # columns read at a time: an hour as float64 would take a quarter of a gigabyte
 
@@ -15,8 +15,8 @@ BLOCK_COLUMNS = 2048  # columns read at a time: an hour as float64 would take a 
 class Inputs(NamedTuple):
     """What networks read of recordings, by name: the same for all networks, so that it is computed once.
 
-    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, column/4]; ``sums`` and
-    ``pooled_sums``: `moment_sums` of the spectrogram and of the pooled one.
+    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, pooled column]; ``sums``
+    and ``pooled_sums``: `moment_sums` of the spectrogram and of the pooled one.
     """
 
     pooled: dict
@@ -24,21 +24,22 @@ class Inputs(NamedTuple):
     pooled_sums: dict
 
 
-def network_inputs(spectrograms):
+def network_inputs(spectrograms, frame_columns):
     """Return the `Inputs` of spectrograms: a dict of str → float [C, F, column]."""
-    pooled = {name: pool_spectrogram(power) for name, power in spectrograms.items()}
+    pooled = {name: pool_spectrogram(power, frame_columns) for name, power in spectrograms.items()}
     sums = ({name: moment_sums(power) for name, power in powers.items()} for powers in (spectrograms, pooled))
     return Inputs(pooled, *sums)
 
 
-def write_inputs(folder, names, target):
+def write_inputs(folder, names, target, frame_columns):
     """Write the `Inputs` of the spectrograms in `folder` below `target`, some 15 MB an hour; return `target`."""
-    parallel.parallel_map(_write_inputs, [(folder, name, target) for name in names], "pool", "recording")
+    pieces = [(folder, name, target, frame_columns) for name in names]
+    parallel.parallel_map(_write_inputs, pieces, "pool", "recording")
     return target
 
 
-def _write_inputs(folder, name, target):
-    for kind, arrays in network_inputs(open_spectrogram(folder, [name]))._asdict().items():
+def _write_inputs(folder, name, target, frame_columns):
+    for kind, arrays in network_inputs(open_spectrogram(folder, [name]), frame_columns)._asdict().items():
         with files.atomic_write(target / kind / f"{name}.npy") as path:
             np.save(path, arrays[name])
 
@@ -48,12 +49,12 @@ def read_inputs(folder, names):
     return Inputs(*(open_spectrogram(folder / kind, names) for kind in Inputs._fields))
 
 
-def pool_spectrogram(power):
-    """Return a recording's spectrogram pooled as the network does (`network.pool`), float32 [C, F/2, column/4]."""
+def pool_spectrogram(power, frame_columns):
+    """Return a recording's spectrogram pooled as its frames are (`network.pool`), float32 [C, F/2, pooled column]."""
     parts = []
     for first in range(0, power.shape[2], BLOCK_COLUMNS):
         part = np.ascontiguousarray(power[:, :, first : first + BLOCK_COLUMNS], dtype=np.float32)
-        parts.append(pool(torch.from_numpy(part)).numpy())
+        parts.append(pool(torch.from_numpy(part), pooled_columns(frame_columns)).numpy())
     return np.concatenate(parts, axis=2)
 
 
@@ -91,8 +92,9 @@ def slices(spectrograms, table, frame_columns, pooled=1):
 
 def check_columns(frame_columns, columns):
     """Raise ValueError if a frame, or a triptych's first column among `columns`, is no multiple of what is pooled."""
-    if frame_columns % POOL_COLUMNS or (np.asarray(columns) % POOL_COLUMNS).any():
+    pooled = pooled_columns(frame_columns)
+    if frame_columns % pooled or (np.asarray(columns) % pooled).any():
         raise ValueError(
-            f"A frame has {frame_columns} columns; it and step_s must be a multiple of {POOL_COLUMNS} columns, as the "
-            f"network averages so many first. Set frame_s and step_s to multiples of {POOL_COLUMNS} hop_s."
+            f"A frame has {frame_columns} columns; it and step_s must be a multiple of {pooled} columns, as the "
+            f"network averages {pooled} of them first. Set frame_s and step_s to multiples of {pooled} hop_s."
         )

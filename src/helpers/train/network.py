@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-POOL_BINS, POOL_COLUMNS = 2, 4  # averaged first: 2 Hz and half a second at the study's settings
+POOL_BINS = 2  # that are averaged first
 
 
 class SpectrogramNetwork(nn.Module):
@@ -101,24 +101,29 @@ class Ensemble(nn.Module):
         return self.decide(self.maps(triptychs))
 
 
-def pool(power):
-    """Average 2 × 4 cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/4]; incomplete last ones are left out.
+def pooled_columns(frame_columns):
+    """Return how many columns are averaged first: four, or two where four would leave a frame fewer than eight."""
+    return 4 if frame_columns >= 32 else 2
+
+
+def pool(power, columns):
+    """Average 2 × `columns` cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/columns], without a rest.
 
     One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of several says more.
     """
-    return nn.functional.avg_pool2d(power, (POOL_BINS, POOL_COLUMNS))
+    return nn.functional.avg_pool2d(power, (POOL_BINS, columns))
 
 
 def pool_steps(triptychs):
     """Pool each frame of triptychs: [triptych, step, C, F, T] → [triptych, step, C, F/2, T/4]."""
-    return pool(triptychs.flatten(0, 1)).unflatten(0, triptychs.shape[:2])
+    return pool(triptychs.flatten(0, 1), pooled_columns(triptychs.shape[-1])).unflatten(0, triptychs.shape[:2])
 
 
 def unpool(values, shape):
     """Repeat values for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/4] → `shape`; others get 0."""
-    rows, columns = shape[-2] % POOL_BINS, shape[-1] % POOL_COLUMNS
-    repeated = values.repeat_interleave(POOL_BINS, dim=-2).repeat_interleave(POOL_COLUMNS, dim=-1)
-    return nn.functional.pad(repeated, (0, columns, 0, rows))
+    columns = pooled_columns(shape[-1])
+    repeated = values.repeat_interleave(POOL_BINS, dim=-2).repeat_interleave(columns, dim=-1)
+    return nn.functional.pad(repeated, (0, shape[-1] % columns, 0, shape[-2] % POOL_BINS))
 
 
 def pool_bins(mean):

@@ -12,7 +12,7 @@ from helpers.preprocess.spectrograms import EARLIER
 from helpers.study import parallel
 from helpers.train.folds import Split, check_apart, members
 from helpers.train.inputs import check_columns, read_inputs, slices, statistics
-from helpers.train.network import POOL_COLUMNS, SpectrogramNetwork, pool_bins
+from helpers.train.network import SpectrogramNetwork, pool_bins, pooled_columns
 
 BACKGROUND_DB = (-10.0, 0.0)  # level of other EEG mixed into a triptych
 OTHERS = 2  # non-seizure samples for each seizure sample, among those that a network's history has
@@ -193,13 +193,14 @@ def augmented_batch(pooled, train, frame_columns, network, settings, generator):
     channel's level is another, and some channels are dropped, so that no decision hangs on one.
     """
     batch = balanced_batch(train, settings["batch_size"], generator)
-    triptychs = slices(pooled, batch, frame_columns, POOL_COLUMNS)
+    by = pooled_columns(frame_columns)
+    triptychs = slices(pooled, batch, frame_columns, by)
     if settings["background_mixing"]:
         others = np.flatnonzero(train["label"].to_numpy() == 0)
         others = train.iloc[generator.choice(others, len(batch))]
         level_db = generator.uniform(*BACKGROUND_DB, len(batch))
         level_db[generator.random(len(batch)) >= settings["background_mixing"]] = -np.inf
-        triptychs = mix_background(triptychs, slices(pooled, others, frame_columns, POOL_COLUMNS), level_db)
+        triptychs = mix_background(triptychs, slices(pooled, others, frame_columns, by), level_db)
     triptychs = triptychs + random_gains(generator, len(batch), triptychs.shape[2], settings["gain_db"])
     triptychs = drop_channels(triptychs, network.mean.cpu(), settings["channel_dropout"], generator)
     return triptychs, torch.tensor(batch[[*EARLIER, "label"]].to_numpy(), dtype=torch.float32)
@@ -233,11 +234,11 @@ def drop_channels(triptychs, mean, share, generator):
 
 def predict(network, pooled, table, frame_columns, batch=64):
     """Return the log-odds of seizure for each triptych of `table`, float64 [triptych], from `Inputs.pooled`."""
-    where, scores = next(network.parameters()).device, []
+    where, scores, by = next(network.parameters()).device, [], pooled_columns(frame_columns)
     network.eval()
     with torch.no_grad():
         for first in range(0, len(table), batch):
-            part = slices(pooled, table.iloc[first : first + batch], frame_columns, POOL_COLUMNS).to(where)
+            part = slices(pooled, table.iloc[first : first + batch], frame_columns, by).to(where)
             scores.append(network.decide(network.encode(part)).cpu().double())
     return torch.cat(scores).numpy() if scores else np.zeros(0)
 
