@@ -24,7 +24,7 @@ def add_seizure(rng, traits, potentials, start_s, end_s):
         wave = wave * column(traits["gains"])
         rows += plant(wave, hertz, half_width_hz, start_s)
         potentials[:, when] += wave
-    places, muscle_uv = ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(1, 50) * strength
+    places, muscle_uv = ("T7", "T8", "F7", "F8", "FP1", "FP2"), rng.uniform(5, 70) * strength
     rise = np.clip(np.arange(samples) / samples * 3 - rng.uniform(-0.3, 0.7), 0, 1) * swell(samples, 1)
     add_muscle(rng, traits, potentials[:, when], places, muscle_uv, rise)
     add_movement(rng, traits, potentials[:, when][:, samples // 4 :], rng.uniform(20, 80) * strength)
@@ -56,7 +56,7 @@ def _spread(rng, traits, samples, strength, begins_s):
     # A patient's seizures are alike, yet no two take one path (Schroeder et al. 2020).
     pattern = 0.8 * traits["pattern"] + 0.9 * field(rng)
     reach = pattern * elsewhere + (1.2 - 0.5 * elsewhere) * footprint(5, traits["focus"])
-    return 150 * strength * arrived, reach
+    return 160 * strength * arrived, reach
 
 
 def _ictal_waves(rng, traits, growth, reach):
