@@ -20,7 +20,7 @@ from helpers.acquire.simulated.signals import RATE_HZ, drift
 VARIANTS = ("distractors", "suppression")
 PLACES = ("T7", "T8", "C3", "C4", "CZ", "FP1", "FP2", "O1", "O2")
 # Hz and, of the soft rhythm, µV: the first is the seizure's
-RHYTHMS = ((25.0, 5.5), (10.0, 28.0), (17.0, 21.0), (33.0, 21.0), (41.0, 21.0), (49.0, 21.0))
+RHYTHMS = ((25.0, 5.0), (10.0, 28.0), (17.0, 21.0), (33.0, 21.0), (41.0, 21.0), (49.0, 21.0))
 LOUD, LOUD_PLACES = 4.0, 4
 PIECE_S = 12, 20  # between two moves
 FADE_S = 0.2
