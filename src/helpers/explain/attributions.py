@@ -85,7 +85,7 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
     path = IntegratedGradients(partial(_score, network), multiply_by_inputs=False)
     options = {"baselines": networks.pool_bins(baseline).expand_as(pooled), "internal_batch_size": PATH_BATCH}
     if method == "gradinput":
-        gradients = Saliency(partial(_score, network)).attribute(pooled, abs=False)
+        gradients = Saliency(partial(_score, network)).attribute(pooled.requires_grad_(), abs=False)
     elif method == "smooth":
         noise = {"nt_type": "smoothgrad", "nt_samples": NOISY, "nt_samples_batch_size": 1, "stdevs": NOISE_DB}
         with torch.random.fork_rng(devices=[]):
