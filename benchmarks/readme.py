@@ -47,7 +47,7 @@ def cost_table(study, runs):
     memory_mb = max(growth.total(part["stages"], "memory_mb") for part in (study, *runs.values()))
     cores = re.search(r"(\d+) cores", study["machine"])[1]
     rows = {
-        "A study of 28 minutes of EEG, as last measured": f"{study['seconds'] / 60:.0f} min",
+        "The study of sim08, 4 hours of EEG": f"{study['seconds'] / 60:.0f} min",
         f"A study of {hours} hours of EEG": f"{growth.total(longest['stages'], 'seconds') / 60:.0f} min",
         "Peak memory": f"{memory_mb / 1000:.1f} GB",
         "The environment in `.venv`": f"{study['environment_mb'] / 1000:.1f} GB",
