@@ -3,7 +3,7 @@
 import difflib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from helpers.study.files import RECORDING
 
@@ -84,12 +84,23 @@ class Recording(Parameters):
     duration_s: whole(10, 172_800)
     seizures: list[Annotated[list[float], Field(min_length=2, max_length=2)]]  # start and end, in s
 
+    @model_validator(mode="after")
+    def check_seizures(self):
+        """Refuse seizures that a CHB-MIT summary cannot hold, or that do not follow each other in the recording."""
+        free_from = 0
+        for start_s, end_s in self.seizures:
+            if not free_from <= start_s < end_s <= self.duration_s or start_s % 1 or end_s % 1:
+                wanted = f"in whole seconds, in order, and {free_from:g} <= start < end <= {self.duration_s}"
+                raise ValueError(f"seizure [{start_s:g}, {end_s:g}] must be {wanted}")
+            free_from = end_s
+        return self
+
 
 SOURCES = {
     "physionet": {},
     "simulate": {
         "seed": SEED,
-        "recordings": dict[NAME, Recording],
+        "recordings": Annotated[dict[NAME, Recording], Field(min_length=1)],
         "truth": (Literal["distractors", "suppression"], None),  # seizures that power does not show: tests explanations
     },
     "directory": {"folder": TEXT, "fingerprint": TEXT},

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from helpers.acquire.simulated.electrodes import ELECTRODES, field, footprint, mix
+from helpers.acquire.simulated.electrodes import COUNT, field, footprint, mix
 from helpers.acquire.simulated.signals import RATE_HZ, around, column, drift, noise, swell
-
-COUNT = len(ELECTRODES)
 
 
 def shift(rng, traits, samples):
@@ -30,119 +28,105 @@ def shift(rng, traits, samples):
 
 def ongoing(rng, traits):
     """Return the ongoing potentials [21, samples] of the brain in µV: 1/f activity, slow waves, alpha."""
-    asleep, exponent, samples = traits["asleep"], traits["exponent"], len(traits["asleep"])
+    asleep, samples = traits["asleep"], len(traits["asleep"])
     # Aperiodic activity with a knee, 1 / (k + f^x) (Donoghue et al. 2020), and the slow waves of sleep (Steriade et
     # al. 1993), which reach wider; a source of each under each electrode.
     regional = np.exp(0.4 * drift(rng, (COUNT, samples), 15))
-    spectra = [lambda f, knee=hertz: 1 / (1 + (f / knee) ** exponent) ** 0.5 for hertz in traits["knees_hz"]]
+    spectra = [lambda f, knee=hertz: 1 / (1 + (f / knee) ** traits["exponent"]) ** 0.5 for hertz in traits["knees_hz"]]
     waves = np.array([noise(rng, samples, spectrum) for spectrum in spectra])
     waves *= regional * np.exp(0.3 * drift(rng, samples, 25)) * column(traits["aperiodic"])
-    potentials = mix(6, ELECTRODES, waves, traits["tilts"][0])
+    potentials = mix(6, waves, traits["tilts"][0])
     regional *= (6 + 17 * asleep) * np.exp(0.5 * drift(rng, samples, 12)) * column(traits["slow"])
-    potentials += mix(9, ELECTRODES, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
+    potentials += mix(9, regional * noise(rng, (COUNT, samples), around(1.2, 0.8)), traits["tilts"][1])
     # Alpha waxes and wanes: posterior when awake, frontal when drowsy (Niedermeyer & Lopes da Silva 2005).
     alpha = noise(rng, (6, samples), around(traits["alpha_hz"], 0.8)) * np.exp(0.6 * drift(rng, (6, samples), 2))
-    alpha[:4] *= 1 - asleep
-    alpha[4:] *= asleep
-    alpha = mix(4.5, ("O1", "O2", "P3", "P4", "F3", "F4"), alpha, 1.5 * traits["tilts"][1, :6])
+    alpha *= np.stack([1 - asleep] * 4 + [asleep] * 2)
+    alpha = mix(4.5, alpha, 1.5 * traits["tilts"][1, :6], ("O1", "O2", "P3", "P4", "F3", "F4"))
     return potentials + alpha * column(traits["alpha"])
 
 
-def add_recorder(rng, traits, potentials):
-    """Add what a recorder takes up all the time: tonic EMG, its own noise, mains and other hum."""
-    size, seconds = potentials.shape, np.arange(potentials.shape[1]) / RATE_HZ
-    tonic = np.exp(0.5 * drift(rng, size, 10)) * (1 - 0.6 * traits["asleep"]) * column(traits["muscle_uv"])
-    potentials += mix(4, ELECTRODES, tonic * noise(rng, size, traits["emg"]), traits["tilts"][2])
-    potentials += np.float32(0.3) * rng.standard_normal(size, dtype=np.float32)
-    for hertz, microvolts in traits["hums"].items():
-        potentials += column(microvolts) * np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
+def _moments(rng, potentials, chance, per_minute, shortest_s, longest_s):
+    """Yield the pieces [21, samples] of `potentials` in which an event takes place, to be changed in place.
 
-
-def _moments(rng, chance, per_minute, shortest_s, longest_s):
-    """Yield slices of a recording where an event takes place.
-
-    A Poisson process of about `per_minute`, more or less in a recording, thinned by `chance` [samples], as of sleep.
+    A Poisson process of about `per_minute`, more or less in a recording, thinned by `chance`, one or [samples].
     """
-    count = rng.poisson(per_minute * rng.lognormal(-0.2, 0.7) * len(chance) / RATE_HZ / 60)
-    for start in np.sort(rng.uniform(0, len(chance), count)).astype(int):
-        length = int(RATE_HZ * rng.uniform(shortest_s, longest_s))
-        if rng.uniform() < chance[start] and start + length <= len(chance):
-            yield slice(start, start + length)
+    size = potentials.shape[1]
+    count = rng.poisson(per_minute * rng.lognormal(-0.2, 0.7) * size / RATE_HZ / 60)
+    for start in np.sort(rng.uniform(0, size, count)).astype(int):
+        end = start + int(RATE_HZ * rng.uniform(shortest_s, longest_s))
+        if rng.uniform() < np.broadcast_to(chance, size)[start] and end <= size:
+            yield potentials[:, start:end]
 
 
-def add_graphoelements(rng, traits, potentials):
-    """Add single waves: vertex waves, and interictal spike-and-waves at the focus."""
-    for when in _moments(rng, traits["asleep"], 4, 0.5, 0.8):
-        wave = -np.diff(swell(when.stop - when.start + 1, 0.2)) * 30
-        potentials[:, when] += np.outer(footprint(5, "CZ", "FZ"), rng.uniform(60, 160) * wave)
-    for when in _moments(rng, 0.4 + 0.6 * traits["asleep"], 4, 0.45, 0.55):  # spike, then wave (Kane et al. 2017)
-        t = np.arange(when.stop - when.start) / RATE_HZ
-        spike = -np.exp(-0.5 * ((t - 0.1) / 0.02) ** 2) + 0.5 * np.exp(-0.5 * ((t - 0.28) / 0.07) ** 2)
-        potentials[:, when] += np.outer(footprint(4, traits["focus"]), rng.uniform(60, 180) * spike)
-
-
-def _sine(rng, when, hertz, irregularity=0.05):
-    """Return a rhythm [samples of `when`] around `hertz`, its frequency and amplitude a little irregular."""
-    samples = when.stop - when.start
+def _rhythm(rng, samples, hertz, irregularity=0.05):
+    """Return a rhythm [samples] around `hertz`, its frequency and amplitude a little irregular."""
     phase = np.cumsum(2 * np.pi * hertz / RATE_HZ * (1 + irregularity * drift(rng, samples, 0.5)))
     # The second harmonic makes crests sharper than troughs, as in arched rhythms.
     wave = np.sin(phase + rng.uniform(0, 2 * np.pi)) + 0.25 * np.sin(2 * phase)
     return wave * np.exp(0.25 * drift(rng, samples, 0.7))
 
 
-def add_rhythmic_bursts(rng, traits, potentials):
-    """Add rhythms that are no seizures: stable in frequency, not spreading (Kane et al. 2017)."""
+def add_transients(rng, traits, potentials):
+    """Add single waves, and rhythms that are no seizures: stable in frequency, not spreading (Kane et al. 2017)."""
+    asleep, awake, focus = traits["asleep"], 1 - traits["asleep"], (traits["focus"],)
+    for piece in _moments(rng, potentials, asleep, 4, 0.5, 0.8):  # vertex waves
+        wave = -np.diff(swell(piece.shape[1] + 1, 0.2)) * 30
+        piece += np.outer(footprint(5, "CZ", "FZ"), rng.uniform(60, 160) * wave)
+    for piece in _moments(rng, potentials, 0.4 + 0.6 * asleep, 4, 0.45, 0.55):  # interictal spikes, each with a wave
+        t = np.arange(piece.shape[1]) / RATE_HZ
+        spike = -np.exp(-0.5 * ((t - 0.1) / 0.02) ** 2) + 0.5 * np.exp(-0.5 * ((t - 0.28) / 0.07) ** 2)
+        piece += np.outer(footprint(4, *focus), rng.uniform(60, 180) * spike)
     side = ("F7", "T7", "P7") if rng.uniform() < 0.5 else ("F8", "T8", "P8")
-    asleep, drowsy = traits["asleep"], 4 * traits["asleep"] * (1 - traits["asleep"])
     bursts = (
         # chance, per minute, seconds, Hz, µV, footprint in cm, where
         (asleep, 6, (0.5, 2.5), (12, 14.5), (15, 50), 5, ("C3", "C4", "CZ")),  # spindles (Rechtschaffen & Kales 1968)
         (asleep, 8, (0.5, 3), (10.5, 12.5), (15, 60), 5, ("F3", "F4", "FZ")),  # slow ones, frontal (De Gennaro 2003)
-        (1 - asleep, 7, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
-        (1 - asleep, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
-        (drowsy, 1.6, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
-        (drowsy, 0.8, (4, 20), (4.5, 7), (40, 110), 4, side),  # RMTD
+        (awake, 7, (0.6, 4), (8, 11), (15, 60), 4, ("O1", "O2", "P3", "P4")),  # runs of alpha
+        (awake, 3, (0.6, 3), (8, 12), (10, 35), 4, ("C3", "C4")),  # mu
+        (4 * asleep * awake, 1.6, (2, 10), (3, 4.5), (60, 200), 7, ("FZ", "CZ")),  # hypnagogic hypersynchrony
+        (4 * asleep * awake, 0.8, (4, 20), (4.5, 7), (40, 110), 4, side),  # RMTD
         (asleep, 0.8, (3, 12), (1.8, 3), (60, 200), 6, ("FP1", "FP2", "FZ")),  # frontal rhythmic delta
         (0.4 + 0.6 * asleep, 1.0, (5, 20), (2, 4.5), (80, 220), 7, ("F3", "F4", "T7", "T8", "CZ")),  # arousal
-        # temporal intermittent rhythmic delta (Geyer et al. 1999)
-        (0.3 + 0.7 * asleep, 0.5, (4, 20), (1.5, 4), (60, 200), 6, (traits["focus"],)),
-        (1 - asleep, 0.4, (3, 12), (2.5, 4), (50, 140), 5, ("O1", "O2")),  # posterior slow waves of youth
-        # BIRDs, which are faster than 4 Hz (Yoo et al. 2014), and slower ones
-        (np.ones(len(asleep)), 0.9, (2, 10), (3, 8), (50, 160), 5, (traits["focus"],)),
+        (0.3 + 0.7 * asleep, 0.5, (4, 20), (1.5, 4), (60, 200), 6, focus),  # temporal delta (Geyer et al. 1999)
+        (awake, 0.4, (3, 12), (2.5, 4), (50, 140), 5, ("O1", "O2")),  # posterior slow waves of youth
+        (1, 0.9, (2, 10), (3, 8), (50, 160), 5, focus),  # BIRDs, faster than 4 Hz (Yoo et al. 2014), and slower ones
     )
     for chance, per_minute, seconds, hertz, microvolts, width_cm, places in bursts:
-        for when in _moments(rng, chance, per_minute, *seconds):
+        for piece in _moments(rng, potentials, chance, per_minute, *seconds):
             reach = footprint(width_cm * rng.uniform(0.7, 1.4), *places)
-            envelope = swell(samples := when.stop - when.start, min(1, 0.4 * samples / RATE_HZ))
-            wave = rng.uniform(*microvolts) * envelope * _sine(rng, when, rng.uniform(*hertz))
-            potentials[:, when] += np.outer(reach * rng.normal(1, 0.4, COUNT), wave)
-    for when in _moments(rng, 0.3 + 0.7 * asleep, 1.1, 5, 25):  # arousals: wide slow waves, muscle, movement
-        samples = when.stop - when.start
-        slow = mix(7, ELECTRODES, noise(rng, (COUNT, samples), around(rng.uniform(1.5, 4.5), 1.2)), traits["tilts"][1])
-        potentials[:, when] += rng.uniform(15, 60) * swell(samples, 1.5) * slow
-        add_movement(rng, traits, potentials[:, when], rng.uniform(20, 120))
+            envelope = swell(samples := piece.shape[1], min(1, 0.4 * samples / RATE_HZ))
+            wave = rng.uniform(*microvolts) * envelope * _rhythm(rng, samples, rng.uniform(*hertz))
+            piece += np.outer(reach * rng.normal(1, 0.4, COUNT), wave)
+    for piece in _moments(rng, potentials, 0.3 + 0.7 * asleep, 1.1, 5, 25):  # arousals: slow waves, muscle, movement
+        slow = mix(7, noise(rng, piece.shape, around(rng.uniform(1.5, 4.5), 1.2)), traits["tilts"][1])
+        piece += rng.uniform(15, 60) * swell(piece.shape[1], 1.5) * slow
+        add_movement(rng, traits, piece, rng.uniform(20, 120))
 
 
 def add_artefacts(rng, traits, potentials):
-    """Add blinks, muscle, chewing, movement and electrode pops (Tatum et al. 2011)."""
+    """Add tonic EMG, the recorder's noise, hum, blinks, muscle, chewing, movement and pops (Tatum et al. 2011)."""
+    size, seconds = potentials.shape, np.arange(potentials.shape[1]) / RATE_HZ
+    tonic = np.exp(0.5 * drift(rng, size, 10)) * (1 - 0.6 * traits["asleep"]) * column(traits["muscle_uv"])
+    potentials += mix(4, tonic * noise(rng, size, traits["emg"]), traits["tilts"][2])
+    potentials += np.float32(0.3) * rng.standard_normal(size, dtype=np.float32)
+    for hertz, microvolts in traits["hums"].items():
+        potentials += column(microvolts) * np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
     awake, jaws = 1 - traits["asleep"], ("T7", "T8", "F7", "F8")
     muscles = (("T7", "F7"), ("T8", "F8"), (*jaws, "FP1", "FP2"), ("O1", "O2", "P7", "P8"))  # the last, the neck's
-    for when in _moments(rng, awake, 9, 0.3, 0.45):  # Bell's phenomenon: positive at FP1, FP2
-        blink = np.hanning(when.stop - when.start) ** 1.5
-        potentials[:, when] += np.outer(footprint(4, "FP1", "FP2"), rng.uniform(60, 220) * blink)
-    for when in _moments(rng, awake, 3, 0.3, 5):
+    for piece in _moments(rng, potentials, awake, 9, 0.3, 0.45):  # Bell's phenomenon: positive at FP1, FP2
+        piece += np.outer(footprint(4, "FP1", "FP2"), rng.uniform(60, 220) * np.hanning(piece.shape[1]) ** 1.5)
+    for piece in _moments(rng, potentials, awake, 3, 0.3, 5):
         places = muscles[rng.integers(len(muscles))]
-        add_muscle(rng, traits, potentials[:, when], places, rng.uniform(10, 60), swell(when.stop - when.start, 0.15))
-    for when in _moments(rng, awake, 0.3, 4, 15):  # chewing: muscle bursts at the jaw's 1-2 Hz, tongue in delta
-        jaw = _sine(rng, when, rng.uniform(1.2, 2), 0.1)
-        add_muscle(rng, traits, potentials[:, when], jaws, rng.uniform(20, 70), np.maximum(jaw, 0) ** 2)
-        potentials[:, when] += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
-    for when in _moments(rng, 0.3 + 0.7 * awake, 1.0, 2, 10):
-        add_movement(rng, traits, potentials[:, when], rng.uniform(40, 240))
-    for when in _moments(rng, np.ones(len(awake)), 0.7, 1.5, 2.5):  # a step that the high-pass lets decay
-        t = np.arange(when.stop - when.start) / RATE_HZ
-        pop = rng.choice([-1, 1]) * rng.uniform(80, 300) * np.exp(-t / rng.uniform(0.1, 0.4))
-        potentials[rng.integers(COUNT), when] += pop
+        add_muscle(rng, traits, piece, places, rng.uniform(10, 60), swell(piece.shape[1], 0.15))
+    for piece in _moments(rng, potentials, awake, 0.3, 4, 15):  # chewing: muscle at the jaw's 1-2 Hz, tongue in delta
+        jaw = _rhythm(rng, piece.shape[1], rng.uniform(1.2, 2), 0.1)
+        add_muscle(rng, traits, piece, jaws, rng.uniform(20, 70), np.maximum(jaw, 0) ** 2)
+        piece += np.outer(footprint(6, "FP1", "FP2"), rng.uniform(20, 80) * jaw * swell(len(jaw)))
+    for piece in _moments(rng, potentials, 0.3 + 0.7 * awake, 1.0, 2, 10):
+        add_movement(rng, traits, piece, rng.uniform(40, 240))
+    for piece in _moments(rng, potentials, 1, 0.7, 1.5, 2.5):  # electrode pops: the high-pass lets them decay
+        pop = rng.choice([-1, 1]) * rng.uniform(80, 300) * np.exp(-seconds[: piece.shape[1]] / rng.uniform(0.1, 0.4))
+        piece[rng.integers(COUNT)] += pop
 
 
 def add_muscle(rng, traits, potentials, places, microvolts, envelope):
@@ -155,6 +139,6 @@ def add_muscle(rng, traits, potentials, places, microvolts, envelope):
 def add_movement(rng, traits, potentials, microvolts):
     """Add swings of electrodes and their leads to `potentials` [21, samples], in place."""
     envelope = swell(potentials.shape[1], 1)
-    swings = mix(7, ELECTRODES, column(rng.uniform(0, 0.7, COUNT)) * noise(rng, potentials.shape, around(1.2, 0.8)))
-    potentials += microvolts * envelope * swings
+    swings = column(rng.uniform(0, 0.7, COUNT)) * noise(rng, potentials.shape, around(1.2, 0.8))
+    potentials += microvolts * envelope * mix(7, swings)
     add_muscle(rng, traits, potentials, ("T7", "T8", "FP1", "FP2"), microvolts / 8, envelope)

@@ -7,19 +7,19 @@ from helpers.acquire.montages import DOUBLE_BANANA
 
 CHANNELS = (*DOUBLE_BANANA, "P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")
 ELECTRODES = tuple(dict.fromkeys(name for channel in CHANNELS for name in channel.split("-")))
-_PAIRS = [[ELECTRODES.index(name) for name in channel.split("-")] for channel in CHANNELS]
-
+COUNT = len(ELECTRODES)
 _PLACES_M = mne.channels.make_standard_montage("colin27_1020").get_positions()["ch_pos"]
-_PLACES_M = {name.upper(): place for name, place in _PLACES_M.items()}
-_POSITIONS_CM = 100 * np.array([_PLACES_M[name] for name in ELECTRODES])
-DISTANCES_CM = np.sqrt(((_POSITIONS_CM[:, None] - _POSITIONS_CM[None]) ** 2).sum(-1))
+_PLACES_CM = {name.upper(): 100 * place for name, place in _PLACES_M.items()}
+_POSITIONS_CM = np.array([_PLACES_CM[name] for name in ELECTRODES])
+DISTANCES_CM = np.linalg.norm(_POSITIONS_CM[:, None] - _POSITIONS_CM, axis=-1)
 _SMOOTHING = np.exp(-0.5 * (DISTANCES_CM / 7) ** 2)  # mixes independent values into spatially smooth ones
-_SMOOTHING /= np.sqrt((_SMOOTHING**2).sum(axis=1, keepdims=True))
+_SMOOTHING /= np.linalg.norm(_SMOOTHING, axis=1, keepdims=True)
 
 
 def derive(potentials):
     """Return the channels [23, samples] of potentials [21, samples]."""
-    return np.array([potentials[plus] - potentials[minus] for plus, minus in _PAIRS])
+    at = dict(zip(ELECTRODES, potentials, strict=True))
+    return np.array([at[plus] - at[minus] for plus, minus in (channel.split("-") for channel in CHANNELS)])
 
 
 def footprint(width_cm, *centres):
@@ -28,7 +28,7 @@ def footprint(width_cm, *centres):
     return np.exp(-0.5 * (nearest / width_cm) ** 2)
 
 
-def mix(width_cm, centres, waves, tilts=0):
+def mix(width_cm, waves, tilts=0, centres=ELECTRODES):
     """Return the potentials [21, samples] of sources [source, samples], each under one of the `centres`.
 
     `tilts` [source, 21] makes their fields irregular, as cortex is folded (Nunez & Srinivasan 2006).
@@ -39,9 +39,9 @@ def mix(width_cm, centres, waves, tilts=0):
 
 def smooth(independent):
     """Mix independent values [21, ...] of unit variance into values that are similar at neighbouring electrodes."""
-    return np.einsum("es,s...->e...", _SMOOTHING, independent)  # no BLAS: its sums depend on the number of threads
+    return np.einsum("es,s...->e...", _SMOOTHING, independent)  # no BLAS, as in `mix`
 
 
 def field(rng):
     """Return a smooth random scalp field [21] of unit variance."""
-    return smooth(rng.standard_normal(len(ELECTRODES)))
+    return smooth(rng.standard_normal(COUNT))

@@ -4,9 +4,7 @@ Potentials at the 10-20 electrodes are sums of sources; bipolar channels are the
 Literature is cited at each component, in `background` and `ictal`; levels are set by statistics of chb01's real EEG.
 """
 
-import re
 import zlib
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,86 +12,63 @@ import pandas as pd
 from edfio import Edf, EdfSignal, Recording
 
 from helpers.acquire.simulated import background, distractors, ictal
-from helpers.acquire.simulated.electrodes import CHANNELS, ELECTRODES, derive, field
+from helpers.acquire.simulated.electrodes import CHANNELS, COUNT, derive, field
 from helpers.acquire.simulated.signals import RATE_HZ, column
-from helpers.study.files import RECORDING, atomic_write, remove_partial, write_text
+from helpers.study.files import atomic_write, remove_partial, write_text
 from helpers.study.parallel import parallel_map
 
 PLANTED_COLUMNS = ["recording", "channel", "start_s", "end_s", "low_hz", "high_hz", "amplitude"]
 BIT_UV = 0.05  # one step of the 16-bit converter; symmetric, so that P7-T7 stays -(T7-P7) in the file
 LIMIT_UV = round(32767 * BIT_UV, 2)  # the amplifier saturates here; rounded, as EDF gives it 8 characters
-FIRST_START = datetime(2000, 1, 1, 10, 0, 0)  # invented, and fixed: the files are the same bytes on each run
-GAP_S = 7
+MIDNIGHT = pd.Timestamp(2000, 1, 1)  # invented, and fixed: the files are the same bytes on each run
+FIRST_START_S, GAP_S = 10 * 3600, 7  # after midnight; between recordings
+HEADER = b"Startdate 01-JAN-2000 X X simulated"  # as `_write_recording` writes it, and no device
 SUMMARY_HEAD = [f"Data Sampling Rate: {RATE_HZ} Hz", "*" * 25, "", "Channels in EDF Files:", "*" * 22]
-SUMMARY_HEAD = "\n".join([*SUMMARY_HEAD, *(f"Channel {i}: {channel}" for i, channel in enumerate(CHANNELS, 1)), ""])
-EXAMPLE = "{duration_s: 240, seizures: [[110, 152]]}"
+SUMMARY_HEAD += [*(f"Channel {i}: {channel}" for i, channel in enumerate(CHANNELS, 1)), ""]
 
 
 def simulate_patient(folder, patient, recordings, seed, truth=None):
     """Write a simulated patient's EDF files, CHB-MIT summary and planted truth into `folder`, made if absent.
 
-    EDF files ``<patient>_*.edf`` of an earlier plan are removed. `patient`, its name, and `seed` decide what is stable
-    in it, such as the seizure focus. `recordings` is a dict ``{name: {"duration_s": int, "seizures": [[start_s, end_s],
-    ...]}}``, in the order of recording, its durations checked by `parameters`. `truth` is None, or one of
-    `distractors.VARIANTS`. ValueError, before anything is written, if there are no recordings, or a name or seizures
-    do not fit.
+    `patient`, its name, and `seed` decide what is stable in it. `recordings`, checked by `parameters`, is a dict
+    ``{name: {"duration_s": int, "seizures": [[start_s, end_s], ...]}}`` in order; `truth` is None, or one of
+    `distractors.VARIANTS`. Recordings of an earlier plan are removed, known by their header; any other file stays.
     """
-    if not recordings:
-        raise ValueError(f"{patient}: there are no recordings to simulate. Give one, as {patient}_01: {EXAMPLE}.")
+    folder, start_s, pieces, lines = Path(folder), FIRST_START_S, [], [*SUMMARY_HEAD]
     for name, plan in recordings.items():
-        _check(name, plan["duration_s"], plan["seizures"])
-    folder, start, entries, pieces = Path(folder), FIRST_START, [SUMMARY_HEAD], []
+        pieces.append((folder, start_s, patient, name, plan["duration_s"], plan["seizures"], seed, truth))
+        lines += _summary_entry(name, start_s, **plan)
+        start_s += plan["duration_s"] + GAP_S
     remove_partial(folder)
-    for path in folder.glob(f"{patient}_*.edf"):
-        if path.stem not in recordings:
+    for path in folder.glob("*.edf"):
+        if path.stem not in recordings and HEADER in np.fromfile(path, np.uint8, 256).tobytes():
             path.unlink()
-    for name, plan in recordings.items():
-        pieces.append((folder / f"{name}.edf", start, patient, name, plan["duration_s"], plan["seizures"], seed, truth))
-        entries.append(_summary_entry(name, start, plan))
-        start += timedelta(seconds=plan["duration_s"] + GAP_S)
     planted = parallel_map(_write_recording, pieces, f"simulate {patient}", "recording")
-    write_text(folder / f"{patient}-summary.txt", "\n".join(entries))
+    write_text(folder / f"{patient}-summary.txt", "\n".join(lines))
     write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False, lineterminator="\n"))
 
 
 def simulate_recording(patient, name, duration_s, seizures, seed, truth=None):
-    """Simulate one recording; it depends on its own arguments only, so recordings may be made in parallel.
+    """Simulate one recording, which depends on these arguments only.
 
     Returns the EEG in µV, float64 [23, duration_s * 256] in the order of `CHANNELS`, and a DataFrame of planted truth:
     a row for each channel, second and frequency band that carries the seizure (`PLANTED_COLUMNS`, the amplitude in µV
     RMS); bands may overlap. Muscle, movement and the slowing after a seizure are not planted.
     """
     rng = _generator(seed, patient, name)
-    traits = background.shift(rng, _traits(seed, patient), int(duration_s) * RATE_HZ)
+    traits = background.shift(rng, _traits(seed, patient), duration_s * RATE_HZ)
     potentials = background.ongoing(rng, traits)
     if not truth:
-        background.add_graphoelements(rng, traits, potentials)
-        background.add_rhythmic_bursts(rng, traits, potentials)
+        background.add_transients(rng, traits, potentials)
     potentials *= column(traits["gains"])
-    background.add_recorder(rng, traits, potentials)
     background.add_artefacts(rng, traits, potentials)
     if truth:
         focus = _generator(seed, patient, truth).integers(len(distractors.PLACES))
-        planted = distractors.add_rhythms(rng, focus, potentials, seizures, truth)
+        rows = distractors.add_rhythms(rng, focus, potentials, seizures, truth)
     else:
-        planted = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
-    eeg = derive(potentials.astype(np.float64))  # whose sums are exact
-    np.clip(eeg, -LIMIT_UV, LIMIT_UV, out=eeg)
-    rows = pd.DataFrame(planted, columns=PLANTED_COLUMNS[1:])
-    rows.insert(0, "recording", name)
-    return eeg, rows
-
-
-def _check(name, duration_s, seizures):
-    """Raise ValueError if a recording's plan cannot be simulated, saying what is wanted."""
-    if not re.fullmatch(RECORDING, name):  # it becomes a file's: a path would lead out of the folder
-        raise ValueError(f"{name!r} cannot name a recording: use letters, digits, _, + and -, a letter or digit first.")
-    free_from = 0
-    for start_s, end_s in seizures:
-        if not free_from <= start_s < end_s <= duration_s or start_s % 1 or end_s % 1:
-            wanted = f"in whole seconds, as in a CHB-MIT summary, and {free_from} <= start < end <= {duration_s}"
-            raise ValueError(f"{name}: seizure [{start_s}, {end_s}] must be {wanted}. Seizures are given in order.")
-        free_from = end_s
+        rows = [row for seizure in seizures for row in ictal.add_seizure(rng, traits, potentials, *seizure)]
+    eeg = np.clip(derive(potentials.astype(np.float64)), -LIMIT_UV, LIMIT_UV)  # as float64, whose sums are exact
+    return eeg, pd.DataFrame([(name, *row) for row in rows], columns=PLANTED_COLUMNS)
 
 
 def _generator(seed, *names):
@@ -111,7 +86,7 @@ def _traits(seed, patient):
         "end_hz": rng.uniform(2.2, 2.8),
         "pattern": field(rng),  # how strongly the rhythm shows at each electrode
         "level": np.exp(rng.normal(-0.6, 0.6)),  # high in children (Segalowitz et al. 2010)
-        "tilts": 0.25 * rng.standard_normal((3, len(ELECTRODES), len(ELECTRODES))),  # of the sources
+        "tilts": 0.25 * rng.standard_normal((3, COUNT, COUNT)),  # of the sources
         "exponent": rng.normal(3.4, 0.25),
         "knee_hz": 4.5 * np.exp(0.1 * rng.normal()),
         "tension": 0.3 * field(rng),  # of the muscles under each electrode
@@ -120,23 +95,23 @@ def _traits(seed, patient):
     }
 
 
-def _write_recording(path, start, *arguments):
+def _write_recording(folder, start_s, patient, name, *arguments):
     """Simulate one recording, write it as EDF (16 bit, one-second data records), and return its planted truth."""
-    eeg, planted = simulate_recording(*arguments)
+    eeg, planted = simulate_recording(patient, name, *arguments)
     options = {"physical_dimension": "uV", "physical_range": (-LIMIT_UV, LIMIT_UV), "digital_range": (-32767, 32767)}
-    signals = [EdfSignal(row, RATE_HZ, label=name, **options) for name, row in zip(CHANNELS, eeg, strict=True)]
+    signals = [EdfSignal(row, RATE_HZ, label=label, **options) for label, row in zip(CHANNELS, eeg, strict=True)]
+    start = MIDNIGHT + pd.Timedelta(seconds=start_s)
     about = Recording(startdate=start.date(), equipment_code="simulated")
-    with atomic_write(path) as partial:
+    with atomic_write(folder / f"{name}.edf") as partial:
         Edf(signals, recording=about, starttime=start.time(), data_record_duration=1).write(partial)
     return planted
 
 
-def _summary_entry(name, start, plan):
-    """Return a recording's entry in a CHB-MIT summary, whose hours run on past 24 as the database's do."""
-    begun = int((start - FIRST_START.replace(hour=0)).total_seconds())
-    first, last = (f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in (begun, begun + int(plan["duration_s"])))
+def _summary_entry(name, start_s, duration_s, seizures):
+    """Return the lines of a recording in a CHB-MIT summary, whose hours run on past 24 as the database's do."""
+    first, last = (f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in (start_s, start_s + duration_s))
     lines = [f"File Name: {name}.edf", f"File Start Time: {first}", f"File End Time: {last}"]
-    lines.append(f"Number of Seizures in File: {len(plan['seizures'])}")
-    for i, (start_s, end_s) in enumerate(plan["seizures"], 1):
+    lines.append(f"Number of Seizures in File: {len(seizures)}")
+    for i, (start_s, end_s) in enumerate(seizures, 1):
         lines += [f"Seizure {i} Start Time: {start_s} seconds", f"Seizure {i} End Time: {end_s} seconds"]
-    return "\n".join([*lines, ""])
+    return [*lines, ""]
