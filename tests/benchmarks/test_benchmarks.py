@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import baselines, bytes, common, data, growth, processors, readme, stages, verify
+from benchmarks import baselines, bytes, common, growth, processors, readme, stages, verify
 from benchmarks.common import ROOT, STAGES, copy_project, cost, notebook, stage_command
 from helpers.study import files
 
@@ -49,12 +49,11 @@ def test_the_growing_patient(hours):
     assert sum(bool(one["seizures"]) for one in plan.values()) == 5
 
 
-def test_means_and_ratios():
+def test_means():
     """1, 2, 3: mean 2, ± t(0.975, 2) = 4.3027 times 1/√3."""
     found = common.mean_interval([1, None, 2, 3])
     assert found["n"] == 3 and (found["low"], found["high"]) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
     assert common.mean_interval([1])["low"] is None and common.mean_interval([])["mean"] is None
-    assert data.ratios({"ours": (2.0, 3.0), "mne": (4.0, 4.0)})["mne"] == {"cpu_s": 4.0, "wall_s": 4.0, "ratio": 0.5}
     assert common.rounded({"a": [1.23456, 2], "b": None}, 2) == {"a": [1.23, 2], "b": None}
 
 
