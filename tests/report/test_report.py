@@ -146,7 +146,7 @@ VERDICTS = [  # what the results are, what the article says then, and what it do
     (
         {"leak": OPEN, "ahead": OPEN},
         "by −0.10 (−0.30 to 0.00), not significantly | 1. *Does the network outperform simpler detectors?* No: | "
-        "trails | without significance | cannot be told apart | the network does not significantly outperform any simpler",
+        "trails | without significance | cannot be told apart | does not significantly outperform any",
         "no evidence that a detector",
     ),
     (
