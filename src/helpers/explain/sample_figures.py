@@ -76,9 +76,9 @@ def sample_figure(moment, axis, decisions, spans, simulated, words, method="ig",
     letter(panels[name] for name in (*titles, "t0"))
     title, decided = _title(sample, simulated).split(": ")
     decided += f", threshold {sample.threshold:.3f}, {'' if sample.alarm else 'no '}alarm"
-    figure.text(0.01, 0.985, title, va="center", fontsize=10, weight="bold")
-    figure.text(0.01, 0.965, decided, va="center")
-    figure.text(0.01, 0.945, f"{METHODS[method]}: {words[method]}", va="center", fontsize=7)
+    figure.text(0.01, 0.988, title, va="center", fontsize=10, weight="bold")
+    figure.text(0.01, 0.971, decided, va="center")
+    figure.text(0.01, 0.961, textwrap.fill(f"{METHODS[method]}: {words[method]}", 125), va="top", fontsize=7)
     return figure
 
 
@@ -137,7 +137,8 @@ def _draw_scalps(axes, values):
         for name, (x, y) in places.items() if named else ():
             axis.text(x, y, name, ha="center", va="center", fontsize=7)
         axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.15), aspect="equal")
-        axis.set_title(f"t{step}: {values[step].sum():+.2f} log-odds".replace("-", "−", 1), loc="center")
+        total = f"{values[step].sum():+.2f}".replace("-", "−")
+        axis.set_title(f"t{step}: {total} log-odds", loc="center")
         axis.axis("off")
     _draw_key_below(axes[1], lines, "Integrated Gradients by channel (log-odds)", (0, -0.04, 1, 0.06))
 
