@@ -539,7 +539,10 @@ def test_the_notebook_states_each_rule(said):
             {PLANTED[2]: False, "members": False},
             "finds the planted frequency and time, does not find the channel; {}: yes; {}: yes; {}: no",
         ),
-        (dict.fromkeys(PLANTED, False), "does not find the planted frequency, time or channel; {}: yes; {}: yes; {}: yes"),
+        (
+            dict.fromkeys(PLANTED, False),
+            "does not find the planted frequency, time or channel; {}: yes; {}: yes; {}: yes",
+        ),
         (dict.fromkeys(RULES[:7]) | {"insertion": False}, "{1}: no; {2}: yes"),  # measured EEG
         (dict.fromkeys(RULES), ""),
     ],
