@@ -186,8 +186,8 @@ def test_real_eeg(study, monkeypatch):
     own = text.partition("## Introduction")[0] + text.partition("## Results")[2].partition("## Real EEG")[0]
     assert not re.search("simulated|planted", own)
     assert "real EEG" in text and "1 of 2 by event F1" in text
-    assert "| 0.90 | 0.90 | 0.90 | +0.200 (+0.100 to +0.300) |" in text
-    assert "Over 2 simulated patients" in text and "significantly lower than that of none" in text
+    assert "| 0.90 | 0.90 | 0.90 | 0.200 (0.100 to 0.300) |" in text
+    assert "Over 2 simulated patients" in text and "significantly lower than that of no other" in text
     assert "the network is significantly better than logistic regression: the order does not carry over" in text
 
 

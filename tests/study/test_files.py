@@ -127,7 +127,9 @@ def test_a_full_disk(tmp_path):
     with small_disk(tmp_path / "disk", "200k") as disk:
         for name, write in WRITERS.items():
             (disk / name).write_text("before")
-            with pytest.raises(files.DiskError, match=rf"{name} could not be written: No space left on device \(0\.\d MB"):
+            with pytest.raises(
+                files.DiskError, match=rf"{name} could not be written: No space left on device \(0\.\d MB"
+            ):
                 write(disk / name)
             assert {path.name: path.read_text() for path in disk.iterdir()} == {name: "before"}
             (disk / name).unlink()
