@@ -37,7 +37,9 @@ def project(tmp_path):
     for name in ("notebooks", "params/patients"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "params" / "acquire.yaml").write_text('trace_s: 20.0\nunusable: "refuse"\nmains_hz: null\n')
-    (tmp_path / "params" / "patients" / "sim08.yaml").write_text("source: simulate\nseed: 8\nrecordings: {}\n")
+    (tmp_path / "params" / "patients" / "sim08.yaml").write_text(
+        "source: simulate\nseed: 8\nrecordings: {a: {duration_s: 20, seizures: []}}\n"
+    )
     return tmp_path
 
 
@@ -236,6 +238,7 @@ def test_a_second_run_waits(project):
     write_notebook(project, f"import time; open({str(project / 'started')!r}, 'w').close(); time.sleep(5)")
     first = start(project)
     while not (project / "started").exists():
+        assert first.poll() is None, first.communicate()[0]
         time.sleep(0.02)
     code, printed = run(project)
     assert code == 0 and "acquire@sim08: another run is still at work; waiting until it ends" in printed
@@ -252,8 +255,11 @@ def test_a_second_run_waits(project):
         ("", "source is None"),
         ("source:\tsimulate\n\tx", "cannot be read as YAML"),
         ("- a\n- b", "wanted are lines of the form 'key: value'"),
-        ('source: simulate\nseed: 1\nrecordings: {}\nframe_s: "2"', "frame_s is '2': Input should be a valid number"),
-        ("source: simulate\nseed: 1\nrecordings: {}\nframe_s: -1", "frame_s is -1"),
+        (
+            'source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: []}}\nframe_s: "2"',
+            "frame_s is '2': Input should be a valid number",
+        ),
+        ("source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: []}}\nframe_s: -1", "frame_s is -1"),
         ("source: simulate\nseed: 1\nrecordings: [a]", "recordings is .* valid dictionary"),
         ("source: simulate\nseed: 1\nrecordings: {../a: {duration_s: 20, seizures: []}}", "recordings.../a is '../a'"),
         ("source: simulate\nseed: 1\nrecordings: {a: {duration_s: 20, seizures: [[1, 2, 3]]}}", "at most 2 items"),
