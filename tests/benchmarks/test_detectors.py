@@ -14,8 +14,8 @@ def test_ours_is_held_against_each_method_over_patients():
     """0.9 − 0.6 and 0.8 − 0.7 of two patients: 0.2; a patient without ours, and an undefined score, have no part."""
     row = dict.fromkeys(baselines.SCORES)
     results = {
-        "a": {"ours": row | {"auprc": 0.9}, "forest": row | {"auprc": 0.6}},
-        "b": {"ours": row | {"auprc": 0.8}, "forest": row | {"auprc": 0.7}}, "c": {"forest": row | {"auprc": 0.1}},
+        "sim51": {"ours": row | {"auprc": 0.9}, "forest": row | {"auprc": 0.6}},
+        "sim52": {"ours": row | {"auprc": 0.8}, "forest": row | {"auprc": 0.7}}, "sim53": {"forest": row | {"auprc": 0.1}},
     }  # fmt: skip
     found = baselines.ahead(results)
     assert found["forest"]["auprc"]["mean"] == pytest.approx(0.2) and found["forest"]["auprc"]["n"] == 2
