@@ -326,7 +326,7 @@ def test_a_changed_recording_is_not_read(opened, tmp_path):
     assert edf.read_checked(path, files.sha256(path)).header.samples == 256
     with pytest.raises(RecordingError, match="has changed since it was acquired"):
         edf.read_checked(path, "0" * 64)
-    with pytest.raises(RecordingError, match="b.edf cannot be read"):
+    with pytest.raises(RecordingError, match="not there any more"):
         edf.read_checked(tmp_path / "b.edf", "0" * 64)
 
 

@@ -4,11 +4,13 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import CHANNELS, noise_uv, write_edf, write_signals
 from edfio import read_edf
 
 from helpers.acquire import edf, layouts, recordings
+from helpers.acquire.annotations import Annotations
 from helpers.study.errors import RecordingError, UnusableRecording
 
 SUMMARY = """\
@@ -104,6 +106,16 @@ def test_none_can_be_used(folder):
         recordings.survey(folder, leave_out=True)
 
 
+def test_three_recordings_need_a_seizure(folder):
+    """One of two has a seizure: too few, and it is said which it is and what is wanted. Three are enough."""
+    table, seizures, *_ = recordings.survey(folder)
+    durations_s = dict(zip(table["recording"], table["duration_s"], strict=True))
+    with pytest.raises(ValueError, match=r"Seizures are in 1 recordings \(p_01\) of 2; .* at least 3: one held"):
+        recordings.check_enough_seizures(Annotations(seizures, durations_s))
+    seizures = pd.DataFrame([(name, 1, 2) for name in "cab"], columns=["recording", "start_s", "end_s"])
+    assert recordings.check_enough_seizures(Annotations(seizures, dict.fromkeys("abcd", 9.0))) == ["a", "b", "c"]
+
+
 @pytest.fixture
 def subject(tmp_path):
     """A BIDS subject of two sessions: a seizure from 5.5 s to 9 s in the first, none in the second."""
@@ -150,6 +162,7 @@ def test_events_without_their_recording(subject):
     (subject / "sub-01" / "ses-02").rename(subject / "elsewhere")
     shutil.move(subject / "elsewhere", subject.parent / f"{subject.name}-elsewhere")
     (subject / "sub-01" / "ses-02").symlink_to(subject.parent / f"{subject.name}-elsewhere", target_is_directory=True)
+    (subject / "sub-01" / "loop").symlink_to(subject, target_is_directory=True)
     assert len(recordings.survey(subject)[0]) == 2
     (eeg / "sub-01_ses-01_task-szMonitoring_run-03_events.tsv").write_text("onset\tduration\ttrial_type\n0\t9\tsz\n")
     with pytest.raises(RecordingError, match=r"run-03_events.tsv; wanted are .*run-03_eeg.edf and"):

@@ -15,7 +15,8 @@ def test_ours_is_held_against_each_method_over_patients():
     row = dict.fromkeys(baselines.SCORES)
     results = {
         "sim51": {"ours": row | {"auprc": 0.9}, "forest": row | {"auprc": 0.6}},
-        "sim52": {"ours": row | {"auprc": 0.8}, "forest": row | {"auprc": 0.7}}, "sim53": {"forest": row | {"auprc": 0.1}},
+        "sim52": {"ours": row | {"auprc": 0.8}, "forest": row | {"auprc": 0.7}},
+        "sim53": {"forest": row | {"auprc": 0.1}},
     }  # fmt: skip
     found = baselines.ahead(results)
     assert found["forest"]["auprc"]["mean"] == pytest.approx(0.2) and found["forest"]["auprc"]["n"] == 2

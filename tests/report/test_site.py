@@ -215,8 +215,19 @@ def test_a_failing_quarto_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_the_new_site_takes_the_old_one_s_place(tmp_path, monkeypatch):
-    """Files of the last site that this one lacks go."""
-    assert "notebooks/b.html" in make(tmp_path, monkeypatch)
+    """Files of the last site that this one lacks go. What the disk refuses takes nothing of the last one."""
+    before = make(tmp_path, monkeypatch)
+    assert "notebooks/b.html" in before
+
+    def fill_the_disk(path, data, write=files.write_bytes):
+        if tmp_path in path.parents:
+            raise files.DiskError("No space left on device")
+        write(path, data)
+
+    with monkeypatch.context() as patched, pytest.raises(files.DiskError, match="No space"):
+        patched.setattr(files, "write_bytes", fill_the_disk)
+        make(tmp_path, patched, written={"index": ("A", "Text.", {})})
+    assert read_all(tmp_path) == before
     assert "notebooks/b.html" not in make(tmp_path, monkeypatch, written={"index": ("A", "Text.", {})})
 
 

@@ -264,6 +264,8 @@ def derive(header, digital):
 
 def read_checked(path, digest):
     """Open an EDF file after comparing its SHA-256 with `digest`, so that no other file is taken for it."""
+    if not Path(path).exists():
+        raise RecordingError(f"{path} is not there any more. Put it back, or: dvc repro -s -f acquire@<patient>")
     if files.sha256(path) != digest:
         raise RecordingError(f"{path} has changed since it was acquired. Run: dvc repro -s -f acquire@<patient>")
     return open_edf(path)

@@ -130,6 +130,9 @@ def _walk(folder):
     def refuse(error):  # what lies in it would be lost without a word
         raise RecordingError(f"{error.filename} cannot be read ({error.strerror}). Allow reading it, or move it.")
 
+    visited = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        folders[:] = sorted(name for name in folders if name not in OTHER_VERSIONS)
-        yield from (Path(place) / name for name in names if not name.startswith("._"))
+        real = os.path.realpath(place)
+        folders[:] = sorted(name for name in folders if name not in OTHER_VERSIONS and real not in visited)
+        yield from (Path(place) / name for name in names if not name.startswith("._") and real not in visited)
+        visited.add(real)  # a link back up leads here once more

@@ -112,3 +112,15 @@ def _examine(path):
         return quality.examine(path)
     except RecordingError as error:
         return error
+
+
+def check_enough_seizures(annotated):
+    """Return the recordings with a seizure, of some `Annotations`; raise ValueError if they are too few to study."""
+    positive = [name for name in annotated.durations_s if len(annotated.spans(name))]
+    if len(positive) < 3:
+        raise ValueError(
+            f"Seizures are in {len(positive)} recordings ({', '.join(positive) or 'none'}) of "
+            f"{len(annotated.durations_s)}; the study needs at least 3: one held out, one to choose the threshold, one "
+            "to train. Add recordings with seizures, or correct the summary."
+        )
+    return positive

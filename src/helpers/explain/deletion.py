@@ -29,7 +29,8 @@ def cell_columns(axis):
 
 def cell_means(maps, columns):
     """Return the mean of maps [sample, step, F, T] in cells of a pooled bin and `columns`: float32 [sample, cell]."""
-    pooled = networks.pool_steps(torch.from_numpy(np.ascontiguousarray(maps, np.float32))[:, :, None])[:, :, 0]
+    maps = torch.from_numpy(np.ascontiguousarray(maps, np.float32))
+    pooled = networks.pool(maps, networks.pooled_columns(maps.shape[-1]))
     return avg_pool2d(pooled, (1, columns), ceil_mode=True).flatten(1).numpy()
 
 

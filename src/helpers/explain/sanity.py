@@ -115,10 +115,8 @@ def _perturb(network, triptychs, part, weights, permuted, pairs, members, seed, 
     def maps(of, inputs=triptychs):
         found = attributions.predicted_relevance(of, inputs, predicted, baselines[fold][0], STEPS, SIGNED)
         flat = {name: values.sum(axis=2) if values.ndim == 5 else values for name, values in found.items()}
-        return {
-            name: networks.pool_steps(torch.from_numpy(values)[:, :, None])[:, :, 0].numpy()
-            for name, values in flat.items()
-        }
+        by = networks.pooled_columns(inputs.shape[-1])
+        return {name: networks.pool(torch.from_numpy(values), by).numpy() for name, values in flat.items()}
 
     def maps_of(folder, name):
         return maps(networks.load_ensemble(folder, [name]))

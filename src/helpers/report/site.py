@@ -61,10 +61,17 @@ def render(written, folder, name, overview=""):
         menu = {page: html.escape(SHORT.get(page, title), quote=False) for page, (title, *_) in written.items()}
         (_render_by_quarto if with_quarto else _render_by_pandoc)(site, menu, name, overview)
         links.check(site, folder, later=(overview,))
-        with files.disk_errors(Path(folder)):
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(site, folder)
+        _replace(Path(folder), site)
     return f"Quarto {version}" if with_quarto else "pandoc"
+
+
+def _replace(folder, site):
+    """Write all files of `site` to `folder`, each by an atomic write, and delete the other files there."""
+    new, old = ({path.relative_to(top) for path in top.rglob("*") if path.is_file()} for top in (site, folder))
+    for name in sorted(new):
+        files.write_bytes(folder / name, (site / name).read_bytes())
+    for name in old - new:
+        (folder / name).unlink()
 
 
 def _run(command, folder=None):

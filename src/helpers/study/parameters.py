@@ -142,7 +142,7 @@ def describe(fault, model, where):
         known = f"; {suggest(place, model.model_fields)}" if len(fault["loc"]) == 1 else "."
         return f"{where}: there is no parameter '{place}'{known}"
     if fault["type"] == "missing":
-        return f"{where} lacks {place}."
+        return f"{where} lacks {place}. Add a line '{place}: …'."
     hint = " (write 0.001, not 1e-3)" if isinstance(value, str) and "e-" in value else ""
     return f"{where}: {place} is {value!r}: {fault['msg']}{hint}."
 

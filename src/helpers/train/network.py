@@ -14,10 +14,11 @@ class SpectrogramNetwork(nn.Module):
 
     Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2: C EEG channels, F frequency bins, T columns a frame.
     The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/2, T/4]: for 54 bins and 32
-    columns, 27 × 8. Its maps are summed over frequency and averaged over time, and nothing else is known of a frame:
-    so the gradient of the score is the same at every place of a map, as Grad-CAM assumes (Selvaraju et al. 2017,
-    section 3). `dropout` is the share of a frame's embedding that is dropped while training. There is no batch, group
-    or layer normalisation: it would discard the amplitude, and a seizure is first of all a change of amplitude.
+    columns, 27 × 8; of shorter frames, T/2 (`pooled_columns`). Its maps are summed over frequency and averaged over
+    time, and nothing else is known of a frame: so the gradient of the score is the same at every place of a map, as
+    Grad-CAM assumes (Selvaraju et al. 2017, section 3). `dropout` is the share of a frame's embedding that is dropped
+    while training. There is no batch, group or layer normalisation: it would discard the amplitude, and a seizure is
+    first of all a change of amplitude.
     """
 
     def __init__(self, channels, frequencies, width, hidden, dropout):
