@@ -1,6 +1,7 @@
 """Annotations: when a patient's recordings had seizures, in one form for the whole study."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -42,10 +43,14 @@ class Annotations:
         seizures = self.seizures[self.seizures["recording"].isin(names)]
         return Annotations(seizures, {name: self.durations_s[name] for name in names})
 
+    @cached_property
+    def _spans(self):
+        ordered = self.seizures.sort_values("start_s").groupby("recording")
+        return {name: part[["start_s", "end_s"]].to_numpy(float) for name, part in ordered}
+
     def spans(self, recording):
         """Return the seizures of one recording, float [seizure, 2], in s and in order."""
-        rows = self.seizures.loc[self.seizures["recording"] == recording, ["start_s", "end_s"]]
-        return rows.sort_values("start_s").to_numpy(float)
+        return self._spans.get(recording, np.empty((0, 2)))
 
 
 def overlap_s(start_s, end_s, spans):

@@ -124,12 +124,15 @@ def difference(first, second):
 def threshold_counts(table, column="p_seizure"):
     """Return true and false positives of ``recording``, ``label`` and a score, float [2, recording, threshold].
 
-    Recordings are sorted by name, thresholds (all values of the score, `column`) fall.
+    Recordings are sorted by name, thresholds (values of the score, `column`) fall. Neighbouring values that no seizure
+    sample has are one: `areas` needs no more, and with a hundred samples of other EEG for one of seizure they are many.
     """
     names, row = np.unique(table["recording"].to_numpy(str), return_inverse=True)
     thresholds, place = np.unique(-table[column].to_numpy(float), return_inverse=True)
-    counts = np.zeros((2, len(names), len(thresholds)))
-    np.add.at(counts, (1 - table["label"].to_numpy(int), row, place), 1)
+    seizure = np.isin(np.arange(len(thresholds)), place[table["label"].to_numpy() == 1])
+    step = np.cumsum(seizure | np.concatenate([[True], seizure[:-1]])) - 1
+    counts = np.zeros((2, len(names), step[-1] + 1))
+    np.add.at(counts, (1 - table["label"].to_numpy(int), row, step[place]), 1)
     return counts.cumsum(axis=2)
 
 
