@@ -24,8 +24,8 @@ CLASSIFIERS = ("logistic", "forest", "riemann", "rocket")
 L2 = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strengths, from strong to weak
 STRONG = 1e-3  # where no training recording can be left out to choose by
 PARTS = 4  # of the training recordings, left out in turn to choose by
-TREES = 200
-# Triptychs overlap: trees on half of them, with leaves of five, are no worse than on all, and cost half.
+TREES = 100
+# Triptychs overlap: trees on half of them, with leaves of five, are no worse than on all, and cost half; nor are 200.
 FOREST = {"max_samples": 0.5, "min_samples_leaf": 5, "class_weight": "balanced_subsample", "n_jobs": 1}
 LARGEST_CLASS = 2_000  # of more training triptychs of a class, so many are drawn: they overlap, and time is short
 SHRINKAGE = 0.01  # of a covariance towards equal channels: the montage's chains close, so that it has no inverse
