@@ -3,6 +3,8 @@
 The study is made up: two small networks with random weights, frames of 2 s, and alarms above any log-odds (-100).
 """
 
+import os
+import shutil
 import subprocess
 import sys
 from datetime import date, time
@@ -120,9 +122,9 @@ def change(path, at, new):
 def odd(path, kind):
     """Write a recording that is odd in one way."""
     channels = {"missing": CHANNELS[1:18], "mixed": ("Fp1-A1", "F7-A2", *CHANNELS[1:])}.get(kind, CHANNELS)
-    seconds = 5 if kind == "short" else 20
-    signals = noise_uv(path, channels, seconds * 256) * (kind != "flat")
-    write_signals(path, channels, signals, 256, 1)
+    seconds, rate = 5 if kind == "short" else 20, 100 if kind == "slow" else 256
+    signals = noise_uv(path, channels, seconds * rate) * {"flat": 0, "saturated": 20}.get(kind, 1)
+    write_signals(path, channels, np.clip(signals, -400, 400), rate, 1)
     if kind in ("jump", "steady"):
         pairs = zip(channels, signals, strict=True)
         signals = [edfio.EdfSignal(row, 256, label=name, physical_dimension="uV") for name, row in pairs]
@@ -134,21 +136,53 @@ def odd(path, kind):
         path.write_bytes(path.read_bytes()[:-300])
     if kind == "text":
         path.write_text("It is no EDF. " * 100)
-    if kind == "bdf":
-        change(path, 0, b"\xffBIOSEMI")
+    if kind in FIELDS:
+        change(path, *FIELDS[kind])
+    if kind == "empty":
+        path.write_bytes(b"")
+    if kind == "notes":
+        edfio.Edf([], annotations=[edfio.EdfAnnotation(3, 4, "sz")]).write(path)
+    if kind == "two rates":
+        rates = [128 if name == "P7-O1" else 256 for name in channels]
+        rows = zip(channels, signals, rates, strict=True)
+        signals = [edfio.EdfSignal(row[: 20 * hz], hz, label=name, physical_dimension="uV") for name, row, hz in rows]
+        edfio.Edf(signals, data_record_duration=1).write(path)
+
+
+FIELDS = {  # where a header is changed, and to what
+    "bdf": (0, b"\xffBIOSEMI"),
+    "too many": (236, b"21      "),
+    "too few": (236, b"19      "),
+    "none": (236, b"0       "),
+    "unfinished": (236, b"-1      "),
+    "unit": (256 + len(CHANNELS) * 96, b"        "),
+    "limits": (256 + len(CHANNELS) * 104, b"nan     "),
+}
 
 
 ODD = {
     "short": "lasts 5 s; a decision needs three frames, 6 s. Record longer.",
     "flat": "100% of its seconds are flat",
+    "saturated": "100% of its seconds are flat or clipped",
+    "slow": "has a sampling rate of 100 Hz",
+    "two rates": "has EEG channels of different sampling rates: CZ-PZ 256 Hz, P7-O1 128 Hz",
     "missing": "lacks FP1-F7 of the 18 channels",
     "mixed": "lacks FP1-F7 of the 18 channels",
     "jump": "is discontinuous: its time jumps by",
     "cut": "is damaged or was not copied completely",
     "text": "is no EDF file",
-    "bdf": r"is no EDF file: it has",
+    "empty": "is no EDF file: it has 0 bytes",
+    "bdf": "is no EDF file: it has",
+    "notes": "holds annotations alone",
+    "too many": "its header announces 21 data records",
+    "too few": "its header announces 19 data records",
+    "none": "0 data records of 1 s",
+    "unfinished": "is still being written",
+    "unit": "has FP1-F7 from -400 to 400 in the unit ''",
+    "limits": "has FP1-F7 from nan to 400 in the unit 'uV'",
     "absent": "cannot be read",
-    "folder": "cannot be read",
+    "folder": "cannot be read (it is no regular file)",
+    "pipe": "cannot be read (it is no regular file)",
 }
 
 
@@ -158,27 +192,46 @@ def test_what_cannot_be_predicted_is_refused_and_left_as_it_is(known, tmp_path, 
     path = tmp_path / "new.edf"
     if kind == "folder":
         path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
     elif kind != "absent":
         odd(path, kind)
     before = path.read_bytes() if path.is_file() else None
     [message] = __main__.main(str(path), str(tmp_path / "out.tsv"), "tiny")
     assert message.startswith("error in the prediction: new.edf ") and ODD[kind] in message
     assert "leave the recording out" not in message and "\n" not in message
-    assert not (tmp_path / "out.tsv").exists() and before == (path.read_bytes() if before else None)
+    assert not (tmp_path / "out.tsv").exists() and before == (path.read_bytes() if path.is_file() else None)
 
 
-def test_odd_recordings_that_can_be_predicted(known, tmp_path):
-    """EDF+D without a jump; a channel twice, the same or not, of which the first is used, and the page says so."""
+def test_odd_recordings_that_can_be_predicted(known, tmp_path, capsys):
+    """EDF+D without a jump; labels in other spellings, and beside them an ECG and a label that is none, of other rates;
+    no date; a channel twice, under one name or its old one, the same or not, of which the first is used. All as the
+    plain one, and each difference is told."""
+    signals = list(noise_uv("x", CHANNELS, 20 * 256))
+    last = {"plain": [], "same": ["T8-P8", 14], "other": ["T8-P8", 0], "old": ["T4-T6", 14], "both": ["EEG T4-T6", 0]}
+    for name, (*label, row) in {**last, "plain": [-1]}.items():
+        given = [*signals[:18], *([signals[row]] if label else [])]
+        write_signals(tmp_path / f"{name}.edf", [*CHANNELS[:18], *label], given, 256)
+    spelled = [f"EEG {name.lower()}" for name in CHANNELS[:18]]
+    extra = [edfio.EdfSignal(np.arange(20 * hz), hz, label=name) for name, hz in (("ECG", 512), ("<b>'\"&$ =1", 10))]
+    options = {"physical_dimension": "uV", "physical_range": (-400, 400)}
+    pairs = zip(signals[:18], spelled, strict=True)
+    eeg = [edfio.EdfSignal(row, 256, label=name, **options) for row, name in pairs]
+    edfio.Edf([*extra, *eeg], data_record_duration=1).write(tmp_path / "spelled.edf")
+    change(tmp_path / "spelled.edf", 168, b"xx.xx.xx25.61.75")
+    tables, said = {}, {}
+    for name in (*last, "spelled"):
+        assert __main__.main(str(tmp_path / f"{name}.edf"), str(tmp_path / f"{name}.tsv"), "tiny") == []
+        tables[name] = (tmp_path / f"{name}.tsv").read_text()
+        said[name] = [line for line in capsys.readouterr().err.splitlines() if "twice" in line]
+    assert set(tables.values()) == {tables["plain"]} and "\tn/a\t20.00" in tables["plain"]
+    assert not any(said.pop(name) for name in ("plain", "same", "old", "spelled"))
+    assert said == {
+        "other": ["other.edf: twice, with different signals, T8-P8: the first is used"],
+        "both": ["both.edf: twice, with different signals, T8-P8, EEG T4-T6: the first is used"],
+    }
     odd(tmp_path / "new.edf", "steady")
     assert len(detector.predict(known, tmp_path / "new.edf").table) == 8
-    signals, logs = list(noise_uv("x", CHANNELS, 20 * 256)), []  # T8-P8 is there once more at the end
-    for last in ([], [signals[14]], [signals[0]]):
-        path = tmp_path / f"{len(logs)}.edf"
-        write_signals(path, [*CHANNELS[:19], "T8-P8"][: 19 + len(last)], signals[:19] + last, 256)
-        _, axis, examined, table, power = detector.predict(known, path)
-        said = unseen.differences("tiny", axis, examined, power)["what"].str.contains("twice").any()
-        logs.append((table["log_odds"].tolist(), bool(said)))
-    assert logs == [(logs[0][0], said) for said in (False, False, True)]
 
 
 def test_events_are_runs_of_alarms():
@@ -275,7 +328,7 @@ def test_a_clock_that_cannot_be_and_a_date_that_is_hidden(tmp_path, field, wante
 
 def test_the_container_s_command(known, tmp_path, monkeypatch):
     """EDF in, TSV out, and nothing else: one event from the first frame that is decided to the last one's end. The
-    patient is the third word or a variable. Refused: an unknown patient, an older study, the recording as result."""
+    patient is the third word or a variable. Refused: an unknown patient, an older study, a result that is there."""
     path, out = tmp_path / "new.edf", tmp_path / "made" / "out.tsv"
     write_edf(path, seconds=20)
     before = path.read_bytes()
@@ -283,11 +336,14 @@ def test_the_container_s_command(known, tmp_path, monkeypatch):
     assert annotation_files.read_events(out)["seizures"] == [(4, 20)]
     first = out.read_bytes()
     monkeypatch.setenv("PATIENT", "tiny")
-    assert __main__.main(str(path), str(out)) == [] and out.read_bytes() == first
+    again = tmp_path / "again.tsv"
+    assert __main__.main(str(path), str(again)) == [] and again.read_bytes() == first
     assert "There is no patient 'anna'" in __main__.main(str(path), str(out), "anna")[0]
-    assert "recording itself" in __main__.main(str(path), str(path), "tiny")[0] and path.read_bytes() == before
+    for there in (path, out):
+        assert "is there already. Name another" in __main__.main(str(path), str(there), "tiny")[0]
+    assert path.read_bytes() == before and out.read_bytes() == first
     files.write_json(tmp_path / "output" / "tiny" / "evaluate" / "metrics.json", {})
-    assert "dvc repro evaluate@tiny" in __main__.main(str(path), str(out), "tiny")[0]
+    assert "dvc repro evaluate@tiny" in __main__.main(str(path), str(tmp_path / "third.tsv"), "tiny")[0]
     assert not (tmp_path / "output" / "tiny" / "predictions").exists()
 
 
@@ -303,8 +359,28 @@ def test_a_folder_is_all_its_recordings(tmp_path):
     (tmp_path / "sub" / "a.edf").write_text("")
     with pytest.raises(ValueError, match="some of one name"):
         __main__.recordings(tmp_path)
-    with pytest.raises(FileNotFoundError):
-        __main__.write_page("tiny", tmp_path / "absent.edf")
+
+
+def test_another_recording_of_the_same_name_is_refused(known, tmp_path):
+    """Nothing that was made is lost: `a.edf` of another folder is refused, whatever its date, and the same bytes are
+    not, wherever they lie; nor is another one where the first prediction ended before its events."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_edf(tmp_path / name / "a.edf", seconds=20)
+    (tmp_path / "three").mkdir()
+    shutil.copy(tmp_path / "one" / "a.edf", tmp_path / "three" / "a.edf")
+    places = [tmp_path / name / "a.edf" for name in ("one", "two", "three")]
+    folder, digest = annotated.result_folder("tiny", places[0])
+    assert folder == tmp_path / "output" / "tiny" / "predictions" / "a" and annotated.result_folder("tiny", places[1])
+    (folder / "a_events.tsv").write_text("events")
+    with pytest.raises(ValueError, match="output/tiny/predictions/a holds the events of another recording"):
+        annotated.result_folder("tiny", places[0])  # of which nobody knows
+    (folder / "recording.sha256").write_text(f"{digest}\n")
+    assert annotated.result_folder("tiny", places[2]) == annotated.result_folder("tiny", places[0]) == (folder, digest)
+    [message] = __main__.main(str(tmp_path / "two"), None, "tiny")
+    assert "is named a. Rename this recording, or move that folder away." in message
+    assert "absent.edf cannot be read" in __main__.main(str(tmp_path / "absent.edf"), None, "tiny")[0]
+    assert sorted(path.name for path in folder.iterdir()) == ["a_events.tsv", "recording.sha256"]
 
 
 @pytest.mark.slow

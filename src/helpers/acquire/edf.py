@@ -135,6 +135,8 @@ def _read_header(file, opened, size):
     texts = [_text(field) for field in (main[184:192], main[236:244], main[244:252], main[252:])]
     if texts[1] == "-1":
         _refuse(file, "is still being written (-1 data records)", "End the recording, then copy it again.")
+    if texts[2] == "0":
+        _refuse(file, "holds annotations alone (data records of 0 s)", "Take the recording that they belong to.")
     length, records, record_s, count = (float(text) if NUMBER.fullmatch(text) else np.nan for text in texts)
     whole = records >= 1 and records % 1 == 0 and count >= 1 and count % 1 == 0  # nor NaN
     if not (whole and 0 < record_s < np.inf and length == 256 * (1 + count) <= size):

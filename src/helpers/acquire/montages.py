@@ -30,8 +30,9 @@ def find(labels, file):
     the same reference, whose difference it is exactly. Bare electrode names ("F7") share one reference without a name.
     Electrodes are never paired across references; where several references would do, the one that gives most channels
     does. Case, blanks, the prefixes "EEG" and "POL", the old names T3 to T6 and the number that MNE gives to a doubled
-    name ("T8-P8-0") do not matter. Of doubled labels the first is taken: CHB-MIT has the same T8-P8 twice. That one
-    reference's name stands for several signals (a local average, a Laplacian) cannot be seen here.
+    name ("T8-P8-0") do not matter. Of a channel's two labels the first is taken: CHB-MIT has the same T8-P8 twice, and
+    `quality.examine` tells where two differ. That one reference's name stands for several signals (a local average, a
+    Laplacian) cannot be seen here.
 
     Returns 18 (plus, minus), indices into `labels` of the signal to take and of the one to subtract: (i, None) is a
     channel under its own name, (None, i) one under its name reversed, (i, j) two electrodes against one reference.
@@ -39,8 +40,8 @@ def find(labels, file):
     """
     named, against = {}, {}
     for index, label in enumerate(labels):
-        first, second = parts = _parts(label)
-        named.setdefault(parts, index)
+        first, second = name = parts(label)
+        named.setdefault(name, index)
         if first in ELECTRODES and second is not None:
             against.setdefault(second, {}).setdefault(first, index)
     sets = sorted(against.values(), key=lambda electrodes: -sum(electrodes.keys() >= set(pair) for pair in PAIRS))
@@ -53,7 +54,7 @@ def find(labels, file):
     return found
 
 
-def _parts(label):
+def parts(label):
     """Return (first, second) of a label in today's names: second is "" in a bare label, None in no pair at all."""
     text = re.sub(r"^(EEG|POL) ", "", " ".join(label.replace("\0", " ").upper().split()))
     first, *rest = (ALIASES.get(part, part) for part in text.replace(" ", "").split("-"))
@@ -77,7 +78,7 @@ def _channel(pair, named, sets):
 def describe(found, labels):
     """Say in a few words how the channels of `find` were had, for the study's account of its data."""
     derived = [plus for plus, minus in found if plus is not None and minus is not None]
-    references = dict.fromkeys(_parts(labels[plus])[1] or "one unnamed reference" for plus in derived)
+    references = dict.fromkeys(parts(labels[plus])[1] or "one unnamed reference" for plus in derived)
     ways = {
         "by name": sum(minus is None for _, minus in found),
         "by name reversed, negated": sum(plus is None for plus, _ in found),

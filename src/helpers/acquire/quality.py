@@ -34,7 +34,7 @@ class Examined:
     shares: np.ndarray  # of seconds that are flat, clipped, mains alone: [3, 18]
     level_uv: np.ndarray  # median over seconds of their standard deviation, [18]
     mains_db: np.ndarray  # how far each of `MAINS_HZ` stands out of its neighbours
-    doubled: tuple  # labels in use that the file has twice, with different signals
+    doubled: tuple  # names of each channel in use that the file has twice, with different signals
     equal: tuple  # sets of channels with one and the same signal
     seconds: np.ndarray  # of each second that was chosen: its digest, and when it begins in samples, uint64 [2, …]
 
@@ -48,14 +48,15 @@ def examine(path):
     recording = edf.open_edf(path)
     edf.check_times(recording)
     header, size = recording.header, round(recording.header.sampling_hz)
+    names = [montages.parts(label) for label in header.labels]
     doubled = [
         (index, later)
         for index in header.used
-        for later in range(index + 1, len(header.labels))
-        if header.labels[index] == header.labels[later]
+        for later in range(index + 1, len(names))
+        if names[index] == names[later]
     ]
     forms = [(signal.unit, signal.limits, signal.size) for signal in header.signals]
-    different = {header.labels[index] for index, later in doubled if forms[index] != forms[later]}
+    different = {pair for pair in doubled if forms[pair[0]] != forms[pair[1]]}
     digests, blocks, seconds = [blake2b() for _ in DOUBLE_BANANA], [], []
     last, codes = np.zeros((len(DOUBLE_BANANA), 1), np.float32), np.zeros(0, np.uint32)
     for start in range(0, header.samples, BLOCK_S * size):
@@ -63,9 +64,8 @@ def examine(path):
         digital = edf.read_digital(recording, start, stop, header.used)
         eeg = edf.derive(header, digital)
         for pair in doubled:
-            label = header.labels[pair[0]]
-            if label not in different and not np.equal(*edf.read_digital(recording, start, stop, pair)).all():
-                different.add(label)
+            if pair not in different and not np.equal(*edf.read_digital(recording, start, stop, pair)).all():
+                different.add(pair)
         for digest, channel in zip(digests, eeg, strict=True):
             digest.update(channel)
         rises, last = np.diff(eeg, axis=1, prepend=last) > 0, eeg[:, -1:]
@@ -81,7 +81,8 @@ def examine(path):
         same[digest.digest()].append(channel)
     equal = sorted(channels for channels in same.values() if len(channels) > 1)
     mains_db, found = np.median(mains, -1).mean(-1), np.concatenate(seconds, axis=1)
-    return Examined(header, states.mean(-1), np.median(deviations, -1), mains_db, sorted(different), equal, found)
+    twice = [", ".join(dict.fromkeys(header.labels[index] for index in pair)) for pair in sorted(different)]
+    return Examined(header, states.mean(-1), np.median(deviations, -1), mains_db, twice, equal, found)
 
 
 def _check_alive(file, states):

@@ -9,18 +9,22 @@ import os
 import sys
 from pathlib import Path
 
-from helpers.predict import annotated, detector
+from helpers.predict import annotated, detector, unseen
 from helpers.study import errors, files, patients
 
 
 def write_events(patient, source, target):
-    """Predict on one EDF file and write its events to a ``.tsv`` file."""
-    if target.exists() and target.samefile(source):
-        raise ValueError(f"{target} is the recording itself. Name another file for its events.")
+    """Predict on one EDF file and write its events to a new file; say on standard error what a reader must know."""
+    if target.exists():
+        raise ValueError(f"{target} is there already. Name another file for the events, or move it away.")
     found = detector.predict(detector.load(patient), source)
     duration_s = found.recording.header.duration_s
     events = annotated.tabulate(detector.events(found.table), annotated.start(source), duration_s)
     files.write_text(target, events.to_csv(sep="\t", index=False))
+    differences = unseen.differences(patient, found.axis, found.examined, found.mean_power)
+    for what, here, known in differences.itertuples(index=False):
+        said = f"{source.name}: {what}: {here}{f' (in the study: {known})' if known else ''}"
+        print(errors.printable(said), file=sys.stderr)
 
 
 def write_page(patient, source):
@@ -29,9 +33,8 @@ def write_page(patient, source):
 
     from helpers.report import pages, site
 
-    folder, place = files.ROOT / "output" / patient / "predictions" / source.stem, source.resolve(strict=True)
+    place, (folder, _) = source.absolute(), annotated.result_folder(patient, source)
     given = {"patient": patient, "edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
-    folder.mkdir(parents=True, exist_ok=True)
     notebook = files.ROOT / "notebooks" / "predict.ipynb"
     done = papermill.execute_notebook(notebook, folder / "predict.ipynb", given, engine_name="study")
     title, text, pictures = pages.read(done, "predict", article=True)
@@ -60,17 +63,18 @@ def main(source="", target=None, patient=None):
     patient, faults = patient or os.environ.get("PATIENT", ""), []
     try:
         patients.load(patient)
-        if target:
-            write_events(patient, Path(source), Path(target))
-        for path in [] if target else recordings(Path(source)):
-            try:
-                write_page(patient, path)
-            except SystemExit as end:
-                if not isinstance(end.code, str):  # Ctrl-C, not the engine's message
-                    raise
-                faults.append(end.code.strip())
-    except (OSError, ValueError, RuntimeError) as error:
-        faults.append(f"error in the prediction: {errors.printable(error)}")
+        paths = [Path(source)] if target else recordings(Path(source))
+    except (OSError, ValueError) as error:
+        return [f"error in the prediction: {errors.printable(error)}"]
+    for path in paths:
+        try:
+            write_events(patient, path, Path(target)) if target else write_page(patient, path)
+        except SystemExit as end:
+            if not isinstance(end.code, str):  # Ctrl-C, not the engine's message
+                raise
+            faults.append(end.code.strip())
+        except (OSError, ValueError, RuntimeError) as error:
+            faults.append(f"error in the prediction: {errors.printable(error)}")
     return faults
 
 

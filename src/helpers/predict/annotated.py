@@ -12,6 +12,19 @@ from helpers.study.errors import RecordingError
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
 
 
+def result_folder(patient, source):
+    """Return ``output/<patient>/predictions/<name>``, made if absent, and the SHA-256 of the recording at `source`.
+
+    Raises ValueError if the folder holds the events of another recording, by ``recording.sha256``.
+    """
+    digest, folder = files.sha256(source), files.stage_folder(patient, f"predictions/{source.stem}")
+    kept = folder / "recording.sha256"
+    if (folder / f"{source.stem}_events.tsv").exists() and not (kept.exists() and kept.read_text() == f"{digest}\n"):
+        found = f"{files.display_path(folder)} holds the events of another recording that is named {source.stem}"
+        raise ValueError(f"{found}. Rename this recording, or move that folder away.")
+    return folder, digest
+
+
 def start(path):
     """Return a recording's date and time of day, each None where its header gives none that could be."""
     date = clock = None
