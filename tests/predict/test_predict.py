@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from datetime import date, time
+from urllib.parse import quote
 
 import edfio
 import mne
@@ -256,10 +257,10 @@ def test_what_lies_beyond_the_study_is_told(known, tmp_path):
     power[7:9, 29:], power[2, 7:12] = 10.0, 0.0
     power[8, 29:] = 9.5
     rows = unseen.differences("tiny", known.axis, examined, power).to_numpy().tolist()
-    span = "4.0 to 6.0 dB there"
+    span = "4.0 to 6.0 dB"
     assert rows == [
-        ["power of B3, alpha", "up to 4.0 dB below the lowest (T7-P7), in 1 of 18 channels", span],
-        ["power of B5, gamma", "up to 4.0 dB above the highest (P3-O1), in 2 of 18 channels", span],
+        ["power of B3, alpha", "up to 4.0 dB below the lowest, in 1 of 18 channels", f"T7-P7: {span}"],
+        ["power of B5, gamma", "up to 4.0 dB above the highest, in 2 of 18 channels", f"P3-O1: {span}"],
     ]
 
 
@@ -386,28 +387,32 @@ def test_another_recording_of_the_same_name_is_refused(known, tmp_path):
 @pytest.mark.slow
 def test_the_command_of_make(tmp_path):
     """A folder of two, one of which is no EDF: the other's files, its page with the event and what the networks have
-    not seen, a line on standard output, one message, exit status 1. Nothing is said of seconds without a decision."""
+    not seen, a line on standard output, one message, exit status 1. Nothing is said of seconds without a decision.
+    Blanks, braces, quotes and a line's end in a name, an ending in capitals and a link change nothing."""
     root, folder = tmp_path / "a project", tmp_path / "mine"
     copy_project(root)
     write_study(root)
     folder.mkdir()
-    write_edf(folder / "a b.edf", seconds=21)
+    name = "a {b} \"c\"\n'd'"
+    write_edf(tmp_path / "kept.edf", seconds=21)
+    (folder / f"{name}.EDF").symlink_to(tmp_path / "kept.edf")
     (folder / "c.edf").write_text("no EDF")
     own = environment(root) | {"PATIENT": "tiny", "COPY": "1"}
     command = [sys.executable, "-m", "helpers.predict", str(folder)]
     done = subprocess.run(command, cwd=root, env=own, capture_output=True, text=True)
-    out = root / "output" / "tiny" / "predictions" / "a b"
-    assert done.stdout.splitlines()[0].startswith("a b.edf: sz from 4 s, 16 s long, confidence 0.")
+    out = root / "output" / "tiny" / "predictions" / name
+    wanted = "a {b} \"c\"\\n'd'.EDF: sz from 4 s, 16 s long, confidence 0."
+    assert done.stdout.splitlines()[0].startswith(wanted), done
     assert done.returncode == 1 and done.stderr.count("error in predict@tiny") == 1, done.stderr
-    assert annotation_files.read_events(out / "a b_events.tsv")["seizures"] == [(4, 20)]
-    assert len(edfio.read_edf(out / "a b_annotated.edf").annotations) == 1
-    assert edfio.read_edf(out / "a b_events.edf").annotations[0].duration == 16
+    assert annotation_files.read_events(out / f"{name}_events.tsv")["seizures"] == [(4, 20)]
+    assert len(edfio.read_edf(out / f"{name}_annotated.edf").annotations) == 1
+    assert edfio.read_edf(out / f"{name}_events.edf").annotations[0].duration == 16
     seconds = pd.read_csv(out / "probability.csv")
     assert seconds["time_s"].tolist() == list(range(21))
     assert np.flatnonzero(seconds["p_seizure"].notna()).tolist() == list(range(4, 20))
     assert seconds["alarm"].dropna().tolist() == [1] * 16 and seconds["p_smooth"].between(0, 1).sum() == 16
     page = (out / "page" / "index.html").read_text(encoding="utf-8")
-    assert "1, 16 s in all" in page and "above the highest" in page and 'href="../a%20b_events.tsv"' in page
+    assert "1, 16 s in all" in page and "above the highest" in page and f'href="../{quote(name)}_events.tsv"' in page
     assert page.count("<img") == 2 and (out / "event_1.svg").exists()
     assert "depends on what was learnt: no" in (out / "event_1.svg").read_text(encoding="utf-8")
-    assert sorted(path.name for path in folder.iterdir()) == ["a b.edf", "c.edf"]
+    assert sorted(path.name for path in folder.iterdir()) == [f"{name}.EDF", "c.edf"]

@@ -35,10 +35,14 @@ def write_page(patient, source):
 
     place, (folder, _) = source.absolute(), annotated.result_folder(patient, source)
     given = {"patient": patient, "edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
-    notebook = files.ROOT / "notebooks" / "predict.ipynb"
-    done = papermill.execute_notebook(notebook, folder / "predict.ipynb", given, engine_name="study")
+    notebook, executed = (
+        str(path / "predict.ipynb").replace("{", "{{").replace("}", "}}")  # papermill formats its paths
+        for path in (files.ROOT / "notebooks", folder)
+    )
+    done = papermill.execute_notebook(notebook, executed, given, engine_name="study")
     title, text, pictures = pages.read(done, "predict", article=True)
-    site.render({"index": (title, text, pictures)}, folder / "page", f"Patient {patient}: {source.name}")
+    page = {"index": (f"{title}: {source.name}", text, pictures)}
+    site.render(page, folder / "page", f"Patient {patient}: {source.name}")
     lines = (folder / f"{source.stem}_events.tsv").read_text(encoding="utf-8").splitlines()[1:]
     for onset, duration, kind, confidence, *_ in (line.split("\t") for line in lines):
         said = f"sz from {float(onset):g} s, {float(duration):g} s long, confidence {confidence}"

@@ -35,8 +35,8 @@ def differences(patient, axis, examined, mean_power):
         for distance, word in ((here - high, "above the highest"), (low - here, "below the lowest")):
             if count := int((distance[number] > BEYOND_DB).sum()):
                 worst = int(distance[number].argmax())
-                found = f"up to {distance[number, worst]:.1f} dB {word} ({axis['channels'][worst]})"
-                span = f"{low[number, worst]:.1f} to {high[number, worst]:.1f} dB there"
+                found, channel = f"up to {distance[number, worst]:.1f} dB {word}", axis["channels"][worst]
+                span = f"{channel}: {low[number, worst]:.1f} to {high[number, worst]:.1f} dB"
                 rows.append((f"power of {band}, {name}", f"{found}, in {count} of {len(here[number])} channels", span))
     for _, channel, what, value in quality.warnings({header.file: examined}):
         rows.append((f"{what}, {channel}" if channel else what, value, ""))

@@ -58,7 +58,8 @@ def render(written, folder, name, overview=""):
         for file, content in sources.items():
             content = content.read_bytes() if isinstance(content, Path) else content
             files.write_bytes(site / file, content.encode("utf-8") if isinstance(content, str) else content)
-        menu = {page: html.escape(SHORT.get(page, title), quote=False) for page, (title, *_) in written.items()}
+        short = SHORT if len(written) > 1 else {}
+        menu = {page: html.escape(short.get(page, title), quote=False) for page, (title, *_) in written.items()}
         (_render_by_quarto if with_quarto else _render_by_pandoc)(site, menu, name, overview)
         links.check(site, folder, later=(overview,))
         _replace(Path(folder), site)
