@@ -55,6 +55,7 @@ class StudyEngine(NBClientEngine):
                 files.remove_partial(files.ROOT / "output" / given["patient"] / stage)
                 bar = progress_bar and {"desc": name, "unit": "cell"}
                 own = kwargs | {"progress_bar": bar, "config": config, "stderr_file": sys.stderr}
+                own["iopub_timeout"] = 600  # seconds; the default, 4, ends a cell's run where others use the machine
                 nb = super().execute_notebook(nb, kernel_name, **own)
             if error := executed.find_error(nb):
                 with files.atomic_write(failed) as partial:
