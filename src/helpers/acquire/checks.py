@@ -40,7 +40,7 @@ def uses(good, shortest_s):
     for entry, found in good:
         own_hz, lasts_s, wrong = found.header.sampling_hz, found.header.duration_s, None
         if own_hz != common_hz:
-            wrong = f"has {own_hz:g} Hz, most recordings of the folder {common_hz:g} Hz. Resample it"
+            wrong = f"has {own_hz:g} Hz, most recordings {common_hz:g} Hz. Resample it"
         elif lasts_s < shortest_s:
             wrong = f"lasts {lasts_s:g} s, less than three frames, {shortest_s:g} s. Set a shorter frame_s in the "
             wrong += "patient's file"
@@ -64,22 +64,29 @@ def names(entries):
 
 
 def people(good):
-    """Return the fault of a folder with recordings of several people, by their headers.
+    """Return the faults of a patient with recordings of several people, or of one with two patients, by their headers.
 
     No name is repeated: a message is shown and kept.
     """
-    people = {}
-    for entry, found in good:
+    found, first, faults = {}, {}, []  # patient → person → first file; person → first file
+    for entry, examined in good:
         # "X X X X" and the like are nobody
-        words = " ".join(word for word in found.header.patient.casefold().split() if word.strip("x-_.,"))
-        people.setdefault(words, entry["file"])
-    people.pop("", None)
-    if len(people) < 2:
-        return []
-    some = sorted(people.values())
-    found = f"{some[0]} and {len(some) - 1} more are of {len(some)} people by their headers: {', '.join(some)}"
-    do = "A study is of one patient: move the others elsewhere, or name them alike if it is one person."
-    return [(some[0], RecordingError(f"{found}. {do}"))]
+        words = " ".join(word for word in examined.header.patient.casefold().split() if word.strip("x-_.,"))
+        if words:
+            found.setdefault(entry.get("patient"), {}).setdefault(words, entry["file"])
+    for persons in found.values():
+        some = sorted(persons.values())
+        if len(some) > 1:
+            told = f"{some[0]} and {len(some) - 1} more are of {len(some)} people by their headers: {', '.join(some)}"
+            do = "A patient is one person: move the others elsewhere, or name them alike if it is one person."
+            faults.append((some[0], RecordingError(f"{told}. {do}")))
+        for words, file in persons.items():
+            earlier = first.setdefault(words, file)
+            if earlier != file and any(len(word) > 1 for word in words.split()):  # a sex alone is nobody
+                told = f"{file} is of the same person as {earlier} by its header, but of another pooled patient"
+                do = "Declare both as one patient, or correct the header."
+                faults.append((file, RecordingError(f"{told}: who is held out must not be trained on. {do}")))
+    return faults
 
 
 def identity(good):

@@ -1,6 +1,7 @@
 """Declaring a folder of recordings as a patient: ``python -m helpers.acquire.declare <patient> [<folder>]``."""
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def declare(patient, folder):
     files.write_text(files.ROOT / "params" / "patients" / f"{patient}.yaml", text)
 
 
+def renew_pooled(patient):
+    """Renew a pooled patient's fingerprint, of its patients' declarations, and those that name a folder."""
+    folder, digest = files.ROOT / "params" / "patients", hashlib.sha256()
+    for name in patients.load(patient)["patients"]:
+        if patients.load(name)["source"] == "directory":
+            declare(name, patients.recordings_folder(name))
+        digest.update((folder / f"{name}.yaml").read_bytes())
+    text = re.sub("^fingerprint:.*\n?", "", (folder / f"{patient}.yaml").read_text(encoding="utf-8"), flags=re.M)
+    files.write_text(folder / f"{patient}.yaml", f"{text.rstrip()}\nfingerprint: {digest.hexdigest()}\n")
+
+
 def enrol(patient):
     """Add `patient` to the study's list in ``params/study.yaml`` if it is not there yet, and its recordings can be had.
 
@@ -86,6 +98,8 @@ def main(patient, folder=None):
             folder = patients.recordings_folder(patient)
         if folder is not None:
             declare(patient, folder)
+        elif patients.load(patient)["source"] == "pooled":
+            renew_pooled(patient)
         enrol(patient)
     except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: ~somebody has no home
         sys.exit(f"error: {errors.printable(error)}")

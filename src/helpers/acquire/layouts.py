@@ -52,6 +52,23 @@ def entries(folder):
     return [missing | entry for entry in found], [(file, RecordingError(why)) for file, why in faults]
 
 
+def pooled_entries(folder, patients):
+    """Return `entries` of the folders of several patients below `folder`, each with its ``patient``."""
+    entries_of_all, faults_of_all = [], []
+    for patient in patients:
+        found, faults = entries(folder / patient)
+        for entry in found:
+            name, file = pooled_name(patient, entry["recording"]), f"{patient}/{entry['file']}"
+            entries_of_all.append(entry | {"patient": patient, "recording": name, "file": file})
+        faults_of_all += [(f"{patient}/{file}", error) for file, error in faults]
+    return entries_of_all, faults_of_all
+
+
+def pooled_name(patient, recording):
+    """Return the name of a patient's recording among those of others: its own, if it begins with the patient's."""
+    return recording if recording.startswith(patient) else f"{patient}_{recording}"
+
+
 def _visible(folder, pattern="*"):
     """Return what lies in `folder`, without the "._" files that macOS puts beside each file on a foreign disk."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("._"))

@@ -22,6 +22,7 @@ MIRRORS = ("https://physionet-open.s3.amazonaws.com/chbmit/1.0.0/", "https://phy
 SAFE = re.compile(r"https://[\w.-]|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")  # or on this machine
 TIMEOUT_S = (10, 30)  # to connect, and between two pieces of an answer
 RETRIES = 2  # at each mirror
+SAME_PERSON = {"chb21": "chb01"}  # one and a half years later
 FILES_AT_ONCE = 3  # more would be impolite to a public archive
 
 pooch.get_logger().setLevel("WARNING")  # it would name each file; the bar says enough

@@ -33,7 +33,7 @@ def error_sums(table):
     where, gap = bin_numbers(p), p - label
     parts = {f"gap{number}": np.where(where == number, gap, 0.0) for number in range(where.max() + 1)}
     terms = pd.DataFrame({"n": 1, "seizure": label, "squared": gap**2, **parts})
-    return terms.groupby(table["recording"].to_numpy(str)).sum()
+    return terms.groupby(table[scores.unit(table)].to_numpy(str)).sum()
 
 
 def error_rates(n, seizure, squared, **gaps):

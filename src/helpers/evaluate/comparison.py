@@ -39,7 +39,8 @@ def score_detector(table, annotations, seed=0, draws=intervals.DRAWS):
         intervals.bootstrap_ranking(table, name, **options) for name in ("log_odds", "log_odds_smooth")
     )
     samples = intervals.bootstrap(scores.sample_rates, scores.sample_counts(table), **options)
-    counts = scores.event_counts(scores.events(table), annotations)
+    drawn = table.drop_duplicates("recording").set_index("recording", drop=False)[scores.unit(table)]
+    counts = scores.event_counts(scores.events(table), annotations).groupby(drawn).sum()
     return {
         "auprc": ranking["auprc"],
         "auprc_smoothed": smoothed["auprc"],

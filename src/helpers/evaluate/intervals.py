@@ -1,9 +1,10 @@
 """Intervals: how far a score would move with other recordings of the same patient, at 95 %.
 
 Samples of one recording resemble each other, so whole recordings are drawn, with replacement (Efron & Tibshirani, An
-Introduction to the Bootstrap, 1993). The same seed and recordings give the same draws, so that detectors are compared
-draw by draw. The draws' percentiles do not cover with so few recordings, nor do expanded ones (Hesterberg, Am. Stat.
-69:371, 2015): the draws give a standard error, Student's t on log-odds the ends. Counts of events have exact ones.
+Introduction to the Bootstrap, 1993), and whole patients, "recordings" below, where several are pooled. The same seed
+and recordings give the same draws, so that detectors are compared draw by draw. The draws' percentiles do not cover
+with so few recordings, nor do expanded ones (Hesterberg, Am. Stat. 69:371, 2015): the draws give a standard error,
+Student's t on log-odds the ends. Counts of events have exact ones.
 
 An interval is a dict: ``value``; ``low`` and ``high``, or None; ``kind``, "bootstrap", "exact", "t", "range" (lowest
 and highest, of too few for an interval) or None; ``dropped``, the share of draws in which the score is undefined;
@@ -62,7 +63,8 @@ def interval(value, estimates, recordings, samples=None):
     if not len(defined) or (dropped > 0.5 and recordings >= FEWEST):
         return _found(value, reason=f"the score is undefined in {dropped:.0%} of the draws", dropped=dropped)
     if recordings < FEWEST:
-        reason = f"recordings with a seizure: {recordings}; an interval needs {FEWEST}, so the ends are of single ones"
+        found = f"recordings, or pooled patients, with a seizure: {recordings}"
+        reason = f"{found}; an interval needs {FEWEST}, so the ends are of single ones"
         return _found(value, defined.min(), defined.max(), "range", dropped, reason)
     half = student.ppf((1 + LEVEL) / 2, recordings - 1) * defined.std() * (recordings / (recordings - 1)) ** 0.5
     low, high = (value - half, value + half) if samples is None else _exact_ends(value * samples, samples)
@@ -127,7 +129,7 @@ def threshold_counts(table, column="p_seizure"):
     Recordings are sorted by name, thresholds (values of the score, `column`) fall. Neighbouring values that no seizure
     sample has are one: `areas` needs no more, and with a hundred samples of other EEG for one of seizure they are many.
     """
-    names, row = np.unique(table["recording"].to_numpy(str), return_inverse=True)
+    names, row = np.unique(table[scores.unit(table)].to_numpy(str), return_inverse=True)
     thresholds, place = np.unique(-table[column].to_numpy(float), return_inverse=True)
     seizure = np.isin(np.arange(len(thresholds)), place[table["label"].to_numpy() == 1])
     step = np.cumsum(seizure | np.concatenate([[True], seizure[:-1]])) - 1

@@ -57,9 +57,14 @@ def sample_scores(tp, fn, fp, tn):
     return counts | rates
 
 
+def unit(table):
+    """Return the column of what intervals draw whole: the patient where several are pooled, else the recording."""
+    return "patient" if "patient" in table else "recording"
+
+
 def sample_counts(table):
-    """Return ``tp``, ``fn``, ``fp``, ``tn`` of each recording, from ``recording``, ``label`` and ``decided``."""
-    rows = {name: confusion(part["label"], part["decided"]) for name, part in table.groupby("recording")}
+    """Return ``tp``, ``fn``, ``fp``, ``tn`` of each recording (see `unit`), from ``label`` and ``decided``."""
+    rows = {name: confusion(part["label"], part["decided"]) for name, part in table.groupby(unit(table))}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["tp", "fn", "fp", "tn"])
 
 

@@ -96,6 +96,10 @@ def _study(results, add):
     add("folds", "folds", "metrics: folds", len(folds), "folds")
     tested = sum(len(fold["held_out"]) for fold in folds)
     add("recordings", "recordings held out", "metrics: folds[].held_out", tested, "recordings")
+    pooled = results["recordings"].get("patient")
+    add("patients", "patients pooled", "recordings: patient", None if pooled is None else pooled.nunique(), "patients")
+    drawn = "recordings" if pooled is None else "patients"
+    add("drawn", "what the bootstrap draws", "metrics: intervals.samples", drawn, "name")
     add("frames", "frames averaged for an alarm", "metrics: folds[].alarm.frames", folds[0]["alarm"]["frames"])
     kind, name = metrics["intervals"]["samples"]["accuracy"]["kind"], "brackets hold the lowest and highest recording"
     add("ranged", name, "metrics: intervals.samples.accuracy.kind", int(kind == "range"))

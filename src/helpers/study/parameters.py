@@ -104,6 +104,8 @@ SOURCES = {
         "truth": (Literal["distractors", "suppression"], None),  # seizures that power does not show: tests explanations
     },
     "directory": {"folder": TEXT, "fingerprint": TEXT},
+    # other declared patients together: each is held out once; the fingerprint is of their declarations
+    "pooled": {"patients": Annotated[list[NAME], Field(min_length=3)], "fingerprint": (TEXT, None)},
 }  # of params/patients/<id>.yaml
 SOURCES = {
     source: create_model(source, __base__=Parameters, source=Literal[source], frame_s=(FRAME_S, None), **keys)

@@ -56,6 +56,19 @@ def leave_blocks_out(recordings, with_seizure, count):
     return folds
 
 
+def leave_patients_out(patient_of, with_seizure):
+    """Return `leave_blocks_out` of pooled patients, a block each; `patient_of` is recording → patient, in order.
+
+    Patients without a seizure are held out with a neighbour. All recordings of a patient are in one fold.
+    """
+    patients = list(dict.fromkeys(patient_of.values()))
+    blocks = leave_blocks_out(patients, {patient_of[name] for name in with_seizure}, len(patients))
+    held_out = [[name for name, patient in patient_of.items() if patient in block.held_out] for block in blocks]
+    folds = [Fold(number, tuple(names)) for number, names in enumerate(held_out)]
+    check(folds, list(patient_of))
+    return folds
+
+
 def splits(folds, members=1):
     """Return the networks to train, as a list of Split: `members` without each two of all `folds` of a study."""
     found = []
@@ -84,14 +97,17 @@ def covering(folds, networks):
     return found
 
 
-def grow(folds, with_seizure, members=1):
+def grow(folds, with_seizure, members=1, whole=False):
     """Return the networks of the protocol in order of time, trained on the past only: a list of lists of Split.
 
-    The past ends after the first recording with a seizure, then after each block but the last.
+    The past ends after the first recording with a seizure, unless blocks stay `whole`, as patients must; then after
+    each block but the last.
     """
     recordings = [name for fold in folds for name in fold.held_out]
-    first = next(place for place, name in enumerate(recordings) if name in with_seizure) + 1
-    ends = sorted({first, *np.cumsum([len(fold.held_out) for fold in folds]).tolist()})[:-1]
+    ends = set(np.cumsum([len(fold.held_out) for fold in folds]).tolist())
+    if not whole:
+        ends.add(next(place for place, name in enumerate(recordings) if name in with_seizure) + 1)
+    ends = sorted(ends)[:-1]
     return [[Split(f"past{end}{draw}", tuple(recordings[:end])) for draw in ascii_lowercase[:members]] for end in ends]
 
 
