@@ -84,7 +84,7 @@ def test_unusable_recordings_are_left_out_if_asked(folder):
     for spoil, found in (
         (without_c3_p3, "lacks C3-P3 .*it has: FP1-F7, .*X1"),
         (lambda path: write_edf(path, rate=100), "has a sampling rate of 100 Hz; the bands reach 55 Hz, .*110 Hz"),
-        (lambda path: write_edf(path, rate=200), "has 200 Hz, most recordings of the folder 256 Hz"),
+        (lambda path: write_edf(path, rate=200), "has 200 Hz, most recordings 256 Hz"),
         (lambda path: write_edf(path, seconds=25), "lasts 25 s, less than three frames, 26 s"),
         (lambda path: write_changed(path, lambda eeg: 0 * eeg), "holds no EEG, .*: 100% of its seconds are flat or"),
         (without_limits, "has FP1-F7 from 0 to 0 in the unit 'uV'"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from helpers.evaluate import intervals, scores
+from helpers.evaluate import calibration, intervals, scores
 
 SEVEN = [True] * 7
 
@@ -82,7 +82,9 @@ def test_few_recordings_have_a_range():
     table["fn"] = [9, 3, 7, 1, 0, 0]
     found = sample_intervals(table)["sensitivity"]
     assert (found["value"], found["low"], found["high"], found["kind"]) == (28 / 48, 3 / 12, 11 / 12, "range")
-    assert found["reason"].startswith("recordings with a seizure: 4; an interval needs 5, so the ends are")
+    assert found["reason"].startswith(
+        "recordings, or pooled patients, with a seizure: 4; an interval needs 5, so the ends are"
+    )
     better = table.assign(tp=table["tp"] + [1, 0, 2, 1, 0, 0], fn=table["fn"] - [1, 0, 2, 1, 0, 0])
     ours, theirs = (intervals.bootstrap(scores.sample_rates, one)["sensitivity"] for one in (better, table))
     gap = intervals.difference(ours, theirs)
@@ -235,3 +237,16 @@ def test_ranking_draws_are_those_of_the_other_scores(monkeypatch):
     monkeypatch.setattr(intervals, "CHUNK", 1000)
     again = intervals.bootstrap_ranking(table, seed=3, draws=20)
     assert all((again[name].estimates == found[name].estimates).all() for name in found)
+
+
+def test_of_pooled_patients_whole_patients_are_drawn():
+    """Six patients of two recordings each: intervals as if each patient were one recording."""
+    table = world(recordings=12).assign(decided=lambda table: (table["p_seizure"] > 0.5).astype(int))
+    names = sorted(table["recording"].unique())
+    patient_of = {name: f"p{place // 2}" for place, name in enumerate(names)}
+    pooled = table.assign(patient=table["recording"].map(patient_of))
+    merged = table.assign(recording=pooled["patient"])
+    for sums in (scores.sample_counts, calibration.error_sums):
+        assert sums(pooled).equals(sums(merged)) and len(sums(pooled)) == 6 and len(sums(table)) == 12
+    found = [intervals.bootstrap_ranking(one)["auroc"] for one in (pooled, merged, table)]
+    assert [one.recordings for one in found] == [6, 6, 12] and np.array_equal(found[0].estimates, found[1].estimates)

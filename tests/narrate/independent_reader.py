@@ -37,6 +37,9 @@ class Study:
         self.table = self.decisions.sort_values(["recording", "last_start_s"], ignore_index=True)
         self.true = self.table["label"].to_numpy()
         self.said = (self.table["p_seizure"] >= self.table["threshold"]).to_numpy().astype(int)
+        pooled = self.recordings.get("patient")
+        self.patients = None if pooled is None else str(len(set(pooled)))
+        self.drawn = "recordings" if pooled is None else "patients"
         self.hours = self.recordings["duration_s"].sum() / 3600
         self.frame_s, self.simulated = self.digest["frame_s"], self.metrics["source"] == "simulate"
         self.delay = self.metrics["intervals"]["seizures"]["median_latency_s"]
@@ -340,13 +343,27 @@ READ = {
     r"Whether the maps show where a seizure is (?:could not be tested|was not testable)\.": lambda s, m: [
         (s.verdicts("planted channel", None), set(METHODS))
     ],
-    r"This .+? of (simulated )?patient (.+)\.": lambda s, m: [(m[2], s.metrics["patient"]), simulated(s, m[1])],
+    r"This .+? of (simulated )?patient (.+)\.": lambda s, m: [
+        (m[2], s.metrics["patient"]),
+        (None, s.patients),
+        simulated(s, m[1]),
+    ],
+    r"This .+? of (\d+) (simulated )?patients, each held out in turn\.": lambda s, m: [
+        (m[1], s.patients),
+        simulated(s, m[2]),
+    ],
     r"[\w ]+? (?:tested|ran) in (\d+) folds? on (\d+) recordings?, each judged by .+ fitted without it\.": folds,
     r"A sample is three consecutive (.+) s frames .+": lambda s, m: [(m[1], short(s.frame_s))],
-    r"Brackets hold (?:(the lowest and the highest recording), as these are too few for an interval, or exact 95 % "
-    r"intervals of counts of events|95 % intervals, exact for counts of events, else by bootstrap .+)\.": lambda s, m: [
-        ({"range"} if m[1] else set(), {one["kind"] for one in s.metrics["intervals"]["samples"].values()} & {"range"})
-    ],
+    r"Brackets hold (?:(the lowest and the highest of the (\w+)), as these are too few for an interval, or exact 95 % "
+    r"intervals of counts of events|95 % intervals, exact for counts of events, else by bootstrap over (\w+);.+)\.": (
+        lambda s, m: [
+            (m[2] or m[3], s.drawn),
+            (
+                {"range"} if m[1] else set(),
+                {one["kind"] for one in s.metrics["intervals"]["samples"].values()} & {"range"},
+            ),
+        ]
+    ),
     r"\*\*(.+):\*\* (undefined|[\d.]+)( \(.+?\))?, (the|as) .+\.": bullet,
     r"The model (?:(?:found|recognised) (.+? seizure samples?))?(?: and )?(?:(?:mis)?took (.+? non-seizure samples?) "
     r"for seizure)?(; there is no other)?\.": recognised,
@@ -377,7 +394,16 @@ READ = {
         (named(m[1]), s.verdicts("deletion", False)),
         (set(), s.verdicts("deletion", True)),
     ],
-    r"The(?:se)? (.+) of EEG of one (simulated )?patient do .+": lambda s, m: [(m[1], s.length()), simulated(s, m[2])],
+    r"The(?:se)? (.+) of EEG of one (simulated )?patient do .+": lambda s, m: [
+        (m[1], s.length()),
+        (None, s.patients),
+        simulated(s, m[2]),
+    ],
+    r"The(?:se)? (.+) of EEG of (\d+) (simulated )?patients do .+": lambda s, m: [
+        (m[1], s.length()),
+        (m[2], s.patients),
+        simulated(s, m[3]),
+    ],
 }
 FIXED = r"""A seizure is a transient occurrence .+
 |Grad-CAM and Grad-CAM\+\+ map what counted towards the predicted class, IG \(Integrated Gradients\) what moved the .+

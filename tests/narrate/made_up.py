@@ -37,7 +37,10 @@ def make(seed, names=("made08_01", "made08_02", "made08_03")):
     maps = _maps(draw, numbers, table)
     simulated = draw.random() < 0.5
     written = {
-        "acquire/recordings.csv": pd.DataFrame({"recording": durations.keys(), "duration_s": durations.values()}),
+        "acquire/recordings.csv": pd.DataFrame(
+            {"recording": durations.keys(), "duration_s": durations.values()}
+            | ({"patient": durations.keys()} if seed % 3 == 1 else {})  # one patient each, pooled
+        ),
         "preprocess/axes.json": {"frequencies_hz": FREQUENCIES, "channels": CHANNELS, "frame_s": FRAME_S},
         "evaluate/metrics.json": _metrics(draw, simulated, table, latencies, false, durations, kind),
         "evaluate/comparison.json": _comparison(draw, always),

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from helpers.acquire.annotations import COLUMNS, Annotations
@@ -73,6 +73,26 @@ def test_no_second_of_eeg_on_both_sides(plan):
                 assert not any(one & two for one, two in itertools.combinations(sides, 2))
                 assert set().union(*sides) == set().union(*spans.values())
                 assert all(with_seizure & set(side) for side in recordings)
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=3), min_size=3, max_size=7))
+def test_nobody_is_on_two_sides(pool):
+    """Pooled patients, a list of recordings each, True with a seizure: a fold for each patient who has one, all of
+    whose recordings it holds out. Nobody is in two folds, nor among the first patients and those tested after them."""
+    seizure = {f"p{person}_{number}": one for person, own in enumerate(pool) for number, one in enumerate(own)}
+    patient_of, with_seizure = {name: name[:2] for name in seizure}, {name for name in seizure if seizure[name]}
+    affected = {patient_of[name] for name in with_seizure}
+    assume(len(affected) >= 3)
+    found = folds.leave_patients_out(patient_of, with_seizure)
+    sides = [{patient_of[name] for name in fold.held_out} for fold in found]
+    assert len(found) == len(affected) and all(len(side & affected) == 1 for side in sides)
+    assert sum(map(len, sides)) == len(pool) == len(set().union(*sides))
+    pasts = [step[0].train for step in folds.grow(found, with_seizure, whole=True)]
+    assert pasts == [sum((fold.held_out for fold in found[:count]), ()) for count in range(1, len(found))]
+    assert not any(
+        {patient_of[name] for name in past} & {patient_of[name] for name in set(patient_of) - set(past)}
+        for past in pasts
+    )
 
 
 @given(plans())

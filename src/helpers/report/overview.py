@@ -15,15 +15,17 @@ SCORES = {  # where they stand in metrics.json, and how they are printed
     "AUPRC, smoothed": ("smoothed", "auprc", "{:.3f}"),
 }
 ABOUT = """\
-Each patient has a study of its own: networks trained on that patient's recordings and tested on held-out ones. The rows
-are not runs of one detector, and a simulated patient shows nothing about a person. Brackets: 95 % intervals."""
+Each patient has a study of its own: networks trained on that patient's recordings and tested on held-out ones; where
+patients are pooled, tested on a patient that they were not trained on. The rows are not runs of one detector, and a
+simulated patient shows nothing about a person. Brackets: 95 % intervals."""
 
 
 def summary(found):
     """Return a patient's row of the overview, scores with their intervals, from what `results.read` returns."""
     events, intervals = found.metrics["events"], found.metrics["intervals"]
     return {
-        "Kind": "simulated" if found.source["simulated"] else "recorded",
+        "Kind": ("pooled, " if found.source.get("patients") else "")
+        + ("simulated" if found.source["simulated"] else "recorded"),
         "Recordings": len(found.recordings),
         "Hours": round(float(found.recordings["duration_s"].sum()) / 3600, 1),
         "Seizures found": f"{events['detected']} of {events['seizures']}",

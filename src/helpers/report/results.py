@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from IPython.display import SVG, Image
 
 from helpers.narrate import facts
-from helpers.study import files
+from helpers.study import files, markdown
 
 SOURCES = {  # the files by the names under which the article and the supplement use them
     "source": ("acquire", "source.json"),
@@ -26,6 +26,12 @@ def read(patient):
     """Return the results named in `SOURCES`, the patient and the settings of training; raise as `facts.read`."""
     settings = files.read_yaml(files.ROOT / "params" / "train.yaml")
     return SimpleNamespace(patient=patient, settings=settings, **facts.read(patient, SOURCES))
+
+
+def describe_patients(found):
+    """Return whose the recordings are, in words: "patient sim08", or "6 patients (pooled as all6)"; names escaped."""
+    name, pooled = markdown.escape(found.patient), found.source.get("patients")
+    return f"{len(pooled)} patients (pooled as {name})" if pooled else f"patient {name}"
 
 
 def read_benchmark(name):

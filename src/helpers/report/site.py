@@ -31,7 +31,8 @@ def write(patient):
     written = {"index": pages.read(executed[NOTEBOOKS[-1]], NOTEBOOKS[-1], article=True)}
     written |= supplement.write(found, executed) | {"report": form.page(found)}
     written |= {f"notebooks/{name}": pages.read(notebook, name) for name, notebook in executed.items()}
-    name = f"Patient {patient}{', simulated' if found.source['simulated'] else ''}"
+    who = results.describe_patients(found)
+    name = f"{who[0].upper()}{who[1:]}{', simulated' if found.source['simulated'] else ''}"
     return render(written, files.stage_folder(patient, "report"), name, OVERVIEW)
 
 

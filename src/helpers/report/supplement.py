@@ -106,6 +106,7 @@ def values(found):
     """Return what the texts are filled with: the results by their names, and what follows from them; names escaped."""
     return vars(found) | {
         "patient": markdown.escape(found.patient),
+        "who": results.describe_patients(found),
         "model": {key: markdown.escape(value) for key, value in found.model.items()},
         "number": {name: len(table) for name, table in vars(found).items() if hasattr(table, "columns")},
         "version": files.read_yaml(files.ROOT / "CITATION.cff")["version"],
