@@ -191,6 +191,20 @@ def test_real_eeg(study, monkeypatch):
     assert "the network is significantly better than logistic regression: the order does not carry over" in text
 
 
+@pytest.mark.slow
+def test_pooled_patients(study, monkeypatch):
+    """Three patients: nothing in the article or the cards speaks of one, and what is held out is said."""
+    study.source["patients"] = ["a1", "b1", "c1"]
+    text = write_article(study, monkeypatch)
+    cards = supplement.fill_cards(study, supplement.values(study))
+    assert not re.search(
+        "one patient|patient sim08|same patient's", (text + cards).replace("Recordings of one patient", ""), re.I
+    )
+    assert "3 patients (pooled as sim08), all **simulated**: no person" in text and "3 patients (pooled as" in cards
+    for said in ("Patients are held out in turn", "bootstrap over patients", "patients listed first and tested on all"):
+        assert said in " ".join(text.split()), said
+
+
 def test_a_missing_file_names_its_stage(finished, study):
     path = finished / "output" / "sim08" / "evaluate" / "audit.json"
     kept = path.read_bytes()
@@ -273,7 +287,7 @@ def test_claims_that_do_not_fit_the_narrative_are_refused(claims, message):
     [
         ("simulate", "planted", ("ODC-By 1.0.", "10.13026", "folder")),
         ("physionet", "ODC-By 1.0", ("planted", "simulator", "folder that")),
-        ("directory", "Whoever provided the folder", ("planted", "simulator", "ODC-By", "PhysioNet")),
+        ("directory", "Whoever provided the recordings", ("planted", "simulator", "ODC-By", "PhysioNet")),
     ],
 )
 def test_the_cards_fit_the_source(study, kind, own, others):

@@ -54,14 +54,14 @@ def entries(folder):
 
 def pooled_entries(folder, patients):
     """Return `entries` of the folders of several patients below `folder`, each with its ``patient``."""
-    entries_of_all, faults_of_all = [], []
+    found, faults = [], []
     for patient in patients:
-        found, faults = entries(folder / patient)
-        for entry in found:
+        own, wrong = entries(folder / patient)
+        for entry in own:
             name, file = pooled_name(patient, entry["recording"]), f"{patient}/{entry['file']}"
-            entries_of_all.append(entry | {"patient": patient, "recording": name, "file": file})
-        faults_of_all += [(f"{patient}/{file}", error) for file, error in faults]
-    return entries_of_all, faults_of_all
+            found.append(entry | {"patient": patient, "recording": name, "file": file})
+        faults += [(f"{patient}/{file}", error) for file, error in wrong]
+    return found, faults
 
 
 def pooled_name(patient, recording):

@@ -72,14 +72,12 @@ def _pool(patient, folder, names):
         link.symlink_to(os.path.relpath(place, folder) if place.is_relative_to(files.ROOT) else place)
     sources = [source for _, source in found.values()]
     if sources[0]["simulated"]:
-        planted = [pd.read_csv(folder / name / f"{name}-planted.csv", dtype=str) for name in names]
-        for name, table in zip(names, planted, strict=True):
-            table["recording"] = [layouts.pooled_name(name, recording) for recording in table["recording"]]
-        files.write_text(folder / f"{patient}-planted.csv", pd.concat(planted).to_csv(index=False))
+        planted = pd.concat({name: pd.read_csv(folder / name / f"{name}-planted.csv", dtype=str) for name in names})
+        planted["recording"] = [layouts.pooled_name(of, name) for (of, _), name in planted["recording"].items()]
+        files.write_text(folder / f"{patient}-planted.csv", planted.to_csv(index=False))
     said = " ".join(dict.fromkeys(source["description"] for source in sources))
-    description = f"{len(names)} patients pooled, {', '.join(names)}. {said}"
-    unlisted = [file for source in sources for file in source["unlisted"]]
-    return sources[0] | {"patient": patient, "description": description, "unlisted": unlisted, "patients": names}
+    told = {"patient": patient, "description": f"{len(names)} patients pooled, {', '.join(names)}. {said}"}
+    return sources[0] | told | {"unlisted": sum((one["unlisted"] for one in sources), []), "patients": names}
 
 
 def survey(folder, leave_out=False, shortest_s=0.0, pooled=()):
