@@ -31,7 +31,10 @@ def project(tmp_path):
     pooled = f"source: pooled\npatients: [{', '.join(NAMES)}]\nframe_s: 2.0\n"
     (root / "params" / "patients" / "all6.yaml").write_text(pooled)
     (root / "params" / "study.yaml").write_text("patients: [all6]\n")
-    return root, environment(root)
+    # a machine that is busy answers late
+    return root, environment(root) | {
+        f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{name}": "600s" for name in ("TCP", "CONNECT")
+    }
 
 
 @pytest.fixture
