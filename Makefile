@@ -23,7 +23,7 @@ study: .venv/quarto  ## run the study of sim08, or PATIENT=<id>, which FOLDER=<p
 	@python -m helpers.study.locks output/.study.lock dvc repro --single-item overview
 	@echo "The study: output/$$PATIENT/report/index.html; all patients: output/overview/index.html"
 
-predict: .venv/installed  ## find seizures in EDF=<file or folder>, new recordings of PATIENT; COPY=1: annotate copies
+predict: .venv/installed  ## find seizures in EDF=<file or folder>, for PATIENT, or score clips with votes; COPY=1: annotate copies
 	@python -m helpers.predict "$$EDF"
 
 test: .venv/installed  ## run all tests in a random order, which SEED=<number> repeats

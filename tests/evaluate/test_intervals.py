@@ -250,3 +250,25 @@ def test_of_pooled_patients_whole_patients_are_drawn():
         assert sums(pooled).equals(sums(merged)) and len(sums(pooled)) == 6 and len(sums(table)) == 12
     found = [intervals.bootstrap_ranking(one)["auroc"] for one in (pooled, merged, table)]
     assert [one.recordings for one in found] == [6, 6, 12] and np.array_equal(found[0].estimates, found[1].estimates)
+
+
+def test_rankings_of_few_by_hand():
+    """Seizures at 3 and 1 against 2, 0 and -1: 5 of 6 pairs. 3 of 3 above 16: 1.00, from where Newcombe's equation says
+    0.656; upside down the same below; of one class nothing. Spearman of 1234 and 2134 is 0.8, 1 - 6 · 2 / 60, and its
+    interval atanh(0.8) ± 1.96 · √1.32; of one order there is none."""
+    found = intervals.auroc_of_few([1, 1, 0, 0, 0], [3, 1, 2, 0, -1])
+    assert found["value"] == pytest.approx(5 / 6) and 0 < found["low"] < 5 / 6 < found["high"] < 1
+    label = np.repeat([1, 0], [3, 16])
+    sure, against = (intervals.auroc_of_few(label, sign * (100 * label + np.arange(19))) for sign in (1, -1))
+    true = sure["low"]
+    spread = true * (1 - true) * (1 + 8.5 * ((1 - true) / (2 - true) + true / (1 + true))) / 48
+    assert (sure["value"], sure["high"], against["value"], against["low"]) == (1, 1, 0, 0)
+    assert true == pytest.approx(0.656, abs=1e-3) and (1 - true) ** 2 == pytest.approx(1.96**2 * spread, rel=1e-3)
+    assert against["high"] == pytest.approx(1 - true)
+    assert intervals.auroc_of_few([0, 0], [1, 2])["value"] is None
+    found = intervals.rank_correlation([1, 2, 3, 4], [2, 1, 3, 4])
+    assert found["value"] == pytest.approx(0.8)
+    ends = np.arctanh(0.8) + np.array([-1.96, 1.96]) * 1.32**0.5
+    assert [found["low"], found["high"]] == pytest.approx(np.tanh(ends).tolist(), abs=1e-4)
+    assert intervals.rank_correlation([1, 2, 3, 4], [1, 2, 3, 4])["low"] is None
+    assert intervals.rank_correlation([1, 2, 3, 4], [0, 0, 0, 0])["value"] is None

@@ -171,7 +171,7 @@ def test_channels_are_lines_between_their_electrodes():
 
 def test_the_composed_figure_shows_each_part_at_its_time():
     """A triptych from 40 to 52 s: EEG, power and map over the same 12 s, power on a fixed scale about 0, the
-    probability of the two minutes around with the triptych framed; only edges of seizures within it."""
+    probability of the two minutes around, or to the end, with the triptych framed; only edges of seizures within it."""
     spans = np.array([(10.0, 41.5), (50.25, 90.0), (40.0, 52.0)])
     _, panels = moment_figure(spans=spans)
     for name, values in (("power", POWER), ("heat", MAPS["ig"])):
@@ -183,7 +183,7 @@ def test_the_composed_figure_shows_each_part_at_its_time():
         dashed = [lines.get_segments() for lines in panels[name].collections][-1]
         assert [segment[0, 0] for segment in dashed] == [41.5, 50.25]
     box = [patch for patch in panels["course"].patches if getattr(patch, "get_width", float)() == 12]
-    assert box[-1].get_x() == 40 and panels["course"].get_xlim() == (0, 172)
+    assert box[-1].get_x() == 40 and panels["course"].get_xlim() == (0, 160)
 
 
 def test_a_figure_drawn_on_again_is_as_a_new_one():

@@ -150,7 +150,7 @@ def test_the_house_is_thin():
     """The limits of files, lines and commands that the project has set itself."""
     modules = list(HELPERS.rglob("*.py"))
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules}
-    assert len(modules) <= 70 and sum(lines.values()) <= 11_000
+    assert len(modules) <= 71 and sum(lines.values()) <= 11_000
     for name, most in {"dvc.yaml": 230, "Makefile": 70, "README.md": 150}.items():
         assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= most, name
     assert not (HELPERS / "__init__.py").read_text()

@@ -39,11 +39,11 @@ class Examined:
     seconds: np.ndarray  # of each second that was chosen: its digest, and when it begins in samples, uint64 [2, …]
 
 
-def examine(path):
+def examine(path, alive=True):
     """Open an EDF file and read all of it: `Examined`.
 
     Raises RecordingError as `edf.open_edf`, `edf.check_times` and `edf.read`, UnusableRecording if the channels hold
-    nothing to learn from.
+    nothing to learn from (not if that need not be, `alive`, and there is a second of EEG).
     """
     recording = edf.open_edf(path)
     edf.check_times(recording)
@@ -74,7 +74,8 @@ def examine(path):
         codes = codes[-(size - 1) :]
         if eeg.shape[1] >= size:
             blocks.append(_describe(header, digital, eeg, size))
-    _check_alive(header.file, [states for states, *_ in blocks])
+    if alive or not blocks:
+        _check_alive(header.file, [states for states, *_ in blocks])
     states, deviations, mains = (np.concatenate(part, axis=-1) for part in zip(*blocks, strict=True))
     same = defaultdict(list)
     for channel, digest in zip(DOUBLE_BANANA, digests, strict=True):

@@ -6,17 +6,18 @@ and recordings give the same draws, so that detectors are compared draw by draw.
 with so few recordings, nor do expanded ones (Hesterberg, Am. Stat. 69:371, 2015): the draws give a standard error,
 Student's t on log-odds the ends. Counts of events have exact ones.
 
-An interval is a dict: ``value``; ``low`` and ``high``, or None; ``kind``, "bootstrap", "exact", "t", "range" (lowest
-and highest, of too few for an interval) or None; ``dropped``, the share of draws in which the score is undefined;
-``reason``, why there is no interval, or None. ``python -m benchmarks.coverage`` measures how often they hold.
+An interval is a dict: ``value``; ``low`` and ``high``, or None; ``kind``, "bootstrap", "exact", "t", "normal", "range"
+(lowest and highest, of too few for an interval) or None; ``dropped``, the share of draws in which the score is
+undefined; ``reason``, why there is no interval, or None. ``python -m benchmarks.coverage`` measures how often they hold.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 from scipy.special import expit, logit
-from scipy.stats import beta, chi2, quantile_test
+from scipy.stats import beta, chi2, norm, quantile_test, spearmanr
 from scipy.stats import t as student
 
 from helpers.evaluate import scores
@@ -200,6 +201,33 @@ def exact_rate(count, hours, per=24, level=LEVEL):
     tail, unit = (1 - level) / 2, per / hours
     low, high = chi2.ppf([tail, 1 - tail], [2 * count, 2 * count + 2]) / 2 * unit
     return _found(count * unit, low if count else 0.0, high, "exact")
+
+
+def auroc_of_few(label, score):
+    """Return the interval of the AUROC of few independent ones: Newcombe's method 5 (Stat. Med. 25:559, 2006)."""
+    value, (m, n) = scores.auroc(label, score), np.bincount(np.asarray(label, int), minlength=2)
+    if value is None:
+        return _found(None, reason="there is one class alone")
+
+    def beyond(true):
+        spread = (1 - true) / (2 - true) + true / (1 + true)
+        variance = true * (1 - true) * (1 + ((m + n) / 2 - 1) * spread) / (m * n)
+        return (value - true) ** 2 - norm.ppf((1 + LEVEL) / 2) ** 2 * variance
+
+    tiny = 1e-9  # as at 0 and 1 the value itself is a root
+    low = brentq(beyond, 0, value - tiny) if value > tiny else 0.0
+    return _found(value, low, brentq(beyond, value + tiny, 1) if value < 1 - tiny else 1.0, "normal")
+
+
+def rank_correlation(first, second):
+    """Return the interval of Spearman's correlation of independent pairs (Bonett & Wright, Psychometrika 65, 2000)."""
+    if len(first) < 4 or min(len(np.unique(first)), len(np.unique(second))) < 2:
+        return _found(None, reason="there are less than four pairs, or one side is always the same")
+    value = spearmanr(first, second).statistic
+    if abs(value) > 1 - 1e-9:
+        return _found(value, reason="all pairs are in one order")
+    half = norm.ppf((1 + LEVEL) / 2) * ((1 + value**2 / 2) / (len(first) - 3)) ** 0.5
+    return _found(value, *np.tanh(np.arctanh(value) + [-half, half]), "normal")
 
 
 def event_intervals(seizures, detected, false_alarms, hours):

@@ -6,14 +6,18 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+import torch
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
+from helpers.acquire import edf
 from helpers.acquire.montages import PAIRS
 from helpers.evaluate.figures import AROUND_S, draw_course
+from helpers.explain import attributions
 from helpers.explain.attributions import METHODS
 from helpers.figures import SEIZURE, SPECTROGRAM_MAP, WIDTH, begin, draw, draw_traces, letter
+from helpers.preprocess import filterbank
 
 SIGNED_MAP, RELATIVE_MAP = (matplotlib.colormaps[name] for name in ("RdBu_r", "PuOr_r"))
 SIGNED_MAP.colorbar_extend = RELATIVE_MAP.colorbar_extend = "both"  # a few cells are far beyond all others
@@ -32,7 +36,7 @@ class Moment(NamedTuple):
 
     ``sample``: its row of ``decisions.csv``; ``signal``: its EEG, [C, sample] in µV; ``above``: its power minus the
     training mean, averaged over channels, [F, 3 · T] in dB; ``maps``: by method, [3, F, T]; ``channels``: Integrated
-    Gradients by channel, [3, C] in log-odds.
+    Gradients by channel, [3, C] in log-odds. At the start of a recording the frames may be fewer than three.
     """
 
     sample: tuple
@@ -40,6 +44,18 @@ class Moment(NamedTuple):
     above: np.ndarray
     maps: dict
     channels: np.ndarray
+
+
+def read_moment(network, recording, axis, sample):
+    """Return the `Moment` of a `sample` of an open recording, with Integrated Gradients of a network's log-odds."""
+    size, rate = axis["frame_columns"], recording.header.sampling_hz
+    steps = round((sample.end_s - sample.start_s) / axis["frame_s"])
+    power, _ = filterbank.read_power(recording, axis, sample.column, sample.column + steps * size)
+    frames = torch.from_numpy(power.astype(np.float32)).unflatten(2, (steps, size)).permute(2, 0, 1, 3)[None]
+    (values,) = attributions.toward_seizure(network, frames.contiguous(), steps=32).numpy()
+    samples = round(sample.start_s * rate), min(round(sample.end_s * rate), recording.header.samples)
+    above, signal = (power - network.mean.numpy()).mean(axis=0), edf.read(recording, *samples)
+    return Moment(sample, signal, above, {"ig": values.sum(axis=1)}, values.sum(axis=(2, 3)))
 
 
 def sample_figure(moment, axis, decisions, spans, simulated, words, method="ig", figure=None):
@@ -55,7 +71,8 @@ def sample_figure(moment, axis, decisions, spans, simulated, words, method="ig",
     draw_traces(panels["eeg"], moment.signal, rate, axis["channels"], sample.start_s)
     draw_course(panels["course"], decisions, spans, sample.recording, 1)
     panels["course"].axvspan(sample.start_s, sample.end_s, fc="none", ec="black", lw=1.2, zorder=5)
-    panels["course"].set_xlim(max(0, sample.start_s - AROUND_S), sample.end_s + AROUND_S)
+    end_s = decisions.loc[decisions["recording"] == sample.recording, "end_s"].max()
+    panels["course"].set_xlim(max(0, sample.start_s - AROUND_S), min(end_s, sample.end_s + AROUND_S))
     image = draw(panels["power"], moment.above, *where, False, "grey", cmap=RELATIVE_MAP, clim=RELATIVE_DB)
     _draw_key_below(panels["power"], image, "power − training mean (dB)")
     values, options, label = _scaled(moment.maps[method], method)
@@ -125,21 +142,23 @@ def _mark_edges(axis, sample, frame_s, spans):
 
 def _draw_scalps(axes, values):
     """Draw Integrated Gradients by channel, [3, C], one head a step: a channel is the line between its electrodes."""
+    for axis in axes:  # where there are fewer frames, nothing is left of an earlier moment
+        axis.set_title("", loc="center")
+        axis.axis("off")
     places, limit = electrode_places(), max(float(np.abs(values).max()), TINY)
     segments, around = [(places[one], places[other]) for one, other in PAIRS], np.linspace(0, 2 * np.pi, 90)
-    for step, axis in enumerate(axes):
+    for step, axis in enumerate(axes[: len(values)]):
         axis.plot(np.sin(around), np.cos(around), [-0.1, 0, 0.1], [0.99, 1.12, 0.99], color="grey", linewidth=0.8)
         axis.add_collection(LineCollection(segments, colors="#555555", linewidths=6))
         lines = LineCollection(segments, cmap=SIGNED_MAP, clim=(-limit, limit), array=values[step], linewidths=4.6)
         axis.add_collection(lines)
-        named = step == 2  # the names once, where the decision is made
+        named = step == len(values) - 1  # the names once, where the decision is made
         axis.scatter(*np.transpose(list(places.values())), 130 if named else 20, "white", linewidths=0, zorder=3)
         for name, (x, y) in places.items() if named else ():
             axis.text(x, y, name, ha="center", va="center", fontsize=7)
         axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.15), aspect="equal")
         total = f"{values[step].sum():+.2f}".replace("-", "−")
         axis.set_title(f"t{step}: {total} log-odds", loc="center")
-        axis.axis("off")
     _draw_key_below(axes[1], lines, "Integrated Gradients by channel (log-odds)", (0, -0.04, 1, 0.06))
 
 

@@ -1,6 +1,7 @@
 """Predict seizures in recordings that are not in the study, by a patient's networks.
 
-``python -m helpers.predict <EDF file or folder>``: tables and a page, below ``output/<patient>/predictions/``.
+``python -m helpers.predict <EDF file or folder>``: tables and a page, below ``output/<patient>/predictions/``; of a
+folder of other people's clips with experts' votes, ``votes.tsv``, one page below ``output/<patient>/strangers/``.
 ``python -m helpers.predict <EDF file> <TSV file> [<patient>]``: the table alone, as SzCORE runs a detector.
 The patient is the last word, or the variable ``PATIENT``; ``COPY=1`` copies each recording with its annotations.
 """
@@ -9,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from helpers.predict import annotated, detector, unseen
+from helpers.predict import annotated, detector, strangers, unseen
 from helpers.study import errors, files, patients
 
 
@@ -28,22 +29,28 @@ def write_events(patient, source, target):
 
 
 def write_page(patient, source):
-    """Run the notebook on one EDF file, render it as a page, and print a line for each event."""
+    """Run a notebook on one EDF file, or a folder of clips with votes, render it as a page, and print the events."""
     import papermill  # here, as a table alone takes neither notebook nor page
 
     from helpers.report import pages, site
 
-    place, (folder, _) = source.absolute(), annotated.result_folder(patient, source)
-    given = {"patient": patient, "edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
+    clips = source.is_dir()
+    name = "strangers" if clips else "predict"
+    if clips:
+        place = source.resolve()
+        folder, given = files.stage_folder(patient, f"strangers/{place.name}"), {"folder": str(place)}
+    else:
+        place, (folder, _) = source.absolute(), annotated.result_folder(patient, source)
+        given = {"edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
     notebook, executed = (
-        str(path / "predict.ipynb").replace("{", "{{").replace("}", "}}")  # papermill formats its paths
+        str(path / f"{name}.ipynb").replace("{", "{{").replace("}", "}}")  # papermill formats its paths
         for path in (files.ROOT / "notebooks", folder)
     )
-    done = papermill.execute_notebook(notebook, executed, given, engine_name="study")
-    title, text, pictures = pages.read(done, "predict", article=True)
-    page = {"index": (f"{title}: {source.name}", text, pictures)}
-    site.render(page, folder / "page", f"Patient {patient}: {source.name}")
-    lines = (folder / f"{source.stem}_events.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    done = papermill.execute_notebook(notebook, executed, {"patient": patient} | given, engine_name="study")
+    title, text, pictures = pages.read(done, name, article=True)
+    page = {"index": (f"{title}: {place.name}", text, pictures)}
+    site.render(page, folder / "page", f"Patient {patient}: {place.name}")
+    lines = [] if clips else (folder / f"{source.stem}_events.tsv").read_text(encoding="utf-8").splitlines()[1:]
     for onset, duration, kind, confidence, *_ in (line.split("\t") for line in lines):
         said = f"sz from {float(onset):g} s, {float(duration):g} s long, confidence {confidence}"
         print(f"{errors.printable(source.name)}: {said if kind == 'sz' else 'no seizure found'}")
@@ -51,8 +58,8 @@ def write_page(patient, source):
 
 
 def recordings(source):
-    """Return the EDF files that a path names: itself, or all below a folder; ValueError if two have one name."""
-    if not source.is_dir():
+    """Return what a path names: itself, or a folder's EDF files if it has no votes; ValueError if two have one name."""
+    if not source.is_dir() or (source / strangers.VOTES).exists():
         return [source]
     found = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".edf" and path.name[:2] != "._")
     stems = {path.stem: path for path in found}

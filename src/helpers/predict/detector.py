@@ -12,9 +12,8 @@ import pandas as pd
 import torch
 
 from helpers.acquire import edf, montages, quality
-from helpers.acquire.annotations import COLUMNS, Annotations
 from helpers.evaluate import decisions, scores
-from helpers.preprocess import filterbank, spectrograms
+from helpers.preprocess import filterbank
 from helpers.study import files, parallel
 from helpers.study.errors import RecordingError
 from helpers.train import inputs, network, training
@@ -61,38 +60,43 @@ def load(patient):
     return Detector(networks, choice, axis, files.read_json(files.stage_output(patient, "acquire", "source.json")))
 
 
-def predict(detector, path):
+def predict(detector, path, clip=False):
     """Decide on each frame of an EDF file but the first two, and read all of it to know what it holds: `Prediction`.
+
+    Of a `clip` the first two as well, by them and what is before them, as the networks learn by their auxiliary loss;
+    and whatever it holds, as experts judge artefacts, too.
 
     Raises RecordingError if it is no whole EDF file, lacks channels, holds no EEG or is too short for a decision.
     """
     try:
-        recording, own = edf.open_edf(path), detector.axis
-        if recording.header.duration_s < 3 * own["frame_s"]:
-            found = f"{recording.header.file} lasts {recording.header.duration_s:g} s"
-            raise RecordingError(f"{found}; a decision needs three frames, {3 * own['frame_s']:g} s. Record longer.")
+        recording, own, first = edf.open_edf(path), detector.axis, 0 if clip else 2
+        least_s = (first + 1) * own["frame_s"]
+        if recording.header.duration_s < least_s:
+            found = f"{recording.header.file} lasts {recording.header.duration_s:g} s; a decision needs"
+            raise RecordingError(f"{found} {'three frames' if first else 'a frame'}, {least_s:g} s. Record longer.")
         sizes = recording.header.sampling_hz, *(own[key] for key in ("window_s", "hop_s", "frame_s"))
         axis = filterbank.axes(*sizes, detector.source["mains_hz"])
-        columns = filterbank.count_columns(recording, axis)
-        count = columns // axis["frame_columns"]
-        edges = [*range(2, count, BLOCK_FRAMES), count]
+        count = filterbank.count_columns(recording, axis) // axis["frame_columns"]
+        edges = [*range(first, count, BLOCK_FRAMES), count]
         blocks = [(recording, axis, detector.networks.networks, *edge) for edge in zip(edges, edges[1:], strict=False)]
-        jobs = [(quality.examine, path), *((_decide_block, *block) for block in blocks)]
+        jobs = [(quality.examine, path, not clip), *((_decide_block, *block) for block in blocks)]
         examined, *blocks = parallel.parallel_map(call, jobs, "predict", "block", threads=True)
     except RecordingError as error:  # which would advise to leave it out of a study
         raise RecordingError(str(error).replace(f", {montages.LEAVE_OUT}", ".")) from error
     log_odds, power = zip(*blocks, strict=True)
-    nothing = Annotations(pd.DataFrame(columns=COLUMNS), {NAME: recording.header.duration_s})
-    table = spectrograms.triptychs(axis, {NAME: columns}, nothing, axis["frame_s"])
-    table = decisions.apply(table.assign(sample=table.index, log_odds=np.concatenate(log_odds)), detector.choice)
-    return Prediction(recording, axis, examined, table, sum(power) / (count * axis["frame_columns"]))
+    frame, frame_s, size = np.arange(first, count), axis["frame_s"], axis["frame_columns"]
+    begin = np.maximum(frame - 2, 0)
+    table = {"recording": NAME, "sample": frame - first, "column": begin * size, "start_s": begin * frame_s}
+    table |= {"last_start_s": frame * frame_s, "end_s": (frame + 1) * frame_s, "label": 0}  # which nobody knows
+    table = decisions.apply(pd.DataFrame(table | {"log_odds": np.concatenate(log_odds)}), detector.choice)
+    return Prediction(recording, axis, examined, table, sum(power) / (count * size))
 
 
 def _decide_block(recording, axis, networks, first, last):
     """Return the log-odds of the frames from `first` up to, and without, `last`, and the sum of their log power."""
     training.make_repeatable()
-    size = axis["frame_columns"]
-    power, _ = filterbank.read_power(recording, axis, (first - 2) * size, last * size)
+    size, begin = axis["frame_columns"], max(first - 2, 0)
+    power, _ = filterbank.read_power(recording, axis, begin * size, last * size)
     pooled = torch.from_numpy(inputs.pool_spectrogram(power, size))
     pooled = pooled.unflatten(2, (-1, size // network.pooled_columns(size)))
     frames, scored = pooled.permute(2, 0, 1, 3)[:, None].contiguous(), []  # [frame, 1, C, F/2, pooled column]
@@ -100,8 +104,11 @@ def _decide_block(recording, axis, networks, first, last):
         for one in networks:
             # Each frame is encoded once, not in three triptychs; the mean over its columns is all that decides.
             maps = one.encode(frames)[:, 0].mean(dim=3, keepdim=True)
-            scored.append(one.decide(maps.unfold(0, 3, 1).permute(0, 4, 1, 2, 3)))
-    own = power[:, :, (0 if first == 2 else 2 * size) :]  # the two frames before belong to the block before
+            decided = [one.decide_each(maps[None, :2])[0, first:]]  # of the recording's first two frames
+            if last > 2:
+                decided.append(one.decide(maps.unfold(0, 3, 1).permute(0, 4, 1, 2, 3)))
+            scored.append(torch.cat(decided))
+    own = power[:, :, (0 if first <= 2 else 2 * size) :]  # the two frames before belong to the block before
     return torch.stack(scored).double().mean(dim=0).numpy(), own.sum(axis=2, dtype=np.float64)
 
 

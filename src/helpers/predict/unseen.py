@@ -1,5 +1,7 @@
 """What the networks have not seen: how a recording differs from those of the study that they were trained on."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -28,8 +30,7 @@ def differences(patient, axis, examined, mean_power):
     if montage not in set(recordings["montage"]):
         rows.append(("channels", montage, "; ".join(recordings["montage"].unique())))
     folder = files.stage_output(patient, "preprocess", "spectrograms")
-    powers = spectrograms.open_spectrogram(folder, recordings["recording"]).values()
-    known = [band_means(power[:, :, ::step].mean(axis=2, dtype=np.float64), axis) for power in powers]
+    known = [band_means(power, axis) for power in _mean_powers(folder, tuple(recordings["recording"]), step)]
     low, here, high = np.min(known, axis=0), band_means(mean_power, axis), np.max(known, axis=0)
     for number, (band, (name, *_)) in enumerate(BANDS.items()):
         for distance, word in ((here - high, "above the highest"), (low - here, "below the lowest")):
@@ -41,6 +42,23 @@ def differences(patient, axis, examined, mean_power):
     for _, channel, what, value in quality.warnings({header.file: examined}):
         rows.append((f"{what}, {channel}" if channel else what, value, ""))
     return pd.DataFrame(rows, columns=["what", "here", "in the study"])
+
+
+def in_words(found):
+    """Return a table of `differences` as one phrase; of what a warning says of channels, which these are."""
+    said = {}
+    for what, here, there in found.itertuples(index=False):
+        if not there:
+            what, _, channel = what.partition(", ")
+            here = here if channel == "all" else channel
+        said.setdefault(what, []).append(here)
+    return "; ".join(f"{what}: {', '.join(parts)}" for what, parts in said.items()) or "nothing"
+
+
+@cache  # clips are many, and the study's hours the same
+def _mean_powers(folder, names, step):
+    powers = spectrograms.open_spectrogram(folder, names).values()
+    return [power[:, :, ::step].mean(axis=2, dtype=np.float64) for power in powers]
 
 
 def band_means(power, axis):

@@ -78,6 +78,12 @@ class Predict(Parameters):
     copy_recording: bool
 
 
+class Strangers(Parameters):
+    """What ``notebooks/strangers.ipynb``, which is no stage, is run with."""
+
+    folder: TEXT
+
+
 class Recording(Parameters):
     """A recording to be simulated."""
 
@@ -117,7 +123,7 @@ def check(stage, given, declared):
     """Check a stage's parameters, ``patient`` and the values in ``params/<stage>.yaml``, against their ranges and the
     names that its notebook declares; ValueError names the key, the value and what is wanted.
     """
-    models = STAGES | {"predict": Predict}
+    models = STAGES | {"predict": Predict, "strangers": Strangers}
     if stage not in models:
         raise ValueError(f"There is no stage '{stage}'; {suggest(stage, STAGES)}")
     where = f"params/{stage}.yaml"
