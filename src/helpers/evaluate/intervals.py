@@ -8,7 +8,8 @@ Student's t on log-odds the ends. Counts of events have exact ones.
 
 An interval is a dict: ``value``; ``low`` and ``high``, or None; ``kind``, "bootstrap", "exact", "t", "normal", "range"
 (lowest and highest, of too few for an interval) or None; ``dropped``, the share of draws in which the score is
-undefined; ``reason``, why there is no interval, or None. ``python -m benchmarks.coverage`` measures how often they hold.
+undefined; ``reason``, why there is no interval, or None. ``python -m benchmarks.coverage`` measures how often they
+hold.
 """
 
 from typing import NamedTuple
