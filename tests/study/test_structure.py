@@ -134,6 +134,16 @@ def test_raw_recordings_are_in_no_cache():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_variable_of_a_notebook_has_a_function_s_name(path):
+    """A cell that is run on some data alone would take the function from those after it."""
+    nodes = list(ast.walk(ast.parse(notebook_code(path))))
+    functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in nodes if isinstance(node, ast.For)]
+    assert not functions & {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebooks_are_stripped_and_readable(path):
     """Source notebooks hold no outputs (their hash would change), no class, short cells, and prose beside the code."""
     book = nbformat.read(path, as_version=4)
