@@ -72,7 +72,7 @@ def _pool(patient, folder, names):
         link.symlink_to(os.path.relpath(place, folder) if place.is_relative_to(files.ROOT) else place)
     sources = [source for _, source in found.values()]
     if sources[0]["simulated"]:
-        planted = pd.concat({name: pd.read_csv(folder / name / f"{name}-planted.csv", dtype=str) for name in names})
+        planted = pd.concat({name: files.read_table(folder / name / f"{name}-planted.csv") for name in names})
         planted["recording"] = [layouts.pooled_name(of, name) for (of, _), name in planted["recording"].items()]
         files.write_text(folder / f"{patient}-planted.csv", planted.to_csv(index=False))
     said = " ".join(dict.fromkeys(source["description"] for source in sources))
