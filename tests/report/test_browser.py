@@ -70,7 +70,8 @@ def tab(browser):
         page.on("request", lambda request: page.asked.append(request.url))
         page.goto(address, wait_until="load")
         page.evaluate("() => document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("networkidle")  # which a busy machine may say before the pictures are asked for
+        page.wait_for_function("() => [...document.images].every(image => image.complete)")
         return page
 
     yield open_tab
