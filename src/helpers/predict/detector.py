@@ -104,7 +104,9 @@ def _decide_block(recording, axis, networks, first, last):
         for one in networks:
             # Each frame is encoded once, not in three triptychs; the mean over its columns is all that decides.
             maps = one.encode(frames)[:, 0].mean(dim=3, keepdim=True)
-            decided = [one.decide_each(maps[None, :2])[0, first:]]  # of the recording's first two frames
+            decided = []
+            if first < 2:  # the recording's first two frames
+                decided.append(one.decide_each(maps[None, :2])[0, first:])
             if last > 2:
                 decided.append(one.decide(maps.unfold(0, 3, 1).permute(0, 4, 1, 2, 3)))
             scored.append(torch.cat(decided))
