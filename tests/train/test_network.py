@@ -58,7 +58,8 @@ def test_an_ensemble_is_the_mean_of_its_members(tmp_path):
     ensemble = network.load_ensemble(tmp_path, ["0-7", "1-7", "2-7"])
     with torch.no_grad():
         scores, maps = torch.stack([one(triptychs) for one in made]), ensemble.maps(triptychs)
-        assert torch.equal(ensemble(triptychs), scores.mean(dim=0)) and scores.std(dim=0).min() > 0.01
+        torch.testing.assert_close(ensemble(triptychs), scores.mean(dim=0))
+        assert scores.std(dim=0).min() > 0.01
         assert torch.equal(maps, torch.cat([one.maps(triptychs) for one in made], dim=2))
         assert torch.equal(ensemble.decide(maps), ensemble(triptychs))
     torch.testing.assert_close(ensemble.mean, (made[0].mean + made[1].mean + made[2].mean) / 3)
@@ -82,10 +83,10 @@ def test_each_frequency_has_weights_of_its_own():
     made.embed.register_forward_hook(lambda layer, given, out: seen.update(given=given[0]))
     with torch.no_grad():
         maps = made.maps(torch.randn(2, 3, 3, 10, 6))
-    given = seen["given"].unflatten(1, (5, 4))  # [n·3, row, width, column]
-    weight, bias = made.embed.weight.detach().reshape(5, 8, 4), made.embed.bias.detach().reshape(5, 8)
+    given = seen["given"]  # [n·3, width, column, row]
+    weight, bias = made.embed.weight.detach(), made.embed.bias.detach()
     for row in range(5):
-        expected = torch.relu(torch.einsum("hk,nkt->nht", weight[row], given[:, row]) + bias[row][None, :, None])
+        expected = torch.relu(torch.einsum("kh,nkt->nht", weight[row], given[..., row]) + bias[row].T)
         torch.testing.assert_close(maps.flatten(0, 1)[:, :, row], expected)
     assert (maps > 0).any() and (maps == 0).any()
 
@@ -114,4 +115,5 @@ def test_training_statistics_normalise_and_keep_the_amplitude():
 def test_edges_are_repeated_as_torch_does():
     """The hand-written padding against torch's replication."""
     maps = torch.randn(2, 3, 5, 4)
-    assert torch.equal(network.repeat_edges(maps), torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate"))
+    padded = torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate")
+    assert torch.equal(network.repeat_edges(network.repeat_edges(maps, 2), 3), padded)

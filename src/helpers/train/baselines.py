@@ -65,11 +65,13 @@ def train_split(split, arrays, overlapping, samples, axis, seed, names=CLASSIFIE
     """
     train = draw_triptychs(training_triptychs(split, overlapping), np.random.default_rng(split.seed(seed)))
     unseen = samples[~samples["recording"].isin(split.train)]
-    y, recording, found = train["label"].to_numpy(), train["recording"].to_numpy(str), {}
+    y, recording, found, measured = train["label"].to_numpy(), train["recording"].to_numpy(str), {}, None
     kinds = {"riemann": log_covariances, "rocket": exceedances}
     with threadpool_limits(1):  # as for the network: the same bytes on any machine
         for name in names:
-            x, unseen_x = (kinds.get(name, features)(arrays, table, axis) for table in (train, unseen))
+            measure = kinds.get(name, features)
+            if measure is not measured:
+                measured, (x, unseen_x) = measure, (measure(arrays, table, axis) for table in (train, unseen))
             if name == "forest":
                 found[name] = forest_log_odds(x, y, unseen_x, split.torch_seed(seed))
             else:

@@ -15,8 +15,9 @@ BLOCK_COLUMNS = 2048  # columns read at a time: an hour as float64 would take a 
 class Inputs(NamedTuple):
     """What networks read of recordings, by name: the same for all networks, so that it is computed once.
 
-    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, pooled column]; ``sums``
-    and ``pooled_sums``: `moment_sums` of the spectrogram and of the pooled one.
+    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, pooled column], column by
+    column in memory, as slices are read; ``sums`` and ``pooled_sums``: `moment_sums` of the spectrogram and of the
+    pooled one.
     """
 
     pooled: dict
@@ -55,7 +56,7 @@ def pool_spectrogram(power, frame_columns):
     for first in range(0, power.shape[2], BLOCK_COLUMNS):
         part = np.ascontiguousarray(power[:, :, first : first + BLOCK_COLUMNS], dtype=np.float32)
         parts.append(pool(torch.from_numpy(part), pooled_columns(frame_columns)).numpy())
-    return np.concatenate(parts, axis=2)
+    return np.asfortranarray(np.concatenate(parts, axis=2))
 
 
 def moment_sums(power):

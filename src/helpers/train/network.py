@@ -28,25 +28,24 @@ class SpectrogramNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(channels, frequencies, 1))
         self.register_buffer("deviation", torch.ones(channels, frequencies // POOL_BINS, 1))
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
-        self.shape = nn.Conv2d(width, width, kernel_size=3)
-        self.evolve = nn.Conv2d(width, width, kernel_size=3)
+        self.shape = nn.Conv2d(width, width, kernel_size=(1, 3))  # over frequency
+        self.evolve = nn.Conv2d(width, width, kernel_size=(3, 1))  # over time
         # A rhythm at 3 Hz is not one at 20 Hz: each row, two bins, has weights of its own.
-        rows = frequencies // POOL_BINS
-        self.embed = nn.Conv1d(rows * width, rows * hidden, kernel_size=1, groups=rows)
+        self.embed = RowLinear(frequencies // POOL_BINS, width, hidden)
         self.dropout = nn.Dropout(dropout)
         self.recur = nn.GRU(hidden, hidden, batch_first=True)
         self.score = nn.Linear(hidden, 1)
-        self.to(memory_format=torch.channels_last)  # a third faster on a CPU
+        self.to(memory_format=torch.channels_last)  # faster on a CPU
 
     def encode(self, pooled):
         """Return the explained layer of pooled triptychs: [triptych, step, C, F/2, T/4] → [triptych, step, K, …]."""
-        n, steps = pooled.shape[:2]
-        x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)  # [n·3, C, F/2, T/4]
-        x = torch.relu(self.mix(x))  # [n·3, width, F/2, T/4]
-        x = torch.relu(self.shape(repeat_edges(x)))
-        x = torch.relu(self.evolve(repeat_edges(x)))
-        x = torch.relu(self.embed(x.transpose(1, 2).flatten(1, 2)))  # [n·3, F/2 · K, T/4], row by row
-        return x.unflatten(1, (pooled.shape[3], -1)).transpose(1, 2).unflatten(0, (n, steps))
+        x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)
+        x = x.transpose(2, 3)  # [n·3, C, T/4, F/2], as `inputs.slices` lie in memory: half the time of the other order
+        x = torch.relu(self.mix(x))  # [n·3, width, T/4, F/2]
+        x = torch.relu(self.shape(repeat_edges(x, 3)))
+        x = torch.relu(self.evolve(repeat_edges(x, 2)))
+        x = torch.relu(self.embed(x))  # [n·3, K, T/4, F/2]
+        return x.transpose(2, 3).unflatten(0, pooled.shape[:2])
 
     def maps(self, triptychs):
         """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/4]."""
@@ -59,13 +58,36 @@ class SpectrogramNetwork(nn.Module):
     def decide_each(self, maps):
         """Return log-odds of seizure in each frame, by it and those before: [triptych, step, …] → [triptych, step]."""
         # Over the square root of the number of rows, so that what follows starts from values of about 1.
-        x = self.dropout(maps.mean(dim=4).sum(dim=3) / maps.shape[3] ** 0.5)  # [n, 3, K]
+        scale = maps.shape[4] * maps.shape[3] ** 0.5
+        x = maps.flatten(0, 1).sum(dim=(2, 3)).unflatten(0, maps.shape[:2])  # [n, 3, K]
+        x = self.dropout(x / scale)
         states, _ = self.recur(x)
         return self.score(states)[:, :, 0]
 
     def forward(self, triptychs):
         """Return log-odds of seizure for triptychs [triptych, step, C, F, T] in dB."""
         return self.decide(self.maps(triptychs))
+
+
+class RowLinear(nn.Module):
+    """A linear layer with weights of its own for each row of maps: [n, width, column, row] → [n, hidden, column, row]."""
+
+    def __init__(self, rows, width, hidden):
+        super().__init__()
+        self.weight, self.bias = (nn.Parameter(torch.empty(rows, inputs, hidden)) for inputs in (width, 1))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw weights as torch's own linear layers do."""
+        limit = self.weight.shape[1] ** -0.5
+        for value in self.parameters():
+            nn.init.uniform_(value, -limit, limit)
+
+    def forward(self, maps):
+        """Return the layer's maps; as one matrix product a row, a third of the time of a grouped convolution."""
+        n, width, columns, rows = maps.shape
+        x = maps.permute(3, 0, 2, 1).reshape(rows, n * columns, width)
+        return torch.baddbmm(self.bias, x, self.weight).unflatten(1, (n, columns)).permute(1, 3, 2, 0)
 
 
 class Ensemble(nn.Module):
@@ -132,14 +154,13 @@ def pool_bins(mean):
     return nn.functional.avg_pool2d(mean, (POOL_BINS, 1))
 
 
-def repeat_edges(maps):
-    """Repeat the outermost rows and columns of maps [n, K, row, column] once.
+def repeat_edges(maps, dim):
+    """Repeat the first and the last row or column of maps, along `dim`.
 
     Zeros there would dim every frame's border, and Grad-CAM would show a box. torch's own replication padding has no
     deterministic backward pass on a GPU.
     """
-    maps = torch.cat([maps[:, :, :1], maps, maps[:, :, -1:]], dim=2)
-    return torch.cat([maps[..., :1], maps, maps[..., -1:]], dim=3)
+    return torch.cat([maps.narrow(dim, 0, 1), maps, maps.narrow(dim, maps.shape[dim] - 1, 1)], dim=dim)
 
 
 def save(network, path):

@@ -199,8 +199,10 @@ def augmented_batch(pooled, train, frame_columns, network, settings, generator):
         others = np.flatnonzero(train["label"].to_numpy() == 0)
         others = train.iloc[generator.choice(others, len(batch))]
         level_db = generator.uniform(*BACKGROUND_DB, len(batch))
-        level_db[generator.random(len(batch)) >= settings["background_mixing"]] = -np.inf
-        triptychs = mix_background(triptychs, slices(pooled, others, frame_columns, by), level_db)
+        mixed = np.flatnonzero(generator.random(len(batch)) < settings["background_mixing"])
+        if len(mixed):
+            added = slices(pooled, others.iloc[mixed], frame_columns, by)
+            triptychs[mixed] = mix_background(triptychs[mixed], added, level_db[mixed])
     triptychs = triptychs + random_gains(generator, len(batch), triptychs.shape[2], settings["gain_db"])
     triptychs = drop_channels(triptychs, network.mean.cpu(), settings["channel_dropout"], generator)
     return triptychs, torch.tensor(batch[[*EARLIER, "label"]].to_numpy(), dtype=torch.float32)
@@ -209,7 +211,7 @@ def augmented_batch(pooled, train, frame_columns, network, settings, generator):
 def mix_background(triptychs, others, level_db):
     """Return triptychs [triptych, 3, C, F, T] in dB with other EEG added: powers add where signals are independent.
 
-    `level_db`, float [triptych], is how much louder the other EEG is than recorded; -inf leaves a triptych as it is.
+    `level_db`, float [triptych], is how much louder the other EEG is than recorded.
     """
     nepers = np.float32(np.log(10) / 10)
     level = torch.from_numpy(np.asarray(level_db, np.float32))[:, None, None, None, None]
