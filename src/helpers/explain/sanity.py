@@ -10,7 +10,7 @@ from functools import cache, partial
 
 import numpy as np
 import torch
-from scipy.stats import entropy, spearmanr
+from scipy.stats import entropy, rankdata
 
 from helpers.evaluate import intervals
 from helpers.explain import attributions, deletion, planted
@@ -58,12 +58,12 @@ def samples_to_test(table, per_class):
 
 def randomise_weights(network, depth, seed):
     """Return a copy of an ensemble whose members' first `depth` `LAYERS` are random; their statistics stay."""
-    changed = copy.deepcopy(network)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for member in changed.networks:
-            for name in LAYERS[:depth]:
-                getattr(member, name).reset_parameters()
+    changed, generator = copy.deepcopy(network), torch.Generator().manual_seed(seed)
+    for member in changed.networks:
+        for layer in (getattr(member, name) for name in LAYERS[:depth]):
+            limit = (layer.hidden_size if layer is member.recur else layer.weight[0].numel()) ** -0.5
+            for value in layer.parameters():  # as `reset_parameters` does, but its generator is shared by all threads
+                value.data.copy_(torch.empty(value.shape).uniform_(-limit, limit, generator=generator))
     return changed.eval()
 
 
@@ -75,12 +75,11 @@ def add_noise(triptychs, deviation_db, seed):
 
 def rank_correlation(maps, others):
     """Return Spearman's correlation of each sample's two maps, float64 [sample]: 0 if one is flat, NaN if both are."""
-    found = []
-    for pair in zip(maps, others, strict=True):
-        constant = [np.ptp(values) == 0 for values in pair]
-        undefined = np.nan if all(constant) else 0.0
-        found.append(undefined if any(constant) else spearmanr(*(values.ravel() for values in pair)).statistic)
-    return np.array(found, float)
+    ranks = (rankdata(values.reshape(len(values), -1), axis=1) for values in (maps, others))
+    one, other = (values - values.mean(axis=1, keepdims=True) for values in ranks)
+    spread, size = (one**2).sum(axis=1), (other**2).sum(axis=1)
+    undefined = np.where((spread == 0) & (size == 0), np.nan, 0.0)
+    return np.divide((one * other).sum(axis=1), np.sqrt(spread * size), out=undefined, where=spread * size > 0)
 
 
 def complexity(maps):
@@ -135,14 +134,15 @@ def _perturb(network, triptychs, part, weights, permuted, pairs, members, seed, 
         for draw in range(DRAWS if depth == len(LAYERS) else FEWER):
             changed = randomise_weights(single, depth, seed + 100 * depth + draw)
             compared[f"weights:{layer}", draw] = own[name], maps(changed)
+    was = {method: complexity(values) for method, values in own[name].items()}
     for (test, draw), (before, after) in compared.items():
         for method in before:
             one, another = before[method], after[method]
             found[f"{test}/{method}/{draw}"] = rank_correlation(one, another)
             found[f"magnitude:{test}/{method}/{draw}"] = rank_correlation(np.abs(one), np.abs(another))
             if test == f"weights:{LAYERS[-1]}":
-                was = complexity(one)
-                found[f"complexity/{method}/{draw}"] = (complexity(another) - was) / np.maximum(was, 1e-6)
+                rise = complexity(another) - was[method]
+                found[f"complexity/{method}/{draw}"] = rise / np.maximum(was[method], 1e-6)
     return found
 
 
@@ -182,10 +182,10 @@ def mean_over_clusters(table, column, clusters):
     values = table[["sample", column]].dropna()
     if values.empty:
         return {**intervals.interval(None, [], 0), "n": 0}
-    groups = values[column].astype(float).groupby(clusters.loc[values["sample"]].to_numpy())
-    sums = groups.agg(["sum", "size"]).to_numpy(float)
-    total, number = sums.T @ _resample(len(sums)).T
-    return {**intervals.interval(values[column].mean(), total / number, len(sums)), "n": values["sample"].nunique()}
+    known = values[column].to_numpy(float)
+    names, cluster = np.unique(clusters.loc[values["sample"]].to_numpy(str), return_inverse=True)
+    total, number = (_resample(len(names)) @ np.bincount(cluster, weights) for weights in (known, None))
+    return {**intervals.interval(known.mean(), total / number, len(names)), "n": values["sample"].nunique()}
 
 
 def summary(table, tests, delta, total):
