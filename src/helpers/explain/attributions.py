@@ -129,6 +129,7 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
     dict of fold → (float32 tensor [C, F, 1], log-odds there, log-odds at the training mean, threshold in log-odds).
     """
     found = {}
+    torch.set_num_threads(1)  # several would mostly wait for each other
     for fold, own in table.groupby("fold"):
         network, means = networks.load_ensemble(weights, members[fold]), []
         for label in (0, 1):
@@ -202,17 +203,16 @@ def _apply(function, folder, weights, names, part, frame_columns):
 
 
 def _explain_part(network, triptychs, part, steps, baselines):
+    baseline = network.mean if baselines is None else baselines[part["fold"].iloc[0]][0]
     with torch.no_grad():
-        gap = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
+        log_odds, start = network(triptychs), network(baseline.expand_as(triptychs[:1]))
+    change, gap = (log_odds - start).double(), np.abs(log_odds.double().numpy() - part["log_odds"].to_numpy(float))
     if (wrong := ~(gap <= 1e-3)).any():  # NaN is wrong, too
         raise RuntimeError(
             f"{part['recording'].iloc[int(wrong.argmax())]}: the networks' log-odds differ by "
             f"{gap[wrong.argmax()]:.3g} from those in decisions.csv. Weights and decisions are of two runs: make both "
             "again with `dvc repro`."
         )
-    baseline = network.mean if baselines is None else baselines[part["fold"].iloc[0]][0]
-    with torch.no_grad():
-        change = (network(triptychs) - network(baseline.expand_as(triptychs[:1]))).double()
     attribution = toward_seizure(network, triptychs, baseline, steps)
     for finer in (2 * steps, 4 * steps, 8 * steps):
         total = attribution.sum(dim=(1, 2, 3, 4), dtype=torch.float64)
