@@ -174,13 +174,19 @@ def explain_all(folder, weights, members, table, frame_columns, steps, baselines
 def map_by_fold(function, folder, weights, members, table, frame_columns):
     """Map `function` over parts of `table`, each of one fold; return its arrays in the table's order.
 
-    `function` takes ``(ensemble, triptychs, part)`` and returns a dict of str → array [sample, …]; it runs in several
-    threads, as processes would spend most of their time on importing torch. Others are those of `explain_all`.
+    `function` takes ``(ensemble, triptychs, part)``, whose index is the row in `table`, and returns a dict of str →
+    array [sample, …]. It runs in threads: processes would import torch first. Others are those of `explain_all`.
     """
+
+    def apply(part):
+        torch.set_num_threads(1)  # of torch's own, as parts run beside each other, and sums depend on their number
+        powers = spectrograms.open_spectrogram(folder, part["recording"].unique())
+        network = networks.load_ensemble(weights, members[part["fold"].iloc[0]])
+        return function(network, training.slices(powers, part, frame_columns), part)
+
     folds = table.reset_index(drop=True).groupby("fold")
     parts = [own.iloc[first : first + BATCH] for _, own in folds for first in range(0, len(own), BATCH)]
-    pieces = [(function, folder, weights, members[part["fold"].iloc[0]], part, frame_columns) for part in parts]
-    found = parallel.parallel_map(_apply, pieces, "explain", "part", threads=True)
+    found = parallel.parallel_map(apply, zip(parts), "explain", "part", threads=True)
     if not found:
         return {}
     order = np.argsort(np.concatenate([part.index for part in parts]))
@@ -194,12 +200,6 @@ def to_table(found, samples, keys, value):
         for name, values in found.items()
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", *keys, value])
-
-
-def _apply(function, folder, weights, names, part, frame_columns):
-    torch.set_num_threads(1)  # of torch's own, as parts run beside each other, and sums depend on their number
-    powers = spectrograms.open_spectrogram(folder, part["recording"].unique())
-    return function(networks.load_ensemble(weights, names), training.slices(powers, part, frame_columns), part)
 
 
 def _explain_part(network, triptychs, part, steps, baselines):

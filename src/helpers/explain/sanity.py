@@ -9,6 +9,7 @@ import itertools
 from functools import cache, partial
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import entropy, rankdata
 
@@ -152,26 +153,23 @@ def maps_to_rank(folder, weights, members, baselines, table, background, axis, s
     A dict of `MAPS`, but for chance and the `BROKEN` ones → float32 [sample, 3, F, T] or [sample, 3, C, F, T], for the
     predicted class; empty if `table` is. Arguments as for `attributions.explain_all` and `deletion.all_curves`.
     """
-    given = {"folder": folder, "background": background, "baselines": baselines, "axis": axis, "steps": steps}
-    work = partial(_maps_of_part, **given, seed=seed)
-    return attributions.map_by_fold(work, folder, weights, members, table, axis["frame_columns"])
 
+    def maps_of_part(network, triptychs, part):
+        predicted, baseline = part["decided"].to_numpy(), baselines[part["fold"].iloc[0]][0]
+        drawn = pd.concat(deletion.draw_others(background, sample, 1, seed) for sample in part.to_dict("records"))
+        powers = spectrograms.open_spectrogram(folder, drawn["recording"].unique())
+        others = training.slices(powers, drawn, axis["frame_columns"])
+        found = attributions.predicted_relevance(network, triptychs, predicted, baseline, steps, (*SIGNED, "smooth"))
+        sign, power = attributions.class_sign(predicted)[:, None, None, None, None], triptychs.numpy()
+        return found | {
+            "occlusion": (attributions.occlude(network, triptychs, others, axis["frequencies_hz"]) * sign).numpy(),
+            "power": power,
+            "above_mean": (triptychs - network.mean).numpy(),
+            "edges": np.hypot(*np.gradient(power, axis=(3, 4))),
+            "other_eeg": others.numpy(),
+        }
 
-def _maps_of_part(network, triptychs, part, folder, background, baselines, axis, steps, seed):
-    predicted, baseline = part["decided"].to_numpy(), baselines[part["fold"].iloc[0]][0]
-    drawn = [deletion.draw_others(background, sample, 1, seed).iloc[0] for sample in part.to_dict("records")]
-    powers = spectrograms.open_spectrogram(folder, list({row["recording"] for row in drawn}))
-    columns = {name: [row[name] for row in drawn] for name in ("recording", "column")}
-    others = training.slices(powers, columns, axis["frame_columns"])
-    found = attributions.predicted_relevance(network, triptychs, predicted, baseline, steps, (*SIGNED, "smooth"))
-    sign, power = attributions.class_sign(predicted)[:, None, None, None, None], triptychs.numpy()
-    return found | {
-        "occlusion": (attributions.occlude(network, triptychs, others, axis["frequencies_hz"]) * sign).numpy(),
-        "power": power,
-        "above_mean": (triptychs - network.mean).numpy(),
-        "edges": np.hypot(*np.gradient(power, axis=(3, 4))),
-        "other_eeg": others.numpy(),
-    }
+    return attributions.map_by_fold(maps_of_part, folder, weights, members, table, axis["frame_columns"])
 
 
 def mean_over_clusters(table, column, clusters):
@@ -265,9 +263,7 @@ def _verdicts(name, found):
     """Return which rules a map passes: true, false, or None where it was not tested; notebook 05 states them."""
 
     def above(*figures):
-        known = [
-            figure["low"] for figure in figures if figure and figure["low"] is not None
-        ]  # of few clusters, the least
+        known = [each["low"] for each in figures if each and each["low"] is not None]  # of few clusters, the least
         return all(low > 0 for low in known) if len(known) == len(figures) else None
 
     def compare(passes, *tests):
