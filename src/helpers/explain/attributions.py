@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from captum.attr import FeatureAblation, IntegratedGradients, NoiseTunnel, Saliency
+from captum.attr import FeatureAblation, IntegratedGradients, Saliency
 
 from helpers.preprocess import spectrograms
 from helpers.study import parallel
@@ -87,10 +87,9 @@ def toward_seizure(network, triptychs, baseline=None, steps=64, method="ig"):
     if method == "gradinput":
         gradients = Saliency(partial(_score, network)).attribute(pooled.requires_grad_(), abs=False)
     elif method == "smooth":
-        noise = {"nt_type": "smoothgrad", "nt_samples": NOISY, "nt_samples_batch_size": 1, "stdevs": NOISE_DB}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            gradients = NoiseTunnel(path).attribute(pooled, **noise, **options, n_steps=max(steps // NOISY, 2))
+        generator = torch.Generator().manual_seed(0)
+        noisy = [pooled + NOISE_DB * torch.randn(pooled.shape, generator=generator) for _ in range(NOISY)]
+        gradients = sum(path.attribute(each, **options, n_steps=max(steps // NOISY, 2)) for each in noisy) / NOISY
     else:
         gradients = path.attribute(pooled, **options, n_steps=steps)
     shares = gradients.detach() / (networks.POOL_BINS * networks.pooled_columns(triptychs.shape[-1]))
@@ -130,6 +129,7 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
     dict of fold → (float32 tensor [C, F, 1], log-odds there, log-odds at the training mean, threshold in log-odds).
     """
     found = {}
+    torch.set_num_threads(1)  # several would mostly wait for each other
     for fold, own in table.groupby("fold"):
         network, means = networks.load_ensemble(weights, members[fold]), []
         for label in (0, 1):
@@ -138,9 +138,9 @@ def neutral_baselines(folder, weights, members, table, frame_columns):
             powers = spectrograms.open_spectrogram(folder, rows["recording"].unique())
             means.append(training.slices(powers, rows, frame_columns).mean(dim=(0, 1, 4))[..., None])
         line = [torch.lerp(*means, share) for share in torch.linspace(0, 1.5, 61)]
-        constant = torch.stack([*line, network.mean])[:, None].expand(-1, 3, -1, -1, frame_columns)
-        with torch.no_grad():
-            *along, at_mean = network(constant).double().tolist()
+        points = networks.pool_bins(torch.stack([*line, network.mean]))[:, None]
+        with torch.no_grad():  # constant in time: one column and one frame stand for all
+            *along, at_mean = network.decide(network.encode(points).expand(-1, 3, -1, -1, -1)).double().tolist()
         ordered = own.sort_values("p_seizure")
         threshold = float(np.interp(own["threshold"].iloc[0], ordered["p_seizure"], ordered["log_odds"]))
         nearest = int(np.abs(np.array(along) - threshold).argmin())
@@ -174,13 +174,19 @@ def explain_all(folder, weights, members, table, frame_columns, steps, baselines
 def map_by_fold(function, folder, weights, members, table, frame_columns):
     """Map `function` over parts of `table`, each of one fold; return its arrays in the table's order.
 
-    `function`, importable by another process, takes ``(ensemble, triptychs, part)`` and returns a dict of str → array
-    [sample, …]. Other arguments are those of `explain_all`.
+    `function` takes ``(ensemble, triptychs, part)``, whose index is the row in `table`, and returns a dict of str →
+    array [sample, …]. It runs in threads: processes would import torch first. Others are those of `explain_all`.
     """
+
+    def apply(part):
+        torch.set_num_threads(1)  # of torch's own, as parts run beside each other, and sums depend on their number
+        powers = spectrograms.open_spectrogram(folder, part["recording"].unique())
+        network = networks.load_ensemble(weights, members[part["fold"].iloc[0]])
+        return function(network, training.slices(powers, part, frame_columns), part)
+
     folds = table.reset_index(drop=True).groupby("fold")
     parts = [own.iloc[first : first + BATCH] for _, own in folds for first in range(0, len(own), BATCH)]
-    pieces = [(function, folder, weights, members[part["fold"].iloc[0]], part, frame_columns) for part in parts]
-    found = parallel.parallel_map(_apply, pieces, "explain", "part")
+    found = parallel.parallel_map(apply, zip(parts), "explain", "part", threads=True)
     if not found:
         return {}
     order = np.argsort(np.concatenate([part.index for part in parts]))
@@ -196,24 +202,17 @@ def to_table(found, samples, keys, value):
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", *keys, value])
 
 
-def _apply(function, folder, weights, names, part, frame_columns):
-    training.make_repeatable()
-    powers = spectrograms.open_spectrogram(folder, part["recording"].unique())
-    return function(networks.load_ensemble(weights, names), training.slices(powers, part, frame_columns), part)
-
-
 def _explain_part(network, triptychs, part, steps, baselines):
+    baseline = network.mean if baselines is None else baselines[part["fold"].iloc[0]][0]
     with torch.no_grad():
-        gap = np.abs(network(triptychs).double().numpy() - part["log_odds"].to_numpy(float))
+        log_odds, start = network(triptychs), network(baseline.expand_as(triptychs[:1]))
+    change, gap = (log_odds - start).double(), np.abs(log_odds.double().numpy() - part["log_odds"].to_numpy(float))
     if (wrong := ~(gap <= 1e-3)).any():  # NaN is wrong, too
         raise RuntimeError(
             f"{part['recording'].iloc[int(wrong.argmax())]}: the networks' log-odds differ by "
             f"{gap[wrong.argmax()]:.3g} from those in decisions.csv. Weights and decisions are of two runs: make both "
             "again with `dvc repro`."
         )
-    baseline = network.mean if baselines is None else baselines[part["fold"].iloc[0]][0]
-    with torch.no_grad():
-        change = (network(triptychs) - network(baseline.expand_as(triptychs[:1]))).double()
     attribution = toward_seizure(network, triptychs, baseline, steps)
     for finer in (2 * steps, 4 * steps, 8 * steps):
         total = attribution.sum(dim=(1, 2, 3, 4), dtype=torch.float64)

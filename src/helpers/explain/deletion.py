@@ -5,8 +5,6 @@ et al., BMVC 2018); insertion goes the other way. The other EEG is of other fold
 values that occur in the data, not zeros, which no EEG has (Hooker et al., NeurIPS 2019).
 """
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d
@@ -75,29 +73,27 @@ def all_curves(folder, weights, members, table, background, maps, axis, seed):
     """
     if table.empty:
         return attributions.to_table({}, [], ["kind", "map", "share"], "score")
-    columns, part = cell_columns(axis), table
+    columns, ranked = cell_columns(axis), {}
     for name, values in maps.items():
         means = cell_means(values.mean(axis=2) if values.ndim == 5 else values, columns)
-        part = part.assign(**{f"order:{name}": list(np.argsort(-means, axis=1, kind="stable"))})
-    work = partial(_curves_of_part, folder=folder, background=background, columns=columns, seed=seed)
-    found = attributions.map_by_fold(work, folder, weights, members, part, axis["frame_columns"])
+        ranked[name] = np.argsort(-means, axis=1, kind="stable")
+
+    def curves_of_part(network, triptychs, part):
+        pooled, found = networks.pool_steps(triptychs), {}
+        for own, (row, sample) in zip(pooled, part.to_dict("index").items(), strict=True):
+            others = draw_others(background, sample, OTHERS, seed)
+            powers = spectrograms.open_spectrogram(folder, others["recording"].unique())
+            others = networks.pool_steps(training.slices(powers, others, triptychs.shape[-1]))
+            sign, generator = 2.0 * sample["decided"] - 1, np.random.default_rng([seed, sample["sample"]])
+            orders = {name: [order[row]] for name, order in ranked.items()}
+            orders["random"] = [generator.permutation(means.shape[1]) for _ in range(RANDOM_ORDERS)]
+            for name, several in orders.items():
+                pairs = [curves(network, own, others, order, columns, sign) for order in several]
+                for kind, each in zip(("deletion", "insertion"), zip(*pairs, strict=True), strict=True):
+                    found.setdefault(f"{kind}/{name}", []).append(np.mean(each, axis=0))
+        return {name: np.stack(values) for name, values in found.items()}
+
+    found = attributions.map_by_fold(curves_of_part, folder, weights, members, table, axis["frame_columns"])
     scores = attributions.to_table(found, table["sample"].to_numpy(), ["kind", "map"], "score").explode("score")
     shares = np.tile(np.linspace(0, 1, STEPS + 1).round(6), len(scores) // (STEPS + 1))
     return scores.assign(score=scores["score"].astype(float), share=shares).reset_index(drop=True)
-
-
-def _curves_of_part(network, triptychs, part, folder, background, columns, seed):
-    pooled, found = networks.pool_steps(triptychs), {}
-    for row, sample in enumerate(part.to_dict("records")):
-        others = draw_others(background, sample, OTHERS, seed)
-        powers = spectrograms.open_spectrogram(folder, others["recording"].unique())
-        others = networks.pool_steps(training.slices(powers, others, triptychs.shape[-1]))
-        sign = float(attributions.class_sign(sample["decided"]))
-        orders = {key.removeprefix("order:"): [sample[key]] for key in part if key.startswith("order:")}
-        cells, generator = len(next(iter(orders.values()))[0]), np.random.default_rng([seed, sample["sample"]])
-        orders["random"] = [generator.permutation(cells) for _ in range(RANDOM_ORDERS)]
-        for name, several in orders.items():
-            pairs = [curves(network, pooled[row], others, order, columns, sign) for order in several]
-            for kind, each in zip(("deletion", "insertion"), zip(*pairs, strict=True), strict=True):
-                found.setdefault(f"{kind}/{name}", []).append(np.mean(each, axis=0))
-    return {name: np.stack(values) for name, values in found.items()}

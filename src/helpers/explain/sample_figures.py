@@ -208,10 +208,12 @@ def _steps(layers, levels, axis, start_s, label, title, said="", steps=(0, 1, 2)
 
     Negative levels are dashed, as in grey both ends of the signed colours are dark.
     """
-    figure, panels = begin(1.5 + 2.5 * len(steps), 3.2, 1, len(steps), sharey=True, squeeze=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    said = "\n".join(textwrap.wrap(said, 45 * len(steps)))
-    figure.supxlabel(said, x=0.01, ha="left", fontsize=7)
+    width, said = 1.5 + 2.5 * len(steps), textwrap.wrap(said, 45 * len(steps))
+    room = {"left": 0.55 / width, "right": 1 - 1.6 / width, "bottom": 0.16 + 0.04 * len(said), "top": 0.85}
+    options = {"sharey": True, "squeeze": False, "layout": "none"}  # constrained layout would take most of the time
+    figure, panels = begin(width, 3.2, 1, len(steps), **options, gridspec_kw=room | {"wspace": 0.18})
+    figure.text(0.01, 0.98, title, va="top", fontsize=10)
+    figure.text(0.01, 0.01, "\n".join(said), fontsize=7)
     for step, panel in zip(steps, panels[0], strict=True):
         where = axis["frequencies_hz"], start_s + step * axis["frame_columns"] * axis["hop_s"], axis["hop_s"]
         for number, (values, options) in enumerate(layers):
@@ -220,9 +222,10 @@ def _steps(layers, levels, axis, start_s, label, title, said="", steps=(0, 1, 2)
             place = {"extent": image.get_extent(), "origin": "lower"}
             panel.contour(values[step], levels=shown, colors="black", linewidths=0.8, **place)
         panel.set_title(f"t{step}")
-    key = figure.colorbar(image, ax=panels, label=label, pad=0.04, aspect=10)
+    key = figure.add_axes((1 - 1.2 / width, room["bottom"], 0.2 / width, room["top"] - room["bottom"]))
+    figure.colorbar(image, cax=key, label=label)
     if len(layers) > 1:
-        draw_grey_below(key.ax, 0)
+        draw_grey_below(key, 0)
     return figure
 
 

@@ -9,8 +9,9 @@ import itertools
 from functools import cache, partial
 
 import numpy as np
+import pandas as pd
 import torch
-from scipy.stats import entropy, spearmanr
+from scipy.stats import entropy, rankdata
 
 from helpers.evaluate import intervals
 from helpers.explain import attributions, deletion, planted
@@ -37,7 +38,7 @@ LAYERS = ("score", "recur", "embed", "evolve", "shape", "mix")  # from the decis
 DRAWS, FEWER = 10, 1  # of random weights: of all layers, and of the first ones only
 MEMBERS = 3  # networks of a fold whose maps are compared with each other
 NOISE_DB = 1.0  # a periodogram's own chance deviation is 5.6 dB a cell
-STEPS = 6  # points on the path: enough for a rank correlation
+STEPS = 4  # points on the path: enough for a rank correlation
 
 
 @cache
@@ -58,12 +59,12 @@ def samples_to_test(table, per_class):
 
 def randomise_weights(network, depth, seed):
     """Return a copy of an ensemble whose members' first `depth` `LAYERS` are random; their statistics stay."""
-    changed = copy.deepcopy(network)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for member in changed.networks:
-            for name in LAYERS[:depth]:
-                getattr(member, name).reset_parameters()
+    changed, generator = copy.deepcopy(network), torch.Generator().manual_seed(seed)
+    for member in changed.networks:
+        for layer in (getattr(member, name) for name in LAYERS[:depth]):
+            limit = (layer.hidden_size if layer is member.recur else layer.weight[0].numel()) ** -0.5
+            for value in layer.parameters():  # as `reset_parameters` does, but its generator is shared by all threads
+                value.data.copy_(torch.empty(value.shape).uniform_(-limit, limit, generator=generator))
     return changed.eval()
 
 
@@ -75,17 +76,16 @@ def add_noise(triptychs, deviation_db, seed):
 
 def rank_correlation(maps, others):
     """Return Spearman's correlation of each sample's two maps, float64 [sample]: 0 if one is flat, NaN if both are."""
-    found = []
-    for pair in zip(maps, others, strict=True):
-        constant = [np.ptp(values) == 0 for values in pair]
-        undefined = np.nan if all(constant) else 0.0
-        found.append(undefined if any(constant) else spearmanr(*(values.ravel() for values in pair)).statistic)
-    return np.array(found, float)
+    ranks = (rankdata(values.reshape(len(values), -1), axis=1) for values in (maps, others))
+    one, other = (values - values.mean(axis=1, keepdims=True) for values in ranks)
+    spread, size = (one**2).sum(axis=1), (other**2).sum(axis=1)
+    undefined = np.where((spread == 0) & (size == 0), np.nan, 0.0)
+    return np.divide((one * other).sum(axis=1), np.sqrt(spread * size), out=undefined, where=spread * size > 0)
 
 
 def complexity(maps):
     """Return the entropy of the histogram of each map's absolute values, in 100 bins: float64 [sample]."""
-    return np.array([entropy(np.histogram(np.abs(values), 100)[0]) for values in maps])
+    return entropy([np.histogram(np.abs(values), 100)[0] for values in maps], axis=1)
 
 
 def perturbation_test(folder, weights, permuted, members, pairs, baselines, table, frame_columns, seed):
@@ -135,14 +135,15 @@ def _perturb(network, triptychs, part, weights, permuted, pairs, members, seed, 
         for draw in range(DRAWS if depth == len(LAYERS) else FEWER):
             changed = randomise_weights(single, depth, seed + 100 * depth + draw)
             compared[f"weights:{layer}", draw] = own[name], maps(changed)
+    was = {method: complexity(values) for method, values in own[name].items()}
     for (test, draw), (before, after) in compared.items():
         for method in before:
             one, another = before[method], after[method]
             found[f"{test}/{method}/{draw}"] = rank_correlation(one, another)
             found[f"magnitude:{test}/{method}/{draw}"] = rank_correlation(np.abs(one), np.abs(another))
             if test == f"weights:{LAYERS[-1]}":
-                was = complexity(one)
-                found[f"complexity/{method}/{draw}"] = (complexity(another) - was) / np.maximum(was, 1e-6)
+                rise = complexity(another) - was[method]
+                found[f"complexity/{method}/{draw}"] = rise / np.maximum(was[method], 1e-6)
     return found
 
 
@@ -152,26 +153,23 @@ def maps_to_rank(folder, weights, members, baselines, table, background, axis, s
     A dict of `MAPS`, but for chance and the `BROKEN` ones → float32 [sample, 3, F, T] or [sample, 3, C, F, T], for the
     predicted class; empty if `table` is. Arguments as for `attributions.explain_all` and `deletion.all_curves`.
     """
-    given = {"folder": folder, "background": background, "baselines": baselines, "axis": axis, "steps": steps}
-    work = partial(_maps_of_part, **given, seed=seed)
-    return attributions.map_by_fold(work, folder, weights, members, table, axis["frame_columns"])
 
+    def maps_of_part(network, triptychs, part):
+        predicted, baseline = part["decided"].to_numpy(), baselines[part["fold"].iloc[0]][0]
+        drawn = pd.concat(deletion.draw_others(background, sample, 1, seed) for sample in part.to_dict("records"))
+        powers = spectrograms.open_spectrogram(folder, drawn["recording"].unique())
+        others = training.slices(powers, drawn, axis["frame_columns"])
+        found = attributions.predicted_relevance(network, triptychs, predicted, baseline, steps, (*SIGNED, "smooth"))
+        sign, power = attributions.class_sign(predicted)[:, None, None, None, None], triptychs.numpy()
+        return found | {
+            "occlusion": (attributions.occlude(network, triptychs, others, axis["frequencies_hz"]) * sign).numpy(),
+            "power": power,
+            "above_mean": (triptychs - network.mean).numpy(),
+            "edges": np.hypot(*np.gradient(power, axis=(3, 4))),
+            "other_eeg": others.numpy(),
+        }
 
-def _maps_of_part(network, triptychs, part, folder, background, baselines, axis, steps, seed):
-    predicted, baseline = part["decided"].to_numpy(), baselines[part["fold"].iloc[0]][0]
-    drawn = [deletion.draw_others(background, sample, 1, seed).iloc[0] for sample in part.to_dict("records")]
-    powers = spectrograms.open_spectrogram(folder, list({row["recording"] for row in drawn}))
-    columns = {name: [row[name] for row in drawn] for name in ("recording", "column")}
-    others = training.slices(powers, columns, axis["frame_columns"])
-    found = attributions.predicted_relevance(network, triptychs, predicted, baseline, steps, (*SIGNED, "smooth"))
-    sign, power = attributions.class_sign(predicted)[:, None, None, None, None], triptychs.numpy()
-    return found | {
-        "occlusion": (attributions.occlude(network, triptychs, others, axis["frequencies_hz"]) * sign).numpy(),
-        "power": power,
-        "above_mean": (triptychs - network.mean).numpy(),
-        "edges": np.hypot(*np.gradient(power, axis=(3, 4))),
-        "other_eeg": others.numpy(),
-    }
+    return attributions.map_by_fold(maps_of_part, folder, weights, members, table, axis["frame_columns"])
 
 
 def mean_over_clusters(table, column, clusters):
@@ -182,10 +180,10 @@ def mean_over_clusters(table, column, clusters):
     values = table[["sample", column]].dropna()
     if values.empty:
         return {**intervals.interval(None, [], 0), "n": 0}
-    groups = values[column].astype(float).groupby(clusters.loc[values["sample"]].to_numpy())
-    sums = groups.agg(["sum", "size"]).to_numpy(float)
-    total, number = sums.T @ _resample(len(sums)).T
-    return {**intervals.interval(values[column].mean(), total / number, len(sums)), "n": values["sample"].nunique()}
+    known = values[column].to_numpy(float)
+    names, cluster = np.unique(clusters.loc[values["sample"]].to_numpy(str), return_inverse=True)
+    total, number = (_resample(len(names)) @ np.bincount(cluster, weights) for weights in (known, None))
+    return {**intervals.interval(known.mean(), total / number, len(names)), "n": values["sample"].nunique()}
 
 
 def summary(table, tests, delta, total):
@@ -265,9 +263,7 @@ def _verdicts(name, found):
     """Return which rules a map passes: true, false, or None where it was not tested; notebook 05 states them."""
 
     def above(*figures):
-        known = [
-            figure["low"] for figure in figures if figure and figure["low"] is not None
-        ]  # of few clusters, the least
+        known = [each["low"] for each in figures if each and each["low"] is not None]  # of few clusters, the least
         return all(low > 0 for low in known) if len(known) == len(figures) else None
 
     def compare(passes, *tests):
