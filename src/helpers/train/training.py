@@ -85,9 +85,10 @@ def train_split(split, train, unseen, inputs, frame_columns, settings, followed=
 def make_repeatable():
     """Have torch give the same bytes on each run of this process, however many others run beside it."""
     torch.set_num_threads(1)  # networks run beside each other; and sums over threads depend on their number
-    torch.use_deterministic_algorithms(True)
-    # It would also fill new memory, for kernels that read what nobody wrote: none of ours does.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    if device().type != "cpu":  # whose kernels are deterministic on one thread; the call imports for seconds
+        torch.use_deterministic_algorithms(True)
+        # It would also fill new memory, for kernels that read what nobody wrote: none of ours does.
+        torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def device():
