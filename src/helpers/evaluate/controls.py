@@ -50,6 +50,13 @@ def score_controls(found, annotations, seed=0, draws=DRAWS):
     return [*rows[:2], rows[2] | {"reached": float((1 + reached) / (1 + draws))}]
 
 
+def count_frames(times_s, decided, annotations, recording):
+    """Return `count_events` of one recording's frames, their start and end in s [2, frame], and `decided` [draw, frame]."""
+    n = round(annotations.durations_s[recording] * HZ)
+    start, end = np.minimum(np.rint(times_s * HZ).astype(int)[:, None] * decided, n)  # without length: no alarm
+    return count_events(annotations.spans(recording), start, end, n)
+
+
 def count_events(true, start, end, n):
     """Return seizures, those detected and false alarms as `timescoring` counts them, int [draw, 3].
 
