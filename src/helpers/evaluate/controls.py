@@ -51,7 +51,7 @@ def score_controls(found, annotations, seed=0, draws=DRAWS):
 
 
 def count_frames(times_s, decided, annotations, recording):
-    """Return `count_events` of one recording's frames, their start and end in s [2, frame], and `decided` [draw, frame]."""
+    """Return `count_events` of a recording's frames, from start and end in s [2, frame] and `decided` [draw, frame]."""
     n = round(annotations.durations_s[recording] * HZ)
     start, end = np.minimum(np.rint(times_s * HZ).astype(int)[:, None] * decided, n)  # without length: no alarm
     return count_events(annotations.spans(recording), start, end, n)
