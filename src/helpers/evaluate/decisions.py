@@ -135,20 +135,20 @@ def choose_alarm(inner, annotations):
     and whose sample F1 is less than one seizure sample's worth below the best. ``event_f1`` and ``sample_f1`` of the
     choice are higher here than elsewhere.
     """
-    smoothed = smooth(inner)
-    tried = [_best_alarm(inner, annotations, smoothed, minimum) for minimum in SMALLEST]
+    smoothed, parts = smooth(inner), list(scores.recording_rows(inner))
+    tried = [_best_alarm(inner, annotations, smoothed, parts, minimum) for minimum in SMALLEST]
     top = max(settings["event_f1"] for settings in tried)
     tried = [settings for settings in tried if settings["event_f1"] == top]
     close = max(settings["sample_f1"] for settings in tried) - 1 / inner["label"].sum()
     return next(settings for settings in tried if settings["sample_f1"] > close)
 
 
-def _best_alarm(inner, annotations, smoothed, minimum):
-    """Return the settings with this `minimum` and the best threshold, with its two F1."""
+def _best_alarm(inner, annotations, smoothed, parts, minimum):
+    """Return the settings with this `minimum` and the best threshold, with its two F1; `parts`: `recording_rows`."""
     label, times = inner["label"].to_numpy(), inner[["last_start_s", "end_s"]].to_numpy().T
     log_odds, width = np.transpose(candidate_thresholds(label, smoothed))
     decided, counts = np.zeros((len(log_odds), len(inner)), int), 0
-    for name, rows in scores.recording_rows(inner):
+    for name, rows in parts:
         decided[:, rows] = drop_short(smoothed[rows] >= log_odds[:, None], minimum)
         # a higher threshold decides a part of the same frames: as many are the same
         _, one, same = np.unique(decided[:, rows].sum(axis=1), return_index=True, return_inverse=True)
