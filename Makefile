@@ -19,8 +19,7 @@ help:
 
 study: .venv/quarto  ## run the study of sim08, or PATIENT=<id>, which FOLDER=<path> declares from a folder
 	@mkdir -p "$$DVC_SITE_CACHE_DIR/repo" && python -m helpers.acquire.declare "$$PATIENT" "$$FOLDER"
-	@python -m helpers.study.locks output/.study.lock dvc repro "report@$$PATIENT"
-	@python -m helpers.study.locks output/.study.lock dvc repro --single-item overview
+	@python -m helpers.study.locks output/.study.lock "$$PATIENT"
 	@echo "The study: output/$$PATIENT/report/index.html; all patients: output/overview/index.html"
 
 predict: .venv/installed  ## find seizures in EDF=<file or folder>, for PATIENT, or score clips with votes; COPY=1: annotate copies

@@ -7,7 +7,6 @@ matplotlib.use("agg")
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
-from matplotlib.patches import StepPatch  # noqa: E402
 
 from helpers.acquire.annotations import COLUMNS, Annotations  # noqa: E402
 from helpers.acquire.montages import DOUBLE_BANANA  # noqa: E402
@@ -40,8 +39,8 @@ def test_probability_has_a_panel_a_recording_with_its_seizures_and_alarms():
     figure = figures.probability(table, Annotations(SEIZURES, durations_s))
     assert [axis.get_ylabel() for axis in figure.axes] == list(durations_s)
     axis, part = figure.axes[0], table[table["recording"] == "r0"]
-    for column, steps in zip(("p_seizure", "p_smooth"), axis.findobj(StepPatch), strict=True):
-        assert np.allclose(steps.get_data().values, part[column]) and steps.get_data().edges[0] == 8 / 60
+    for column, steps in zip(("p_seizure", "p_smooth"), axis.get_lines(), strict=False):
+        assert np.allclose(steps.get_ydata()[:-1], part[column]) and steps.get_xdata()[0] == 8 / 60
     raised = scores.events(part)
     bars = [path.vertices[:, 0] for path in axis.collections[0].get_paths()]
     np.testing.assert_allclose([(bar.min(), bar.max()) for bar in bars], raised[["start_s", "end_s"]] / 60)
@@ -78,6 +77,6 @@ def test_a_mistake_shows_all_channels_and_the_minutes_around():
     assert top.get_title("left") == "missed seizure"
     shaded = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in top.patches]
     assert shaded == [(30, 44)]
-    box = [patch for patch in bottom.patches if patch.get_facecolor()[3] == 0 and not isinstance(patch, StepPatch)]
+    box = [patch for patch in bottom.patches if patch.get_facecolor()[3] == 0]
     assert (box[0].get_x(), round(box[0].get_x() + box[0].get_width())) == (30, 50)
     assert bottom.get_xlim() == (0, pytest.approx(170, abs=0.1))

@@ -148,13 +148,17 @@ def test_a_damaged_result_is_found_and_comes_back(study):
 
 @pytest.mark.slow
 def test_two_studies_at_once(tmp_path):
-    """The second command waits, saying so, until the first has ended."""
-    command = [sys.executable, "-m", "helpers.study.locks", str(tmp_path / "a" / ".lock")]
-    own = environment(ROOT)
-    first = subprocess.Popen([*command, "sh", "-c", f"touch {tmp_path}/begun; sleep 4; echo x > {tmp_path}/x"], env=own)
+    """The second waits, saying so, until the first has made report and overview; an unknown patient is an error."""
+    report = {"matrix": {"patient": ["a"]}, "cmd": "touch begun; sleep 4; echo report >> ran"}
+    stages = {"report": report, "overview": {"cmd": "echo overview >> ran"}}
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    command, own = [sys.executable, "-m", "helpers.study.locks", ".lock"], {"env": environment(ROOT), "cwd": tmp_path}
+    subprocess.run(["dvc", "init", "--no-scm", "--quiet"], check=True, **own)
+    first = subprocess.Popen([*command, "a"], **own)
     while not (tmp_path / "begun").exists():
         assert first.poll() is None
-    second = subprocess.run([*command, "cat", f"{tmp_path}/x"], env=own, capture_output=True, text=True)
-    assert second.returncode == 0 == first.wait() and second.stdout == "x\n"
+    second = subprocess.run([*command, "a"], capture_output=True, text=True, **own)
+    assert second.returncode == 0 == first.wait()
+    assert (tmp_path / "ran").read_text() == 2 * "report\noverview\n"
     assert "make study: another run is still at work; waiting" in second.stderr
-    assert subprocess.run([*command, "sh", "-c", "exit 7"], env=own).returncode == 7
+    assert subprocess.run([*command, "b"], **own).returncode != 0

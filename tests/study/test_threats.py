@@ -199,11 +199,9 @@ def test_make_passes_names_on_as_they_are(tmp_path, name, how):
     assert done.returncode == 0, done.stderr
     calls = [call.split("\0") for call in (tmp_path / "said").read_text(encoding="utf-8").split("\0\0") if call]
     calls = [call for call in calls if call != ["python", "-V"]]
-    locks = ["python", "-m", "helpers.study.locks", "output/.study.lock", "dvc", "repro"]
     assert calls == [
         ["python", "-m", "helpers.acquire.declare", name, f"{name}/f"],
-        [*locks, f"report@{name}"],
-        [*locks, "--single-item", "overview"],
+        ["python", "-m", "helpers.study.locks", "output/.study.lock", name],
     ]
     assert not (tmp_path / "run").exists()
     # what DVC keeps there is pickled in part: nobody else may put files there

@@ -45,8 +45,9 @@ class Annotations:
 
     @cached_property
     def _spans(self):
-        ordered = self.seizures.sort_values("start_s").groupby("recording")
-        return {name: part[["start_s", "end_s"]].to_numpy(float) for name, part in ordered}
+        ordered = self.seizures.sort_values("start_s")
+        spans = ordered[["start_s", "end_s"]].to_numpy(float)
+        return {name: spans[rows] for name, rows in ordered.groupby("recording").indices.items()}
 
     def spans(self, recording):
         """Return the seizures of one recording, float [seizure, 2], in s and in order."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import yaml
 
-from helpers.acquire import layouts, physionet, recordings
 from helpers.study import errors, files, patients
 
 SHORT_RECORDING_S = 120.0
@@ -31,6 +30,8 @@ frame_s: {frame_s}
 
 def fingerprint(folder):
     """Return the SHA-256 over the names and contents of the recordings and annotations below `folder`."""
+    from helpers.acquire import layouts  # here and below, as `make study` with nothing to do needs none of them
+
     digest = hashlib.sha256()
     for path in layouts.contents(folder):
         digest.update(f"{path.relative_to(folder).as_posix()} {files.sha256(path)}\n".encode())
@@ -52,6 +53,8 @@ def declare(patient, folder):
     folder = Path(folder).expanduser().resolve()
     digest, frame_s = fingerprint(folder), known.get("frame_s")
     if frame_s is None or digest != known.get("fingerprint"):
+        from helpers.acquire import recordings
+
         table, *_ = recordings.survey(folder, leave_out=True)  # acquire refuses what the parameters do not leave out
         frame_s = frame_s or (2.0 if table["duration_s"].min() < SHORT_RECORDING_S else 4.0)
     text = DIRECTORY.format(
@@ -86,6 +89,8 @@ def enrol(patient):
     for name in listed:
         patients.check_name(name)
     if patient not in listed:
+        from helpers.acquire import physionet
+
         if patients.load(patient)["source"] == "physionet":  # what cannot be fetched leaves no trace
             physionet.fetch(patient, patients.recordings_folder(patient))
         files.write_text(path, STUDY + "".join(f"  - {name}\n" for name in [*listed, patient]))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from helpers.evaluate import scores
 
@@ -57,7 +58,8 @@ def fit(log_odds, label):
     Networks train on batches half of them seizure: the intercept holds the share of seizure, the slope how sure a mean
     of networks is. It is for display alone: nothing is decided by it.
     """
-    model = LogisticRegression().fit(np.asarray(log_odds, float)[:, None], label)
+    with threadpool_limits(1):  # which wait for each other far longer than two parameters take
+        model = LogisticRegression().fit(np.asarray(log_odds, float)[:, None], label)
     fitted = float(model.coef_[0, 0])
     slope = max(fitted, FLATTEST)
     intercept = float(model.intercept_[0]) + (fitted - slope) * float(np.mean(log_odds))  # flatter, but as high

@@ -50,6 +50,17 @@ def score_controls(found, annotations, seed=0, draws=DRAWS):
     return [*rows[:2], rows[2] | {"reached": float((1 + reached) / (1 + draws))}]
 
 
+def count_frames(times_s, decided, annotations, recording):
+    """Return `count_events` of a recording's frames, from start and end in s [2, frame] and `decided` [draw, frame]."""
+    n, times = round(annotations.durations_s[recording] * HZ), np.rint(times_s * HZ).astype(int)
+    edges = np.diff(decided, axis=1, prepend=0, append=0)
+    (draw, first), (_, last) = np.nonzero(edges > 0), np.nonzero(edges < 0)
+    place = np.arange(len(draw)) - np.searchsorted(draw, draw)  # of a run of frames among its draw's
+    start, end = np.zeros((2, len(decided), place.max(initial=-1) + 1), int)
+    start[draw, place], end[draw, place] = times[0, first], np.minimum(times[1, last - 1], n)
+    return count_events(annotations.spans(recording), start, end, n)
+
+
 def count_events(true, start, end, n):
     """Return seizures, those detected and false alarms as `timescoring` counts them, int [draw, 3].
 

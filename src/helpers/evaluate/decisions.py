@@ -7,9 +7,10 @@ decided on log-odds; probabilities (see `calibration`) are for the eye.
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import binary_opening
 
 from helpers.acquire.annotations import runs
-from helpers.evaluate import calibration, scores
+from helpers.evaluate import calibration, controls, scores
 from helpers.study.errors import RecordingError
 
 SMOOTHED = 5  # frames averaged, two before, two after; fixed, as few seizures cannot choose it
@@ -95,12 +96,8 @@ def smooth(table):
 
 
 def drop_short(decided, frames):
-    """Return decisions, int [frame], without runs shorter than `frames` frames."""
-    decided = np.array(decided, int)
-    for start, end in runs(decided):
-        if end - start < frames:
-            decided[start:end] = 0
-    return decided
+    """Return decisions, int [..., frame], without runs shorter than `frames` frames."""
+    return binary_opening(decided, np.ones((1,) * (np.ndim(decided) - 1) + (frames,))).astype(int)
 
 
 def _known_frames(alarm, minimum):
@@ -138,31 +135,28 @@ def choose_alarm(inner, annotations):
     and whose sample F1 is less than one seizure sample's worth below the best. ``event_f1`` and ``sample_f1`` of the
     choice are higher here than elsewhere.
     """
-    smoothed, known = smooth(inner), {}
-    tried = [_best_alarm(inner, annotations, smoothed, minimum, known) for minimum in SMALLEST]
+    smoothed, parts = smooth(inner), list(scores.recording_rows(inner))
+    tried = [_best_alarm(inner, annotations, smoothed, parts, minimum) for minimum in SMALLEST]
     top = max(settings["event_f1"] for settings in tried)
     tried = [settings for settings in tried if settings["event_f1"] == top]
     close = max(settings["sample_f1"] for settings in tried) - 1 / inner["label"].sum()
     return next(settings for settings in tried if settings["sample_f1"] > close)
 
 
-def _best_alarm(inner, annotations, smoothed, minimum, known):
-    """Return the settings with this `minimum` and the best threshold, with its two F1; `known` are counts to reuse."""
-    label, start_s, end_s = (inner[key].to_numpy() for key in ("label", "last_start_s", "end_s"))
-    parts, found = list(scores.recording_rows(inner)), []
-    for log_odds, width in candidate_thresholds(label, smoothed):
-        decided, counts = np.zeros(len(inner), int), np.zeros(3, int)
-        for name, rows in parts:
-            decided[rows] = drop_short(smoothed[rows] >= log_odds, minimum)
-            key = name, decided[rows].tobytes()
-            if key not in known:
-                spans = scores.event_spans(start_s[rows], end_s[rows], decided[rows])
-                score = scores.score_recording(annotations.spans(name), spans, annotations.durations_s[name])
-                known[key] = score.tp, score.refTrue - score.tp, score.fp
-            counts += known[key]
-        tp = int(decided @ label)
-        sample_f1 = scores.f1_score(tp, int(label.sum()) - tp, int(decided.sum()) - tp)
-        found.append((scores.f1_score(*counts.tolist()), sample_f1, width, float(log_odds)))
-    event_f1, sample_f1, _, log_odds = max(found)
+def _best_alarm(inner, annotations, smoothed, parts, minimum):
+    """Return the settings with this `minimum` and the best threshold, with its two F1; `parts`: `recording_rows`."""
+    label, times = inner["label"].to_numpy(), inner[["last_start_s", "end_s"]].to_numpy().T
+    log_odds, width = np.transpose(candidate_thresholds(label, smoothed))
+    decided, counts = np.zeros((len(log_odds), len(inner)), int), 0
+    for name, rows in parts:
+        decided[:, rows] = drop_short(smoothed[rows] >= log_odds[:, None], minimum)
+        # a higher threshold decides a part of the same frames: as many are the same
+        _, one, same = np.unique(decided[:, rows].sum(axis=1), return_index=True, return_inverse=True)
+        counts = counts + controls.count_frames(times[:, rows], decided[one][:, rows], annotations, name)[same]
+    seizures, detected, false_alarms = counts.T
+    tp = decided @ label
+    columns = (detected, seizures - detected, false_alarms), (tp, label.sum() - tp, decided.sum(axis=1) - tp)
+    event_f1, sample_f1 = ([scores.f1_score(*row) for row in np.transpose(column).tolist()] for column in columns)
+    event_f1, sample_f1, _, log_odds = max(zip(event_f1, sample_f1, width.tolist(), log_odds.tolist(), strict=True))
     scored = {"event_f1": event_f1, "sample_f1": sample_f1}
     return {"log_odds": log_odds, "minimum": minimum, "frames": SMOOTHED, **scored}

@@ -1,13 +1,12 @@
 """Figures of the evaluation: a function a figure; each returns it and saves nothing. Readable in grey."""
 
 import numpy as np
-import seaborn
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from helpers.acquire.montages import DOUBLE_BANANA
 from helpers.evaluate import scores
-from helpers.figures import DECISION, SEIZURE, WIDTH, begin, draw_traces, letter
+from helpers.figures import DECISION, SEIZURE, WIDTH, begin, despine, draw_traces, letter
 
 ROWS = 12  # recordings on a page
 COLUMNS = 3  # folds in a row of panels
@@ -59,7 +58,8 @@ def draw_course(axis, decisions, spans, name, unit):
         axis.axvspan(start_s / unit, end_s / unit, **ANNOTATED)
     edges = np.array([*part["last_start_s"], part["end_s"].iloc[-1]]) / unit
     for column, colour, width in (("p_seizure", PALE, 0.8), ("p_smooth", "black", 1.2)):
-        axis.stairs(part[column].clip(FLOOR, 1 - FLOOR), edges, color=colour, linewidth=width, baseline=None)
+        values = part[column].clip(FLOOR, 1 - FLOOR)
+        axis.step(edges, [*values, values.iloc[-1]], where="post", color=colour, linewidth=width)
     axis.axhline(part["alarm_threshold"].iloc[0], **THRESHOLD)
     if decisions["alarm_threshold"].min() < RARE:
         axis.set(yscale="logit", ylim=(FLOOR, 1 - 1e-6))
@@ -80,7 +80,7 @@ def finish(figure, handles, place="upper"):
     """Return a figure with one legend for all panels and no upper or right spines; `handles` may be an axis's."""
     handles = handles if isinstance(handles, (tuple, list)) else handles.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc=f"outside {place} center", ncols=2, frameon=False)
-    seaborn.despine(figure)
+    despine(figure)
     return figure
 
 

@@ -25,9 +25,10 @@ def f1_score(tp, fn, fp):
 
 def confusion(label, decided):
     """Return (tp, fn, fp, tn) as whole numbers for two arrays of 0 and 1; raise ValueError for other values."""
-    tn, fp, fn, tp = metrics.confusion_matrix(label, decided, labels=[0, 1]).ravel().tolist()
-    if (n := tp + fn + fp + tn) != len(label):
-        raise ValueError(f"{len(label) - n} of {len(label)} labels or decisions are neither 0 nor 1.")
+    label, decided = np.asarray(label), np.asarray(decided)
+    if wrong := int((~np.isin([label, decided], [0, 1])).any(axis=0).sum()):
+        raise ValueError(f"{wrong} of {len(label)} labels or decisions are neither 0 nor 1.")
+    tn, fp, fn, tp = np.bincount((2 * label + decided).astype(int), minlength=4).tolist()
     return tp, fn, fp, tn
 
 

@@ -5,7 +5,9 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import jinja2
+import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers.utils import chat_template_utils, logging
 
 from helpers.study.parallel import parallel_map
@@ -13,6 +15,7 @@ from helpers.study.parallel import parallel_map
 logging.set_verbosity_error()  # no bars and no advice; errors still come
 logging.disable_progress_bar()
 
+BATCH = 4  # texts scored at once: more weigh little, as their weights are read once for all
 LONGEST = 300  # tokens of a section in the model's own words
 chat_template_utils.datetime = SimpleNamespace(now=lambda: datetime(2026, 1, 1))  # the same bytes on any day
 
@@ -50,17 +53,23 @@ class LanguageModel:
                 raise ModelError(f"'{self.name}': its tokenizer has tokens that the model does not know.")
             rows.append((tokens, len(own)))
         torch.set_num_threads(1)  # sums over threads depend on their number, and so do near ties
-        scores = parallel_map(self._score, rows, "wordings", "wording", threads=True)
-        if not all(abs(score) < float("inf") for score in scores):
+        order = sorted(range(len(rows)), key=lambda at: len(rows[at][0]))  # texts of a batch are about as long
+        batches = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
+        pieces, scores = [([rows[at] for at in batch],) for batch in batches], np.empty(len(rows))
+        scores[order] = np.concatenate(parallel_map(self._score, pieces, "wordings", "batch", threads=True))
+        if not np.isfinite(scores).all():
             raise ModelError(f"'{self.name}' gives likelihoods that are no numbers: its weights are broken.")
-        return scores
+        return scores.tolist()
 
-    def _score(self, tokens, own):
-        """Return the log-likelihood of the last `own` of some tokens."""
-        with torch.inference_mode():
-            logits = self.model(torch.tensor([tokens], device=self.model.device), use_cache=False).logits[0]
-            logprobs = torch.log_softmax(logits[-own - 1 : -1].float(), dim=-1).cpu()
-        return float(logprobs.gather(1, torch.tensor(tokens[-own:])[:, None]).sum())
+    def _score(self, rows):
+        """Return the log-likelihoods of the last `own` of some tokens, from a list of both."""
+        texts = [torch.tensor(tokens, device=self.model.device) for tokens, _ in rows]
+        with torch.inference_mode():  # what is padded comes after a text, where a causal model does not look
+            logits, scores = self.model(pad_sequence(texts, batch_first=True), use_cache=False).logits, []
+            for one, (tokens, own) in zip(logits, rows, strict=True):
+                logprobs = torch.log_softmax(one[len(tokens) - own - 1 : len(tokens) - 1].float(), dim=-1).cpu()
+                scores.append(float(logprobs.gather(1, torch.tensor(tokens[-own:])[:, None]).sum()))
+        return scores
 
     def generate(self, prompt, seed=0, temperature=1.0):
         """Return the model's own text after a prompt, put into its chat template if it has one.

@@ -15,6 +15,7 @@ import yaml
 
 from helpers.report import form, links, pages, results, supplement
 from helpers.study import files, markdown
+from helpers.study.parallel import parallel_map
 
 NOTEBOOKS = ("01_acquire", "02_preprocess", "03_train", "04_evaluate", "05_explain", "06_narrate", "07_report")
 QUARTO = (1, 7)  # the oldest version that renders the site as intended
@@ -100,18 +101,21 @@ def _render_by_quarto(site, menu, name, overview):
 
 
 def _render_by_pandoc(site, menu, name, overview):
-    """Render each page by pandoc."""
-    for page in menu:
-        up = "../" * page.count("/")
-        variables = {"up": up, "site": html.escape(name), "overview": overview and up + overview}
-        for key, inner in (("pages", False), ("notebooks", True)):
-            others = [other for other in menu if ("/" in other) == inner]
-            variables[key] = [{"name": one, "text": menu[one], "here": one == page} for one in others]
-        settings = {"input-files": [f"{Path(page).name}.qmd"], "output-file": f"{Path(page).name}.html"}
-        settings |= {"template": str(TEMPLATES / "plain.html"), "bibliography": f"{up}references.bib"}
-        (site.parent / "page.json").write_text(json.dumps(settings | {"variables": variables}), encoding="utf-8")
-        defaults = (TEMPLATES / "pandoc.yml", site.parent / "page.json")
-        _run([PANDOC, *(f"--defaults={path}" for path in defaults)], (site / page).parent)
+    parallel_map(_render_page, [(site, menu, name, overview, page) for page in menu], "render", "page", threads=True)
+
+
+def _render_page(site, menu, name, overview, page):
+    """Render one page by pandoc."""
+    up = "../" * page.count("/")
+    variables = {"up": up, "site": html.escape(name), "overview": overview and up + overview}
+    for key, inner in (("pages", False), ("notebooks", True)):
+        others = [other for other in menu if ("/" in other) == inner]
+        variables[key] = [{"name": one, "text": menu[one], "here": one == page} for one in others]
+    settings = {"input-files": [f"{Path(page).name}.qmd"], "output-file": f"{Path(page).name}.html"}
+    settings |= {"template": str(TEMPLATES / "plain.html"), "bibliography": f"{up}references.bib"}
+    own = site.parent / f"{Path(page).name}.json"
+    own.write_text(json.dumps(settings | {"variables": variables}), encoding="utf-8")
+    _run([PANDOC, *(f"--defaults={path}" for path in (TEMPLATES / "pandoc.yml", own))], (site / page).parent)
 
 
 if __name__ == "__main__":

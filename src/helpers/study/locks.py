@@ -1,6 +1,5 @@
-"""One run of the same work at a time: ``python -m helpers.study.locks <file> <command …>`` waits for it."""
+"""One run of the same work at a time: ``python -m helpers.study.locks <file> <patient>`` waits, then runs a study."""
 
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,11 +26,15 @@ def wait_for(path, name):
         lock.release()
 
 
-def main(path, *command):
-    """Run a command while holding the lock at `path`; exit with its status."""
+def main(path, patient):
+    """Bring a patient's report, then the page of all patients, up to date, holding the lock at `path`; exit with DVC's
+    status.
+    """
+    from dvc.cli import main as dvc  # both in one process: it takes a second to start
+
     try:
         with wait_for(Path(path), "make study"):
-            return subprocess.run(command).returncode
+            return dvc(["repro", f"report@{patient}"]) or dvc(["repro", "--single-item", "overview"])
     except KeyboardInterrupt:
         return 130
     except OSError as error:
