@@ -127,7 +127,7 @@ def test_only_background_is_mixed_in(world, monkeypatch):
     triptychs, label = training.augmented_batch(read.pooled, train, SIZE, made, settings, generator)
     batch, others = sliced
     assert label.tolist() == batch[["label_t0", "label_t1", "label"]].to_numpy().tolist() and label[:, 2].sum() == 200
-    assert (others["label"] == 0).all() and set(others["recording"]) == {"a", "c"} 
+    assert (others["label"] == 0).all() and set(others["recording"]) == {"a", "c"}
     (level_db,) = levels
     assert len(level_db) == len(others) and len(others) / 400 == pytest.approx(0.25, abs=0.07)
     assert (level_db >= -10).all() and (level_db <= 0).all() and np.ptp(level_db) > 5

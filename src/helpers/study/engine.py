@@ -20,8 +20,8 @@ from traitlets.config import Config
 
 from helpers.study import errors, executed, files, locks, parallel, parameters, patients
 
-# What a user has set up changes no result: hashes, pictures, kernels, warnings, assertions. And glibc keeps memory that was
-# freed: to get it back from the system for each array costs a fifth of the time of training.
+# What a user has set up changes no result: hashes, pictures, kernels, warnings, assertions. By the first two settings,
+# glibc keeps memory that was freed: to ask for it again, array by array, takes a fifth of training.
 FIXED = {
     "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "HF_HUB_DISABLE_TELEMETRY": "1",
