@@ -104,7 +104,7 @@ def test_lost_weights_are_as_before_training(ensemble):
     sanity.add_noise(torch.zeros(2, 3, 3, 10, 6), 1.0, 7)
     assert torch.equal(torch.rand(4), expected)
     for member, old in zip(found.networks, ensemble.networks, strict=True):
-        for layer, inputs in (("score", 8), ("mix", 3), ("evolve", 3 * 4), ("embed", 4)):
+        for layer, inputs in (("score", 8), ("mix", 3), ("evolve", 5 * 4), ("embed", 4)):
             values, limit = getattr(member, layer).weight, inputs**-0.5
             assert 0.5 * limit < values.abs().max() <= limit < getattr(old, layer).weight.abs().max()
     assert tensors(found) == tensors(sanity.randomise_weights(ensemble, 6, 7)) and not found.networks[0].training

@@ -115,5 +115,5 @@ def test_training_statistics_normalise_and_keep_the_amplitude():
 def test_edges_are_repeated_as_torch_does():
     """The hand-written padding against torch's replication."""
     maps = torch.randn(2, 3, 5, 4)
-    padded = torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate")
+    padded = torch.nn.functional.pad(maps, (2, 2, 2, 2), mode="replicate")
     assert torch.equal(network.repeat_edges(network.repeat_edges(maps, 2), 3), padded)

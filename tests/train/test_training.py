@@ -249,7 +249,7 @@ def test_one_worker_or_two_give_the_same_bytes(world, tmp_path, monkeypatch):
         assert [len(result.history) > 0 for result in trained] == [False, True, False]
         runs.append([(weights(one), one.log_odds.to_numpy().tobytes(), one.history.to_csv()) for one in trained])
     assert runs[0] == runs[1] and runs[0] != runs[2]
-    assert torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 1
 
 
 def test_networks_differ(world, monkeypatch):

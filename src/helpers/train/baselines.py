@@ -23,6 +23,7 @@ from helpers.train.training import balanced_loss, training_triptychs
 CLASSIFIERS = ("logistic", "forest", "riemann", "rocket")
 L2 = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strengths, from strong to weak
 STRONG = 1e-3  # where no training recording can be left out to choose by
+TOLERANCE = 1e-3  # ten times scikit-learn's, in a fifth less time: AUPRC is the same to 0.001
 PARTS = 4  # of the training recordings, left out in turn to choose by
 TREES = 100
 # Triptychs overlap: trees on half of them, with leaves of five, are no worse than on all, and cost half; nor are 200.
@@ -171,7 +172,7 @@ def fit_logistic(x, y, recording):
     outs = [np.isin(recording, part) for part in np.array_split(names, min(len(names), PARTS))]
     # Left out only where both classes remain: with one recording that holds a seizure there is no choice.
     cuts = [(np.flatnonzero(~out), np.flatnonzero(out)) for out in outs if len(set(y[~out])) == 2]
-    regression = LogisticRegression(C=STRONG, class_weight="balanced", max_iter=2000)
+    regression = LogisticRegression(C=STRONG, class_weight="balanced", max_iter=2000, tol=TOLERANCE)
     model = make_pipeline(StandardScaler(), regression)
     if cuts:
         model = GridSearchCV(model, {"logisticregression__C": L2}, scoring=_negative_loss, cv=cuts)

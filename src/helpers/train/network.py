@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 POOL_BINS = 2  # that are averaged first
+REACH = 5  # rows, and columns, that a convolution sees
 
 
 class SpectrogramNetwork(nn.Module):
@@ -28,8 +29,8 @@ class SpectrogramNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(channels, frequencies, 1))
         self.register_buffer("deviation", torch.ones(channels, frequencies // POOL_BINS, 1))
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
-        self.shape = nn.Conv2d(width, width, kernel_size=(1, 3))  # over frequency
-        self.evolve = nn.Conv2d(width, width, kernel_size=(3, 1))  # over time
+        self.shape = nn.Conv2d(width, width, kernel_size=(1, REACH))  # over frequency
+        self.evolve = nn.Conv2d(width, width, kernel_size=(REACH, 1))  # over time
         # A rhythm at 3 Hz is not one at 20 Hz: each row, two bins, has weights of its own.
         self.embed = RowLinear(frequencies // POOL_BINS, width, hidden)
         self.dropout = nn.Dropout(dropout)
@@ -155,12 +156,13 @@ def pool_bins(mean):
 
 
 def repeat_edges(maps, dim):
-    """Repeat the first and the last row or column of maps, along `dim`.
+    """Repeat the first and the last row or column of maps, along `dim`, for a convolution over `REACH` of them.
 
     Zeros there would dim every frame's border, and Grad-CAM would show a box. torch's own replication padding has no
     deterministic backward pass on a GPU.
     """
-    return torch.cat([maps.narrow(dim, 0, 1), maps, maps.narrow(dim, maps.shape[dim] - 1, 1)], dim=dim)
+    first, last = [maps.narrow(dim, 0, 1)] * (REACH // 2), [maps.narrow(dim, maps.shape[dim] - 1, 1)] * (REACH // 2)
+    return torch.cat([*first, maps, *last], dim=dim)
 
 
 def save(network, path):
