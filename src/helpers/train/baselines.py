@@ -23,7 +23,7 @@ from helpers.train.training import balanced_loss, training_triptychs
 CLASSIFIERS = ("logistic", "forest", "riemann", "rocket")
 L2 = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse strengths, from strong to weak
 STRONG = 1e-3  # where no training recording can be left out to choose by
-TOLERANCE = 1e-3  # ten times scikit-learn's, in a fifth less time: AUPRC is the same to 0.001
+TOLERANCE = 1e-3  # ten times scikit-learn's, in a fifth less time
 PARTS = 4  # of the training recordings, left out in turn to choose by
 TREES = 100
 # Triptychs overlap: trees on half of them, with leaves of five, are no worse than on all, and cost half; nor are 200.
