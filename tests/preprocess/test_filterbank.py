@@ -15,14 +15,14 @@ from helpers.study.errors import RecordingError
 
 
 def written(folder, signals, rate, axis, **options):
-    """Write [channel, sample] in µV as EDF; return its spectrogram and line length, as the stage preprocess writes."""
+    """Write [channel, sample] in µV as EDF; return its spectrogram and features, as the stage preprocess writes."""
     write_signals(folder / "r.edf", CHANNELS, signals, rate, **options)
     columns = filterbank.write(edf.open_edf(folder / "r.edf"), folder, "r", axis)
-    power, length, covariance, rocket = (np.load(path) for path in filterbank.array_paths(folder, "r").values())
+    power, features, covariance, rocket = (np.load(path) for path in filterbank.array_paths(folder, "r").values())
     assert covariance.shape == (columns // axis["cell_columns"], 171) and len(rocket) == len(covariance)
-    assert power.shape == (18, len(axis["frequencies_hz"]), columns) and length.shape == (18, columns)
-    assert power.dtype == np.float16 and length.dtype == np.float32
-    return power.astype(float), length
+    assert power.shape == (18, len(axis["frequencies_hz"]), columns) and features.shape == (len(covariance), 6 * 18)
+    assert power.dtype == np.float16 and features.dtype == np.float32
+    return power.astype(float), features
 
 
 @pytest.mark.parametrize("window", [128, 256, 512])
@@ -93,18 +93,21 @@ def test_blocks_change_no_result(tmp_path, monkeypatch, rate):
         assert sorted(path.name for path in (tmp_path / kind).iterdir()) == ["a.npy", "b.npy"]
 
 
-@pytest.mark.parametrize(("window_s", "samples"), [(1.0, 1500), (2.0, 1500), (0.125, 1100), (1.0, 256)])
-def test_line_length_is_its_definition(window_s, samples, tmp_path, monkeypatch):
-    """In blocks of 5 columns of 128 samples, half a second: what the definition gives on the whole recording, whatever
-    the window, one shorter than a column too; the last column if complete; the first sample adds nothing."""
+@pytest.mark.parametrize(("window_s", "samples"), [(1.0, 1500), (2.0, 1500), (1.0, 256)])
+def test_features_are_their_definition(window_s, samples, tmp_path, monkeypatch):
+    """In blocks of 5 columns of 128 samples, a cell of half a second each: line length is what the definition gives on
+    the whole recording, whatever the window; the last column if complete; the first sample adds nothing. Power is the
+    mean of a band's bins in the spectrogram: delta's are the first."""
     monkeypatch.setattr(filterbank, "BLOCK_COLUMNS", 5)
     axis = filterbank.axes(256.0, 1.0, 0.5, 2.0) | {"window_s": window_s}
-    axis["frequencies_hz"] = [8.0, 16.0] if window_s < 1 else axis["frequencies_hz"]
     signals = np.random.default_rng(6).normal(0, 40, (len(CHANNELS), samples))
-    _, found = written(tmp_path, signals, 256, axis, record_s=0.015625)
+    power, found = written(tmp_path, signals, 256, axis, record_s=0.015625)
     signal, columns = edf.read(edf.open_edf(tmp_path / "r.edf")).astype(float), samples // 128
     steps = np.abs(np.diff(signal, axis=1, prepend=signal[:, :1]))[:, : columns * 128]
-    assert found == pytest.approx(steps.reshape(18, columns, 128).sum(axis=2), rel=1e-5)
+    assert pytest.approx(steps.reshape(18, columns, 128).sum(axis=2), rel=1e-5) == found[:, 90:].T
+    for band, mask in enumerate(band_masks(axis["frequencies_hz"]).values()):
+        own = found[:, 18 * band : 18 * (band + 1)].T
+        assert own == pytest.approx(power[:, mask].mean(axis=1), abs=1e-4)
 
 
 def test_an_unreadable_recording_leaves_no_file(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def test_scores_are_printed_with_their_intervals():
 def finished(made_study, tmp_path_factory):
     """A copy of a study's results, without recordings and weights."""
     root = tmp_path_factory.mktemp("finished")
-    ignore = shutil.ignore_patterns("recordings", "weights*", "spectrograms", "line_length", "report")
+    ignore = shutil.ignore_patterns("recordings", "weights*", "spectrograms", "features", "report")
     shutil.copytree(made_study / "output" / "sim08", root / "output" / "sim08", ignore=ignore)
     shutil.copytree(made_study / "params", root / "params")
     shutil.copy(made_study / "CITATION.cff", root)

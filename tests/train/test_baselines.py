@@ -27,16 +27,16 @@ def arrays(seed=5):
     upper = np.triu_indices(4)
     for name in NAMES:
         power = generator.normal(0, 4, (4, 9, 240)).astype(np.float16)
-        length = generator.uniform(50, 90, (4, 240)).astype(np.float32)
+        features = np.concatenate([generator.normal(0, 2, (60, 20)), generator.uniform(200, 360, (60, 4))], axis=1)
         signal = generator.normal(0, 20, (60, 4, 32))
         rocket = generator.integers(4, 12, (60, 6), dtype=np.uint8)
         if name != "d":
-            power[:2, 1:3, 96:160] += 9
-            length[:2, 96:160] *= 2
+            features[24:40, [4, 5]] += 9
+            features[24:40, [20, 21]] *= 2
             signal[24:40, :2] += generator.normal(0, 20, (16, 1, 32))
             rocket[24:40, :3] += 8
         covariance = (signal @ signal.swapaxes(1, 2) / 32).astype(np.float32)[:, *upper]
-        for kind, values in zip(filterbank.ARRAYS, (power, length, covariance, rocket), strict=True):
+        for kind, values in zip(filterbank.ARRAYS, (power, np.float32(features), covariance, rocket), strict=True):
             found[kind][name] = values
     return found
 
@@ -57,24 +57,18 @@ def train(world, split, names=baselines.CLASSIFIERS, seed=0, **changed):
 
 
 def test_features_by_hand():
-    """Bin k of channel c holds 100·c + k + column, column j of its line length 10·c + j µV. Delta's bins are 1, 2, 3 Hz
-    (k = 0 to 2, mean 1), theta's 4 to 7 Hz (mean 4.5). The triptych from column 4 on: t2 has columns 20 to 27, mean
-    23.5: in channel 0 delta is 24.5 and theta 28, in channel 1 100 more; t0, columns 4 to 11, is 16 less. Its line
-    length is 60, 124, 188 µV in t0, t1, t2, which last 1 s; that of the flat channel 17 is 0 dB."""
-    k, column = np.arange(54)[:, None], np.arange(40)
-    power = {"a": np.stack([100 * c + k + column for c in range(18)]).astype(np.float16)}
-    length = {"a": (10 * np.arange(18)[:, None] + np.arange(40)).astype(np.float32)}
-    length["a"][17] = 0
-    axis = filterbank.axes(256.0, 1.0, 0.125, 1.0)
+    """Cells of 4 columns of 1/8 s, frames of two. Cell j has j dB in the one band of channel A, 10 + j in that of B;
+    line lengths are 50 + j µV, and 0. The triptych from column 4 on has the cells 1 to 6: t0 has 1.5 dB and 11.5, t2 4
+    more. Its line length is 103, 107, 111 µV/s; that of the flat channel is 0 dB."""
+    cell = np.arange(8, dtype=np.float32)[:, None]
+    cells = np.concatenate([cell, 10 + cell, 50 + cell, 0 * cell], axis=1)
+    axis = {"frame_columns": 8, "cell_columns": 4, "hop_s": 0.125, "channels": ["A", "B"]}
     table = pd.DataFrame({"recording": ["a"], "column": [4]})
-    found = baselines.features({"spectrograms": power, "line_length": length}, table, axis)
-    assert found.shape == (1, 3 * 6 * 18) and found.dtype == np.float32
-    frames = found.reshape(3, 6, 18)
-    assert frames[2, :2, :2].tolist() == [[24.5, 124.5], [28, 128]] and (frames[2, :5] - frames[0, :5] == 16).all()
-    assert frames[:, 5, 0] == pytest.approx(20 * np.log10([60, 124, 188])) and (frames[:, 5, 17] == 0).all()
-    arrays = {"spectrograms": power, "line_length": length}
-    halved = baselines.features(arrays, table, axis | {"frame_s": 2.0}).reshape(3, 6, 18)
-    assert halved[2, 5, 0] == pytest.approx(20 * np.log10(94))
+    found = baselines.features({"features": {"a": cells}}, table, axis)
+    assert found.shape == (1, 3 * 2 * 2) and found.dtype == np.float32
+    frames = found.reshape(3, 2, 2)
+    assert frames[:, 0].tolist() == [[1.5, 11.5], [3.5, 13.5], [5.5, 15.5]] and (frames[:, 1, 1] == 0).all()
+    assert frames[:, 1, 0] == pytest.approx(20 * np.log10([103, 107, 111]))
 
 
 def test_covariances_and_counts_of_frames_by_hand():
@@ -97,19 +91,20 @@ def test_covariances_and_counts_of_frames_by_hand():
 
 
 def test_features_see_their_frames_only():
-    """The triptych at column 4 has columns 4 to 27, cells 1 to 6. Other values in columns 3 or 28, cells 0 or 7, change
-    nothing; in the first or the last of its own, they do. Rows of two recordings in any order: each is what it is
-    alone."""
+    """The triptych at column 4 has the cells 1 to 6. Other values in cells 0 or 7 change nothing; in the first or the
+    last of its own, they do. Rows of two recordings in any order: each is what it is alone."""
     plain, one = arrays(), pd.DataFrame({"recording": ["a"], "column": [4]})
-    measures = dict.fromkeys(("spectrograms", "line_length"), baselines.features)
-    measures |= {"covariance": baselines.log_covariances, "rocket": baselines.exceedances}
+    measures = {
+        "features": baselines.features,
+        "covariance": baselines.log_covariances,
+        "rocket": baselines.exceedances,
+    }
     for kind, measure in measures.items():
-        places, axis = ((0, 1, 6, 7), 0) if kind in ("covariance", "rocket") else ((3, 4, 27, 28), -1)
-        for place in places:
+        for cell in (0, 1, 6, 7):
             changed = arrays()
-            np.moveaxis(changed[kind]["a"], axis, 0)[place] = 99
+            changed[kind]["a"][cell] = 99
             same = np.array_equal(measure(plain, one, AXIS), measure(changed, one, AXIS))
-            assert same == (place in (places[0], places[-1]))
+            assert same == (cell in (0, 7))
     table = pd.DataFrame({"recording": list("babba"), "column": [16, 0, 7, 3, 16]})
     whole = [measure(plain, table, AXIS) for measure in measures.values()]
     for found, measure in zip(whole, measures.values(), strict=True):

@@ -92,8 +92,8 @@ def auroc(table, column="log_odds"):
 
 
 def interval(values):
-    """Return the 95 % interval of the mean over permutations, by Student's t."""
-    return t.interval(0.95, len(values) - 1, np.mean(values), sem(values))
+    """Return the 99 % interval of the mean over permutations, by Student's t: four of them are tested at once."""
+    return t.interval(0.99, len(values) - 1, np.mean(values), sem(values))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_permuted_labels_score_as_chance_does(permuted):
     for column in ("log_odds", "log_odds_smooth"):
         found = [auroc(table, column) for table in tables]
         low, high = interval(found)
-        assert low < 0.5 < high and np.mean(found) < 0.65 and high - low < 0.4, column
+        assert low < 0.5 < high and np.mean(found) < 0.65 and high - low < 0.45, column
     for column in ("decided", "alarm"):
         low, high = interval([balanced_accuracy_score(table["label"], table[column]) for table in tables])
         assert low < 0.5 and 0.45 < high < 0.6, column

@@ -1,4 +1,4 @@
-"""From EEG to log-power spectrograms, line length and cells, block by block: the Fourier transform as a filter bank."""
+"""From EEG to log-power spectrograms and features of cells, block by block: the Fourier transform as a filter bank."""
 
 from contextlib import ExitStack
 from fractions import Fraction
@@ -15,7 +15,7 @@ from helpers.study import files
 from helpers.study.bands import BANDS, band_masks
 from helpers.study.errors import RecordingError
 
-ARRAYS = ("spectrograms", "line_length", "covariance", "rocket")  # folders of arrays, one a recording
+ARRAYS = ("spectrograms", "features", "covariance", "rocket")  # folders of arrays, one a recording
 RESAMPLED_HZ = 256  # for recordings in whose own rate the window or the hop is no whole number of samples
 BLOCK_COLUMNS = 512  # columns computed at a time: they fit the cache, bound the memory, and change no result
 FILTER_PERIODS = 10  # read on each side of a block that is resampled: more than the filter's ten samples
@@ -100,14 +100,17 @@ def without_mains(density, axis):
     return density
 
 
-def line_length(signal, hop):
-    """Return the sum of ``|x[n] - x[n-1]|`` over the samples of each hop, float32 [hop] in µV.
+def cell_features(power, signal, frequencies_hz, cell):
+    """Return mean log power in dB, band by band, then line length in µV, of each cell: float32 [cell, 6 · channel].
 
-    Line length grows with amplitude and with frequency (Esteller et al. 2001, doi:10.1109/IEMBS.2001.1020545).
-    `signal`, float32 [1 + hops · hop] in µV, begins with the sample before the first hop.
+    Line length, the sum of ``|x[n] - x[n-1]|``, grows with amplitude and with frequency (Esteller et al. 2001,
+    doi:10.1109/IEMBS.2001.1020545). `power` is [channel, frequency, column]; `signal`, [channel, 1 + sample] in µV,
+    begins with the sample before the first column; a cell has `cell` columns.
     """
-    steps = np.abs(np.diff(signal)).reshape(-1, hop)
-    return steps.sum(axis=1, dtype=np.float64).astype(np.float32)
+    bands = [power[:, mask].mean(axis=1, dtype=np.float32) for mask in band_masks(frequencies_hz).values()]
+    steps = np.abs(np.diff(signal)).reshape(len(signal), power.shape[2] // cell, -1)
+    rows = np.concatenate(bands).reshape(-1, steps.shape[1], cell).mean(axis=2), steps.sum(axis=2, dtype=np.float64)
+    return np.concatenate(rows).T.astype(np.float32)
 
 
 def array_paths(folder, name):
@@ -123,9 +126,9 @@ def write_checked(source, digest, folder, name, axis):
 def write(recording, folder, name, axis):
     """Write a recording's `ARRAYS` to their `array_paths`, block by block; return the number of columns.
 
-    They are the spectrogram, float16 [channel, frequency, column] in dB re 1 µV²/Hz; line length, float32 [channel,
-    column] in µV; and what `CellWriter` gives: covariance, float32 [cell, pair of channels] in µV², and counts of
-    MiniRocket, uint8 [cell, feature]. A cell has ``cell_columns`` columns; a rest shorter than one is left out.
+    They are the spectrogram, float16 [channel, frequency, column] in dB re 1 µV²/Hz; `cell_features`; and what
+    `CellWriter` gives: covariance, float32 [cell, pair of channels] in µV², and counts of MiniRocket, uint8 [cell,
+    feature]. A cell has ``cell_columns`` columns; a rest shorter than one is left out.
 
     Column j is centred on (j + ½) hops; for its window, the signal is mirrored at the recording's two ends.
 
@@ -134,8 +137,9 @@ def write(recording, folder, name, axis):
     rate, _, _, hop, samples = _sizes(recording, axis)
     channels, columns, cell = len(axis["channels"]), samples // hop, axis["cell_columns"]
     writer = CellWriter(channels, rate, cell * hop)
-    kinds = [(np.float16, (channels, len(axis["frequencies_hz"]), columns)), (np.float32, (channels, columns))]
-    kinds += [(dtype, (columns // cell, count)) for dtype, count in writer.kinds]
+    rows = (np.float32, (len(BANDS) + 1) * channels), *writer.kinds
+    kinds = [(np.float16, (channels, len(axis["frequencies_hz"]), columns))]
+    kinds += [(dtype, (columns // cell, count)) for dtype, count in rows]
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1))  # recordings are written beside each other
         paths = array_paths(folder, name)
@@ -143,12 +147,13 @@ def write(recording, folder, name, axis):
         step = max(BLOCK_COLUMNS // cell, 1) * cell
         for first in range(0, columns, step):
             last = min(first + step, columns)
-            arrays["spectrograms"][:, :, first:last], own = read_power(recording, axis, first, last)
-            arrays["line_length"][:, first:last] = [line_length(signal, hop) for signal in own]
+            power, own = read_power(recording, axis, first, last)
+            arrays["spectrograms"][:, :, first:last] = power
             whole = slice(first // cell, last // cell)
-            if whole.start < whole.stop:
-                signal = own[:, 1 : 1 + (whole.stop - whole.start) * cell * hop]
-                arrays["covariance"][whole], arrays["rocket"][whole] = writer.add(signal)
+            if count := (whole.stop - whole.start) * cell:
+                own, frequencies_hz = own[:, : 1 + count * hop], axis["frequencies_hz"]
+                arrays["features"][whole] = cell_features(power[:, :, :count], own, frequencies_hz, cell)
+                arrays["covariance"][whole], arrays["rocket"][whole] = writer.add(own[:, 1:])
         del arrays
     return columns
 

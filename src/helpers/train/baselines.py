@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 from helpers.preprocess.filterbank import ARRAYS
 from helpers.preprocess.spectrograms import open_spectrogram
 from helpers.study import parallel
-from helpers.study.bands import band_masks
 from helpers.train.training import balanced_loss, training_triptychs
 
 CLASSIFIERS = ("logistic", "forest", "riemann", "rocket")
@@ -96,16 +95,10 @@ def features(arrays, table, axis):
     Both are in dB: line length spreads over orders of magnitude, as power does, so it is 20 log10 of it in µV/s.
     `arrays` are from `open_arrays`, `axis` from `filterbank.axes`; `table` has ``recording`` and ``column``.
     """
-    size, bands = axis["frame_columns"], band_masks(axis["frequencies_hz"]).values()
-
-    def measure(name, starts):
-        power = [arrays["spectrograms"][name][:, band].mean(axis=1, dtype=np.float32) for band in bands]
-        power = _frame_sums(np.concatenate(power), starts, size) / size
-        length = (_frame_sums(arrays["line_length"][name], starts, size) / axis["frame_s"]).astype(np.float32)
-        length = 20 * np.log10(np.maximum(length, LEAST_UV_S))
-        return np.concatenate([power, length], axis=2, dtype=np.float32, casting="same_kind")
-
-    return _by_recording(table, measure).reshape(len(table), -1)
+    found, length = frame_means(arrays["features"], table, axis), slice(-len(axis["channels"]), None)
+    per_s = found[..., length] / np.float32(axis["cell_columns"] * axis["hop_s"])
+    found[..., length] = 20 * np.log10(np.maximum(per_s, LEAST_UV_S))
+    return found.reshape(len(table), -1)
 
 
 def log_covariances(arrays, table, axis):
@@ -138,27 +131,13 @@ def frame_means(cells, table, axis):
 
     Frames that do not start with a cell take the cells from the one before on: what comes later is not looked at.
     """
-    size = axis["frame_columns"] // axis["cell_columns"]
-
-    def measure(name, starts):
-        first = starts[:, None] // axis["cell_columns"] + np.arange(3) * size
-        return sum(cells[name][first + number].astype(np.float32) for number in range(size)) / size
-
-    return _by_recording(table, measure)
-
-
-def _by_recording(table, measure):
-    """Return what `measure` gives for a recording and the first columns of its triptychs, in the order of `table`."""
-    groups, column = table.groupby("recording").indices, table["column"].to_numpy()
-    found = np.concatenate([measure(name, column[rows]) for name, rows in groups.items()])
-    return found[np.argsort(np.concatenate(list(groups.values())))]
-
-
-def _frame_sums(curves, starts, size):
-    """Sum [row, column] over the `size` columns of each frame of triptychs from `starts` on: [triptych, 3, row]."""
-    total = np.zeros((curves.shape[1] + 1, len(curves)))
-    np.cumsum(curves.T, axis=0, dtype=np.float64, out=total[1:])
-    return np.diff(total[starts[:, None] + np.arange(4) * size], axis=1)
+    size, found = axis["frame_columns"] // axis["cell_columns"], None
+    for name, rows in table.groupby("recording").indices.items():
+        first = table["column"].to_numpy()[rows, None] // axis["cell_columns"] + np.arange(3) * size
+        if found is None:
+            found = np.empty((len(table), 3, cells[name].shape[1]), np.float32)
+        found[rows] = sum(cells[name][first + number].astype(np.float32) for number in range(size)) / size
+    return found
 
 
 def fit_logistic(x, y, recording):
