@@ -4,7 +4,6 @@ import re
 
 import matplotlib
 import numpy as np
-from cycler import cycler
 from IPython.display import DisplayObject, Image
 from matplotlib import pyplot
 from matplotlib.patches import Patch
@@ -21,7 +20,7 @@ WIDTH = 6.5  # inches, of every figure: in a page's column its text is as large 
 # On Matplotlib's copy of seaborn's style "ticks", as seaborn takes longer to import than a figure to draw. Opaque and
 # light, so that a figure is legible on a dark page too.
 STYLE = {
-    "axes.prop_cycle": cycler(color=["#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860"]),
+    "axes.prop_cycle": matplotlib.cycler(color=["#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860"]),
     **dict.fromkeys(("font.size", "axes.labelsize"), 9.6),
     **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 8.8),
     **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 1.0),

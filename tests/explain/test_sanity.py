@@ -343,7 +343,7 @@ def world(tmp_path_factory):
     folder, weights, permuted = (root / name for name in ("spectrograms", "weights", "weights_permuted"))
     for path in (folder, weights, permuted):
         path.mkdir()
-    for seed, (path, name) in enumerate(itertools.product((weights, permuted), ("0-1", "0-2", "1-2")), start=10):
+    for seed, (path, name) in enumerate(itertools.product((weights, permuted), ("0-1", "0-2", "1-2")), start=20):
         network.save(made_network(seed, channels=3, frequencies=8), path / f"{name}.safetensors")
     for name in "abc":
         np.save(folder / f"{name}.npy", generator.normal(0, 3, (3, 8, 60)).astype(np.float16))

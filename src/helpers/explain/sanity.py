@@ -61,8 +61,10 @@ def randomise_weights(network, depth, seed):
     """Return a copy of an ensemble whose members' first `depth` `LAYERS` are random; their statistics stay."""
     changed, generator = copy.deepcopy(network), torch.Generator().manual_seed(seed)
     for member in changed.networks:
-        for layer in (getattr(member, name) for name in LAYERS[:depth]):
-            limit = (layer.hidden_size if layer is member.recur else layer.weight[0].numel()) ** -0.5
+        inputs = {"recur": member.config["hidden"], "embed": member.config["width"]}
+        for name in LAYERS[:depth]:
+            layer = getattr(member, name)
+            limit = (inputs.get(name) or layer.weight[0].numel()) ** -0.5
             for value in layer.parameters():  # as `reset_parameters` does, but its generator is shared by all threads
                 value.data.copy_(torch.empty(value.shape).uniform_(-limit, limit, generator=generator))
     return changed.eval()

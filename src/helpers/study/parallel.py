@@ -7,12 +7,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
 
 import psutil
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from tqdm import tqdm
 
 
 def worker_count():
     """Return how many pieces of work run at once: ``STUDY_WORKERS``, by default one a core."""
-    from joblib import cpu_count  # here and below, as the engine starts sooner without
-
     wanted = os.environ.get("STUDY_WORKERS") or str(cpu_count())
     if not wanted.isdecimal() or int(wanted) < 1:
         raise ValueError(f"STUDY_WORKERS is {wanted!r}; it must be a whole number above 0, or unset for one a core.")
@@ -30,9 +30,6 @@ def parallel_map(function, pieces, description, unit, threads=False):
 
     ValueError if ``STUDY_WORKERS`` or the scheduler's address is wrong; BrokenProcessPool if a process was killed.
     """
-    from joblib import Parallel, delayed, parallel_config
-    from tqdm import tqdm
-
     pieces, address = list(pieces), os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not pieces:
         return []
