@@ -89,7 +89,7 @@ def test_spreads_are_the_largest_by_rule():
 
 
 def test_the_readme_gets_scores_and_costs():
-    """Two digits, minutes and gigabytes; 7.4 min, 15.6 min and 2691 MB by hand; the rest of the text stays."""
+    """Two digits, minutes rounded up and gigabytes; 7.4 min, 15.6 min and 2691 MB by hand; other text stays."""
     score = {"value": 0.954, "low": 0.9, "high": 1}
     metrics = {
         "intervals": {kind: dict.fromkeys((key for _, key in readme.SCORES), score) for kind, _ in readme.SCORES}
@@ -104,5 +104,5 @@ def test_the_readme_gets_scores_and_costs():
     study = {"machine": "x, 2 cores, 25 GB", "seconds": 444, "environment_mb": 2152, "stages": {"a": {"memory_mb": 99}}}
     runs = {"20": {"stages": {"a": {"memory_mb": 2691, "seconds": 936}}}, "5": {"stages": {"a": {"memory_mb": 1}}}}
     table = readme.cost_table(study, runs)
-    assert [line.split(" | ")[1] for line in table.splitlines()[2:]] == ["7 min |", "16 min |", "2.7 GB |", "2.2 GB |"]
+    assert [line.split(" | ")[1] for line in table.splitlines()[2:]] == ["8 min |", "16 min |", "2.7 GB |", "2.2 GB |"]
     assert readme.replace("<!-- costs: x -->\nold\n<!-- end -->\n", "costs", "a")[17:] == "\na\n<!-- end -->\n"
