@@ -127,7 +127,7 @@ def test_integrated_gradients_of_an_ensemble_start_at_the_mean_of_the_members_me
     baseline = torch.stack([member.mean for member in ensemble.networks]).mean(dim=0)
     with torch.no_grad():
         change = ensemble(triptychs) - ensemble(baseline.expand_as(triptychs))
-    np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=1e-2)
+    np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=5e-3)
     assert np.abs(change.numpy()).max() > 0.05
     for member in ensemble.networks:
         member.mean = baseline.clone()
@@ -139,10 +139,10 @@ def test_integrated_gradients_of_an_ensemble_start_at_the_mean_of_the_members_me
 def test_integrated_gradients_are_complete(network, triptychs):
     """Attributions sum to score − score at the baseline: the training mean, or what is given."""
     for baseline in (network.mean, network.mean + 1):
-        attribution = attributions.toward_seizure(network, triptychs, baseline, steps=200).numpy()
+        attribution = attributions.toward_seizure(network, triptychs, baseline, steps=600).numpy()
         with torch.no_grad():
             change = network(triptychs) - network(baseline.expand_as(triptychs))
-        np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=1e-2)
+        np.testing.assert_allclose(attribution.sum(axis=(1, 2, 3, 4)), change.numpy(), atol=5e-3)
         assert np.abs(change.numpy()).max() > 0.05
     default = attributions.toward_seizure(network, triptychs, steps=4)
     assert torch.equal(default, attributions.toward_seizure(network, triptychs, network.mean, 4))
