@@ -21,7 +21,7 @@ AXIS = {"hop_s": 0.25, "frame_s": 2.0, "frame_columns": 8}
 DURATIONS = dict.fromkeys(["a", "b", "c", "d", "e", "f"], 160.0)
 ROWS = [("a", 30.0, 60.0), ("b", 90.0, 118.0), ("c", 50.0, 86.0), ("e", 110.0, 140.0), ("f", 70.0, 96.0)]
 ANNOTATIONS = Annotations(pd.DataFrame(ROWS, columns=COLUMNS), DURATIONS)
-SEEDS = range(7)  # of permutations
+SEEDS = range(21)  # of permutations
 # Enough to find a seizure, and enough to learn by heart what is shown: nothing is mixed in or dropped.
 SETTINGS = SMALL | dict(
     epochs=6, batches_per_epoch=14, batch_size=32, learning_rate=0.01, width=6, hidden=12, dropout=0.0, gain_db=0.0,
@@ -92,8 +92,8 @@ def auroc(table, column="log_odds"):
 
 
 def interval(values):
-    """Return the 99 % interval of the mean over permutations, by Student's t: four of them are tested at once."""
-    return t.interval(0.99, len(values) - 1, np.mean(values), sem(values))
+    """Return the 95 % interval of the mean over permutations, by Student's t."""
+    return t.interval(0.95, len(values) - 1, np.mean(values), sem(values))
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,10 @@ def test_permuted_labels_score_as_chance_does(permuted):
     for column in ("log_odds", "log_odds_smooth"):
         found = [auroc(table, column) for table in tables]
         low, high = interval(found)
-        assert low < 0.5 < high and np.mean(found) < 0.65 and high - low < 0.45, column
+        assert low < 0.5 < high and np.mean(found) < 0.65 and high - low < 0.4, column
     for column in ("decided", "alarm"):
         low, high = interval([balanced_accuracy_score(table["label"], table[column]) for table in tables])
-        assert low < 0.5 and 0.45 < high < 0.65, column
+        assert low < 0.5 and 0.45 < high < 0.6, column
 
 
 @pytest.mark.slow
