@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import baselines
+from helpers.acquire.annotations import COLUMNS, Annotations
 from helpers.study import files
 
 SHORT = {"epochs": 2, "batches_per_epoch": 3, "batch_size": 4}
@@ -21,6 +22,36 @@ def test_ours_is_held_against_each_method_over_patients():
     found = baselines.ahead(results)
     assert found["forest"]["auprc"]["mean"] == pytest.approx(0.2) and found["forest"]["auprc"]["n"] == 2
     assert found["forest"]["event_f1"]["n"] == found["eegnet"]["auprc"]["n"] == 0 and "ours" not in found
+
+
+def test_ours_is_held_against_each_method_over_seeds():
+    """0.9 − 0.6 and 0.8 − 0.7 of two seeds: 0.2; a method with the first seed alone is compared with ours of it."""
+    rows = {
+        name: {"seeds": dict.fromkeys(baselines.SCORES, values)}
+        for name, values in {"ours": [0.9, 0.8], "forest": [0.6, 0.7], "eegnet": [0.5]}.items()
+    }
+    found = baselines.ahead_over_seeds(rows)
+    assert {name: (row["auroc"]["n"], row["auroc"]["mean"]) for name, row in found.items()} == {
+        "forest": (2, pytest.approx(0.2)),
+        "eegnet": (1, pytest.approx(0.4)),
+    }
+    assert baselines.ahead_over_seeds({"forest": rows["forest"]}) == {}
+
+
+@pytest.mark.parametrize("alarms_per_hour, expected", [(0.5, 2 / 3), (1.0, 4 / 5)])
+def test_event_f1_at_an_equal_rate_of_false_alarms(alarms_per_hour, expected):
+    """Two recordings of half an hour in frames of a minute. The first's seizures, frames 10 and 20, are given log-odds
+    of 9 and 5, frame 10 of the second 6, all others 0. A threshold above 6/5 finds one seizure of two, F1 2/3; a lower
+    one both, with a false alarm in an hour, F1 4/5."""
+    log_odds = {("a", 10): 9.0, ("a", 20): 5.0, ("b", 10): 6.0}
+    rows = [
+        {"recording": name, "last_start_s": 60.0 * frame, "end_s": 60.0 * frame + 60,
+         "label": int(name == "a" and frame in (10, 20)), "log_odds": log_odds.get((name, frame), 0.0)}
+        for name in "ab" for frame in range(30)
+    ]  # fmt: skip
+    seizures = pd.DataFrame([("a", 600.0, 660.0), ("a", 1200.0, 1260.0)], columns=COLUMNS)
+    annotations = Annotations(seizures, {"a": 1800.0, "b": 1800.0})
+    assert baselines.best_event_f1(pd.DataFrame(rows), annotations, alarms_per_hour) == pytest.approx(expected)
 
 
 def test_a_run_that_is_cut_off_goes_on(monkeypatch, tmp_path):
@@ -57,4 +88,5 @@ def test_a_tiny_patient(monkeypatch, tmp_path):
     assert list(world["paths"]) == ["sim51_01", "sim51_02", "sim51_03"]
     for method in ("ours", "riemann", "efficientnet"):
         row = baselines.run(world, method)
-        assert set(row) == {*baselines.SCORES, "cpu_s"} and 0 <= row["auroc"] <= 1 and row["cpu_s"] > 0
+        assert set(row) == {*baselines.SCORES, "cpu_s", "seeds"} and 0 <= row["auroc"] <= 1 and row["cpu_s"] > 0
+        assert len(row["seeds"]["auroc"]) == (1 if method == "efficientnet" else 5)

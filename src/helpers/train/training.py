@@ -230,7 +230,7 @@ def random_gains(generator, count, channels, gain_db):
 
 
 def drop_channels(triptychs, mean, share, generator):
-    """Return triptychs [triptych, 3, C, F/2, T], in each a `share` of the channels at the mean [C, F, 1]."""
+    """Return triptychs [triptych, 3, C, F/3, T], in each a `share` of the channels at the mean [C, F, 1]."""
     kept = torch.from_numpy(generator.random(triptychs.shape[:3:2]) >= share)[:, None, :, None, None]
     return torch.where(kept, triptychs, pool_bins(mean))
 
