@@ -107,15 +107,19 @@ def log_covariances(arrays, table, axis):
     Covariance matrices lie on a curved (Riemannian) manifold, which the logarithm makes flat: log-Euclidean metric
     (Arsigny et al. 2006, doi:10.1002/mrm.20965). Arguments as for `features`.
     """
-    pairs = frame_means(arrays["covariance"], table, axis)
-    channels = len(axis["channels"])
-    upper, matrix = np.triu_indices(channels), np.empty((*pairs.shape[:2], channels, channels))
-    matrix[..., *upper] = matrix[..., *upper[::-1]] = pairs
-    level = np.trace(matrix, axis1=2, axis2=3)[..., None, None] / channels
+    return frame_means(arrays["covariance"], table, axis, _logarithms).reshape(len(table), -1)
+
+
+def _logarithms(pairs):
+    """Return the logarithms of matrices, shrunk towards equal channels; both as upper triangles [frame, pair]."""
+    channels = round(((8 * pairs.shape[1] + 1) ** 0.5 - 1) / 2)
+    upper, matrix = np.triu_indices(channels), np.empty((len(pairs), channels, channels))
+    matrix[:, *upper] = matrix[:, *upper[::-1]] = pairs
+    level = np.trace(matrix, axis1=1, axis2=2)[:, None, None] / channels
     matrix = (1 - SHRINKAGE) * matrix + (SHRINKAGE * level + LEAST_UV2) * np.eye(channels)
     value, vector = np.linalg.eigh(matrix)
-    log = (vector * np.log(value)[..., None, :]) @ vector.swapaxes(2, 3)
-    return log[..., *upper].reshape(len(table), -1).astype(np.float32)
+    log = (vector * np.log(value)[:, None, :]) @ vector.swapaxes(1, 2)
+    return log[:, *upper]
 
 
 def exceedances(arrays, table, axis):
@@ -126,17 +130,20 @@ def exceedances(arrays, table, axis):
     return frame_means(arrays["rocket"], table, axis).reshape(len(table), -1)
 
 
-def frame_means(cells, table, axis):
+def frame_means(cells, table, axis, measure=lambda means: means):
     """Return the mean of `cells`, a dict of recording → [cell, feature], over frames: float32 [triptych, 3, feature].
 
     Frames that do not start with a cell take the cells from the one before on: what comes later is not looked at.
+    `measure` of the means, [frame, feature], is returned; it is called once for a frame that several triptychs share.
     """
     size, found = axis["frame_columns"] // axis["cell_columns"], None
     for name, rows in table.groupby("recording").indices.items():
         first = table["column"].to_numpy()[rows, None] // axis["cell_columns"] + np.arange(3) * size
         if found is None:
             found = np.empty((len(table), 3, cells[name].shape[1]), np.float32)
-        found[rows] = sum(cells[name][first + number].astype(np.float32) for number in range(size)) / size
+        first, places = np.unique(first, return_inverse=True)
+        means = sum(cells[name][first + number].astype(np.float32) for number in range(size)) / size
+        found[rows] = measure(means).astype(np.float32, copy=False)[places]
     return found
 
 

@@ -163,7 +163,7 @@ def train_epochs(network, pooled, train, frame_columns, settings, generator):
     al., ICLR 2016): a triptych then has three labels, and what precedes a recording's first decision is learnt from.
     """
     weight = torch.tensor([settings["auxiliary_loss_weight"]] * len(EARLIER) + [1.0])
-    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
+    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"], "fused": True}
     optimiser, where = torch.optim.AdamW(network.parameters(), **options), network.mean.device
     for epoch in range(1, settings["epochs"] + 1):
         network.train()
@@ -197,16 +197,15 @@ def augmented_batch(pooled, train, frame_columns, network, settings, generator):
     by = pooled_columns(frame_columns)
     triptychs = slices(pooled, batch, frame_columns, by)
     if settings["background_mixing"]:
-        others = np.flatnonzero(train["label"].to_numpy() == 0)
-        others = train.iloc[generator.choice(others, len(batch))]
+        others = generator.choice(np.flatnonzero(train["label"].to_numpy() == 0), len(batch))
         level_db = generator.uniform(*BACKGROUND_DB, len(batch))
         mixed = np.flatnonzero(generator.random(len(batch)) < settings["background_mixing"])
         if len(mixed):
-            added = slices(pooled, others.iloc[mixed], frame_columns, by)
+            added = slices(pooled, train.iloc[others[mixed]], frame_columns, by)
             triptychs[mixed] = mix_background(triptychs[mixed], added, level_db[mixed])
     triptychs = triptychs + random_gains(generator, len(batch), triptychs.shape[2], settings["gain_db"])
     triptychs = drop_channels(triptychs, network.mean.cpu(), settings["channel_dropout"], generator)
-    return triptychs, torch.tensor(batch[[*EARLIER, "label"]].to_numpy(), dtype=torch.float32)
+    return triptychs, torch.from_numpy(np.stack([batch[name].to_numpy(np.float32) for name in (*EARLIER, "label")], 1))
 
 
 def mix_background(triptychs, others, level_db):
@@ -231,8 +230,10 @@ def random_gains(generator, count, channels, gain_db):
 
 def drop_channels(triptychs, mean, share, generator):
     """Return triptychs [triptych, 3, C, F/3, T], in each a `share` of the channels at the mean [C, F, 1]."""
-    kept = torch.from_numpy(generator.random(triptychs.shape[:3:2]) >= share)[:, None, :, None, None]
-    return torch.where(kept, triptychs, pool_bins(mean))
+    found = triptychs.clone()
+    row, channel = np.nonzero(generator.random(triptychs.shape[:3:2]) < share)
+    found[row, :, channel] = pool_bins(mean)[channel][:, None]
+    return found
 
 
 def predict(network, pooled, table, frame_columns, batch=64):
