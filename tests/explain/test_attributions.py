@@ -61,18 +61,18 @@ def ensemble():
 
 def made(seed):
     torch.manual_seed(seed)
-    made = SpectrogramNetwork(channels=4, frequencies=24, width=6, hidden=8, dropout=0.5).eval()
+    made = SpectrogramNetwork(channels=4, frequencies=16, width=6, hidden=8, dropout=0.5).eval()
     with torch.no_grad():
         for value in made.parameters():
             value.mul_(3)  # as initialised, the score hardly depends on the input
-    made.mean, made.deviation = torch.randn(4, 24, 1), torch.rand(4, 8, 1) + 0.5
+    made.mean, made.deviation = torch.randn(4, 16, 1), torch.rand(4, 8, 1) + 0.5
     return made
 
 
 @pytest.fixture
 def triptychs():
-    """Three random triptychs [3, 3, 4, 24, 8]."""
-    return torch.randn(3, 3, 4, 24, 8, generator=torch.Generator().manual_seed(1))
+    """Three random triptychs [3, 3, 4, 16, 8]."""
+    return torch.randn(3, 3, 4, 16, 8, generator=torch.Generator().manual_seed(1))
 
 
 class Head(torch.nn.Module):
@@ -93,7 +93,7 @@ def test_grad_cam_equals_captum(network, triptychs):
         head = Head(network, sign)
         maps = network.maps(triptychs[sample : sample + 1]).detach()[0]
         expected = LayerGradCam(head, head.explained).attribute(maps, relu_attributions=True) / 3
-        expected = torch.nn.functional.interpolate(expected, size=(24, 8), mode="bilinear").detach()[:, 0]
+        expected = torch.nn.functional.interpolate(expected, size=(16, 8), mode="bilinear").detach()[:, 0]
         np.testing.assert_allclose(ours[sample], expected.numpy(), rtol=1e-4, atol=1e-7)
         assert expected.max() > 1e-4
 
@@ -102,7 +102,7 @@ def test_class_maps_explain_the_predicted_class(network, triptychs):
     """The other class has the opposite score, so its map is another; and a frame's map is its own, not t2's."""
     one, other = (attributions.class_maps(network, triptychs, np.full(3, value)) for value in (1, 0))
     for method in ("gradcam", "gradcampp"):
-        assert one[method].shape == (3, 3, 24, 8) and (one[method] >= 0).all()
+        assert one[method].shape == (3, 3, 16, 8) and (one[method] >= 0).all()
         assert not np.allclose(one[method], other[method])
         assert not np.allclose(one[method][:, 0], one[method][:, 2])
 
@@ -115,7 +115,7 @@ def test_grad_cam_of_an_ensemble_is_one_sum_over_all_members_maps(ensemble, trip
         maps = member.maps(triptychs).detach().requires_grad_(True)
         (gradients,) = torch.autograd.grad((sign * member.decide(maps)).sum(), maps)
         parts.append((gradients.mean(dim=(3, 4), keepdim=True) * maps).sum(dim=2).detach() / 3)
-    expected = torch.nn.functional.interpolate(torch.relu(sum(parts)), size=(24, 8), mode="bilinear").numpy()
+    expected = torch.nn.functional.interpolate(torch.relu(sum(parts)), size=(16, 8), mode="bilinear").numpy()
     found = attributions.class_maps(ensemble, triptychs, np.array([1, 0, 1]))["gradcam"]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
     assert (torch.stack(parts) < 0).any() and expected.max() > 1e-4
@@ -154,7 +154,7 @@ def test_integrated_gradients_ignore_what_the_network_ignores(network, triptychs
         network.mix.weight[:, 2] = 0
     others = torch.zeros_like(triptychs)
     found = {method: attributions.toward_seizure(network, triptychs, steps=8, method=method) for method in SIGNED}
-    found["occlusion"] = attributions.occlude(network, triptychs, others, np.arange(1.0, 25.0))
+    found["occlusion"] = attributions.occlude(network, triptychs, others, np.arange(1.0, 17.0))
     for values in found.values():
         assert values[:, :, 2].abs().max() < 1e-7 and values[:, :, 1].abs().max() > 0
 
@@ -167,33 +167,32 @@ class Linear(torch.nn.Module):
 
     def __init__(self, weights):
         super().__init__()
-        self.weights, self.mean = weights, torch.zeros(*weights.shape[1:3], 1).repeat_interleave(3, dim=1)
+        self.weights, self.mean = weights, torch.zeros(*weights.shape[1:3], 1).repeat_interleave(2, dim=1)
         self.encode, self.decide = (lambda pooled: pooled), (lambda pooled: (pooled * self.weights).sum((1, 2, 3, 4)))
 
 
 @pytest.mark.parametrize("method", SIGNED)
 def test_of_a_weighted_sum_each_term_is_attributed_to_its_cells(method):
-    """Score Σ w · (mean of 6 cells): each cell adds w/6 · (x − baseline), by all three methods: a gradient that is the
+    """Score Σ w · (mean of 4 cells): each cell adds w/4 · (x − baseline), by all three methods: a gradient that is the
     same everywhere leaves no choice, and noise does not change it."""
     weights = torch.randn(3, 4, 8, 4, generator=torch.Generator().manual_seed(3))
-    triptychs = torch.randn(2, 3, 4, 24, 8, generator=torch.Generator().manual_seed(4))
-    found = attributions.toward_seizure(Linear(weights), triptychs, torch.full((4, 24, 1), 0.5), 8, method)
-    expected = weights.repeat_interleave(3, dim=2).repeat_interleave(2, dim=3) / 6 * (triptychs - 0.5)
+    triptychs = torch.randn(2, 3, 4, 16, 8, generator=torch.Generator().manual_seed(4))
+    found = attributions.toward_seizure(Linear(weights), triptychs, torch.full((4, 16, 1), 0.5), 8, method)
+    expected = weights.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3) / 4 * (triptychs - 0.5)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_occlusion_shares_out_the_fall_of_each_band_of_each_channel():
     """Score 1 · channel 0 in its two rows below 4 Hz + 2 · channel 1 in all others; 3 dB in the sample, 1 in the other
-    EEG: all 24 pooled cells of the first lose 2 each, 48 on 144 cells: 1/3 each. The four rows from 4 to 12 Hz of
-    channel 1 lie in two bands, and lose 2 · 2 on each pooled cell, 2/3 on each of its six. The first of them starts at
-    3.9 Hz: a row is of its middle bin's band."""
+    EEG: all 24 pooled cells of the first lose 2 each, 48 on 96 cells: 0.5 each. The four rows from 4 to 12 Hz of
+    channel 1 lie in two bands, and lose 2 · 2 on each pooled cell, 1 on each of its four."""
     weights = torch.zeros(3, 2, 6, 4)
     weights[:, 0, :2], weights[:, 1, 2:] = 1, 2
-    frequencies = np.r_[1:4:0.5, 3.9, 4.5:7:0.5, 8:11:0.5]
-    given = torch.full((1, 3, 2, 18, 8), 3.0)
+    frequencies = [1.0, 2.0, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]
+    given = torch.full((1, 3, 2, 12, 8), 3.0)
     found = attributions.occlude(Linear(weights), given, given - 2, frequencies)
     expected = torch.zeros_like(given)
-    expected[:, :, 0, :6], expected[:, :, 1, 6:] = 1 / 3, 2 / 3
+    expected[:, :, 0, :4], expected[:, :, 1, 4:] = 0.5, 1.0
     torch.testing.assert_close(found, expected)
 
 
@@ -280,7 +279,7 @@ def test_the_clearest_error_of_one_kind_or_none():
 
 def test_integrated_gradients_walk_the_path_of_full_spectrograms(ensemble):
     """captum on the network itself, from bin to bin; the odd last column, which no score hangs on, has none."""
-    triptychs = torch.randn(2, 3, 4, 24, 5, generator=torch.Generator().manual_seed(2))
+    triptychs = torch.randn(2, 3, 4, 16, 5, generator=torch.Generator().manual_seed(2))
     whole = IntegratedGradients(ensemble).attribute(triptychs, ensemble.mean.expand_as(triptychs), n_steps=8)
     found = attributions.toward_seizure(ensemble, triptychs, steps=8).numpy()
     np.testing.assert_allclose(found, whole.detach().numpy(), rtol=1e-3, atol=1e-6)
@@ -336,7 +335,7 @@ def study(tmp_path, monkeypatch):
         networks.save(made(seed), tmp_path / f"{name}.safetensors")
     generator = np.random.default_rng(0)
     for name in "abc":
-        powers[name] = generator.normal(0, 1, (4, 24, 40)).astype(np.float16)
+        powers[name] = generator.normal(0, 1, (4, 16, 40)).astype(np.float16)
         np.save(tmp_path / f"{name}.npy", powers[name])
     rows = [(name, column, fold) for name, fold in (("a", 7), ("b", 2), ("c", 7)) for column in (0, 7, 20)]
     table = pd.DataFrame(rows, columns=["recording", "column", "fold"])
@@ -368,20 +367,20 @@ def test_all_samples_are_explained_as_each_by_itself(study, seed):
         np.testing.assert_allclose(found["ig"][place], attribution[0].sum(axis=1), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(found["ig_channels"][place], attribution[0].sum(axis=2), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(found["total"][place], attribution.sum(), atol=1e-5)
-    assert found["ig"].shape == (9, 3, 24, COLUMNS) and found["ig_channels"].shape == (9, 3, 4, COLUMNS)
+    assert found["ig"].shape == (9, 3, 16, COLUMNS) and found["ig_channels"].shape == (9, 3, 4, COLUMNS)
     np.testing.assert_allclose(found["ig"].sum(axis=2), found["ig_channels"].sum(axis=2), atol=1e-5)
     assert all(values.dtype == (np.float64 if values.ndim == 1 else np.float32) for values in found.values())
 
 
 def test_total_and_delta_say_how_far_the_score_is_from_the_baseline_s(study):
     """total − delta = score − score at the baseline: the mean of the members' training means, or the fold's own."""
-    own = {fold: (torch.full((4, 24, 1), 0.1 * fold),) for fold in study.members}
+    own = {fold: (torch.full((4, 16, 1), 0.1 * fold),) for fold in study.members}
     for baselines in (None, own):
         found, at = study.explain(study.table, baselines=baselines), []
         for one, fold in zip(study.ensembles, study.table["fold"], strict=True):
             baseline = one.mean if baselines is None else own[fold][0]
             with torch.no_grad():
-                at.append(float(one(baseline.expand(1, 3, 4, 24, COLUMNS))))
+                at.append(float(one(baseline.expand(1, 3, 4, 16, COLUMNS))))
         np.testing.assert_allclose(found["total"] - found["delta"], study.table["log_odds"] - at, atol=1e-4)
         assert np.abs(found["delta"]).max() > 1e-6 and np.abs(found["total"]).min() > 1e-3
 

@@ -46,9 +46,9 @@ def test_a_cell_lasts_as_long_as_the_window(window_s, hop_s, frame_columns, expe
 
 
 def test_cells_by_hand():
-    """3 × 10 cells, one pooled bin of 5 columns: the means of 3 × 2 are 1 3 4 5 9. In cells of two columns: 2, 4.5, and
+    """2 × 10 cells, one pooled bin of 5 columns: the means of 2 × 2 are 1 3 4 5 9. In cells of two columns: 2, 4.5, and
     9 alone; in cells of three 8/3 and 7; longer than the frame, the mean of all. A frame's cells follow each other."""
-    frame = np.repeat([[1.0, 3, 4, 5, 9]], 2, axis=1) + np.array([[1.0], [0.5], [-1.5]])
+    frame = np.repeat([[1.0, 3, 4, 5, 9]], 2, axis=1) + np.array([[0.5], [-0.5]])
     maps = np.array([[frame, -frame, 2 * frame]])
     for columns, expected in ((1, [1, 3, 4, 5, 9]), (2, [2, 4.5, 9]), (3, [8 / 3, 7]), (7, [4.4])):
         wanted = np.concatenate([np.multiply(expected, factor) for factor in (1, -1, 2)])
@@ -96,7 +96,7 @@ def test_what_is_replaced_are_whole_cells_in_order(columns):
     deletion.curves(network, pooled, others, order, columns, 1.0)
     mixed = shown[0].reshape(2, 10, 3, 2, 5, 7).numpy()  # six of deletion, four between the ends of insertion
     assert (mixed == mixed[:1, :, :, :1]).all()
-    full = mixed[0, :, :, 0].repeat(3, axis=2).repeat(2, axis=3)
+    full = mixed[0, :, :, 0].repeat(2, axis=2).repeat(2, axis=3)
     for kept, shares, found in ((False, SHARES, full[:6]), (True, SHARES[1:-1], full[6:])):
         for share, cells in zip(shares, deletion.cell_means(found, columns), strict=True):
             expected = np.full(number, not kept)

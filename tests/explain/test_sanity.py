@@ -23,7 +23,7 @@ METHODS, TESTED = list(attributions.METHODS), [*attributions.METHODS, "gradinput
 MAPS = [name for name in sanity.MAPS if name not in sanity.BASELINES]  # all methods, and the broken maps
 SIZE = 8  # columns of a frame
 AXIS = {  # cells of one pooled bin and two pooled columns
-    "window_s": 0.5, "hop_s": 0.125, "frame_columns": SIZE, "channels": list("abc"), "frequencies_hz": list(range(12)),
+    "window_s": 0.5, "hop_s": 0.125, "frame_columns": SIZE, "channels": list("abc"), "frequencies_hz": list(range(8)),
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_layers_are_all_that_is_learnt(ensemble):
     assert {name.split(".")[0] for name, _ in member.named_parameters()} == set(sanity.LAYERS)
     for name in sanity.LAYERS:
         getattr(member, name).register_forward_hook(lambda *given, name=name: called.append(name))
-    member(torch.zeros(1, 3, 3, 15, 6))
+    member(torch.zeros(1, 3, 3, 10, 6))
     assert called == list(sanity.LAYERS[::-1])
 
 
@@ -344,11 +344,11 @@ def world(tmp_path_factory):
     for path in (folder, weights, permuted):
         path.mkdir()
     for seed, (path, name) in enumerate(itertools.product((weights, permuted), ("0-1", "0-2", "1-2")), start=20):
-        network.save(made_network(seed, channels=3, frequencies=12), path / f"{name}.safetensors")
+        network.save(made_network(seed, channels=3, frequencies=8), path / f"{name}.safetensors")
     for name in "abc":
-        np.save(folder / f"{name}.npy", generator.normal(0, 3, (3, 12, 60)).astype(np.float16))
+        np.save(folder / f"{name}.npy", generator.normal(0, 3, (3, 8, 60)).astype(np.float16))
     for name, level in (("y", 5), ("z", -5)):
-        np.save(folder / f"{name}.npy", np.full((3, 12, 60), level, np.float16))
+        np.save(folder / f"{name}.npy", np.full((3, 8, 60), level, np.float16))
     members = {0: ["0-1", "0-2"], 1: ["0-1", "1-2"]}
     table = pd.DataFrame({"recording": list("aaaaaabbbc"), "column": [0, 6, 12, 18, 24, 36, 0, 8, 30, 4]})
     table = table.assign(fold=(table["recording"] != "a").astype(int), sample=np.arange(10) + 40)
@@ -363,10 +363,10 @@ def world(tmp_path_factory):
         decided.append(int(own > other))
     table = table.assign(decided=decided, label=decided)
     assert 3 <= sum(decided) <= 7
-    maps = {"noise": generator.normal(size=(len(table), 3, 12, SIZE)).astype(np.float32)}
+    maps = {"noise": generator.normal(size=(len(table), 3, 8, SIZE)).astype(np.float32)}
     maps |= {"flat": np.zeros_like(maps["noise"]), "power": maps["noise"][::-1].copy()}
     maps |= {name: maps["noise"] ** 2 for name in METHODS}
-    baselines = {fold: (torch.full((3, 12, 1), 0.5 * fold), 0.0, 0.0, 0.0) for fold in members}
+    baselines = {fold: (torch.full((3, 8, 1), 0.5 * fold), 0.0, 0.0, 0.0) for fold in members}
     return SimpleNamespace(
         baselines=baselines,
         folder=folder, weights=weights, permuted=permuted, members=members, table=table, background=background,
@@ -412,7 +412,7 @@ def test_one_worker_or_two_give_the_same(runs, name):
 
 
 def test_perturbation_is_what_it_says(world, runs):
-    """Of the four samples of fold 1, anew, on maps of 3 × 2 cells: the network 1-2 against itself without its first
+    """Of the four samples of fold 1, anew, on maps of 2 × 2 cells: the network 1-2 against itself without its first
     three layers and, second draw, without all, against the one trained on permuted labels, and against 0-1, which is
     the only other member; the ensemble against itself with noise."""
     part = world.table[world.table["fold"] == 1]
@@ -423,7 +423,7 @@ def test_perturbation_is_what_it_says(world, runs):
         predicted, baseline = part["decided"].to_numpy(), world.baselines[1][0]
         found = attributions.predicted_relevance(one, given, predicted, baseline, sanity.STEPS, sanity.SIGNED)
         found = {name: values.sum(axis=2) if values.ndim == 5 else values for name, values in found.items()}
-        return {name: values.reshape(4, 3, 4, 3, 4, 2).mean(axis=(3, 5)) for name, values in found.items()}
+        return {name: values.reshape(4, 3, 4, 2, 4, 2).mean(axis=(3, 5)) for name, values in found.items()}
 
     def lose(depth, draw):
         return lambda network: sanity.randomise_weights(network, depth, 8 + 100 * depth + draw)
@@ -456,8 +456,8 @@ def test_deletion_is_what_it_says(world, runs):
     for position, row in enumerate(world.table.itertuples()):
         other = torch.full((deletion.OTHERS, 3, 3, 4, SIZE // 2), (-5.0, 5.0)[row.fold])
         pooled = network.pool_steps(training.slices(world.powers, world.table.iloc[[position]], SIZE))[0]
-        # 24 cells of 3 bins and 4 columns
-        means = world.maps["noise"][position].reshape(3, 4, 3, 2, 4).mean(axis=(2, 4)).ravel()
+        # 24 cells of 2 bins and 4 columns
+        means = world.maps["noise"][position].reshape(3, 4, 2, 2, 4).mean(axis=(2, 4)).ravel()
         ensemble, sign = network.load_ensemble(world.weights, world.members[row.fold]), 2 * row.decided - 1
         for name, order in (("noise", np.argsort(-means)), ("flat", np.arange(24))):
             expected = deletion.curves(ensemble, pooled, other, order, 2, sign)

@@ -6,22 +6,22 @@ import torch
 from helpers.train import network
 
 
-def made_network(seed=0, channels=3, frequencies=15):
+def made_network(seed=0, channels=3, frequencies=10):
     """A network with random weights and statistics, whose score depends on its input."""
     torch.manual_seed(seed)
     made = network.SpectrogramNetwork(channels, frequencies, 4, 8, 0.1).eval()
-    made.mean, made.deviation = torch.randn(channels, frequencies, 1), torch.rand(channels, frequencies // 3, 1) + 1
+    made.mean, made.deviation = torch.randn(channels, frequencies, 1), torch.rand(channels, frequencies // 2, 1) + 1
     with torch.no_grad():
         for value in made.parameters():
             value.mul_(3)  # as initialised, the score hardly depends on the input
     return made
 
 
-def test_pooling_averages_twelve_cells_or_six():
-    """Three bins and four columns: the mean of 1, 2, 3, 10 and eight times 4 is 4; the last bin and column, which are
-    over, are left out. Of a frame of 16 columns two are averaged at once, so that eight remain; and eight of 32."""
+def test_pooling_averages_eight_cells_or_four():
+    """Two bins and four columns: the mean of 1, 2, 3, 10 and four times 4 is 4; the odd last bin and column are left
+    out. Of a frame of 16 columns two are averaged at once, so that eight remain; and eight of 32."""
     assert [network.pooled_columns(size) for size in (8, 16, 32, 64)] == [2, 2, 4, 4]
-    power = torch.tensor([[[[1.0, 2.0, 4.0, 4.0, 99.0], [3.0, 10.0, 4.0, 4.0, 99.0], [4.0] * 4 + [99.0], [99.0] * 5]]])
+    power = torch.tensor([[[[1.0, 2.0, 4.0, 4.0, 99.0], [3.0, 10.0, 4.0, 4.0, 99.0], [99.0] * 5]]])
     assert network.pool(power, 4).tolist() == [[[[4.0]]]]
 
 
@@ -39,7 +39,7 @@ def test_a_decision_looks_at_its_frame_and_those_before():
 
 def test_weights_come_back_from_safetensors(tmp_path):
     """Saved and loaded: the same score to the bit, statistics included. Sizes that do not fit are refused."""
-    made, triptychs = made_network(), torch.randn(2, 3, 3, 15, 6)
+    made, triptychs = made_network(), torch.randn(2, 3, 3, 10, 6)
     network.save(made, tmp_path / "w.safetensors")
     with torch.no_grad():
         assert torch.equal(made(triptychs), network.load(tmp_path / "w.safetensors")(triptychs))
@@ -52,7 +52,7 @@ def test_weights_come_back_from_safetensors(tmp_path):
 def test_an_ensemble_is_the_mean_of_its_members(tmp_path):
     """Log-odds are the mean of the members'; maps stand one after the other, in the order of their names; `decide`
     starts from there; the mean is that of the training means."""
-    made, triptychs = [made_network(seed) for seed in range(3)], torch.randn(5, 3, 3, 15, 6)
+    made, triptychs = [made_network(seed) for seed in range(3)], torch.randn(5, 3, 3, 10, 6)
     for number, one in enumerate(made):
         network.save(one, tmp_path / f"{number}-7.safetensors")
     ensemble = network.load_ensemble(tmp_path, ["0-7", "1-7", "2-7"])
@@ -67,13 +67,13 @@ def test_an_ensemble_is_the_mean_of_its_members(tmp_path):
 
 
 def test_encoding_what_is_pooled_is_the_network_itself():
-    """forward = decide(maps) = decide(encode(pooled)); the last two of 17 bins, which fill no row, have no say."""
-    made, triptychs = made_network(frequencies=17), torch.randn(4, 3, 3, 17, 6)
+    """forward = decide(maps) = decide(encode(pooled)); an odd last bin has no say."""
+    made, triptychs = made_network(frequencies=11), torch.randn(4, 3, 3, 11, 6)
     with torch.no_grad():
         assert torch.equal(made(triptychs), made.decide(made.maps(triptychs)))
         assert torch.equal(made(triptychs), made.decide(made.encode(network.pool_steps(triptychs))))
         changed = triptychs.clone()
-        changed[:, :, :, 15:] += 30
+        changed[:, :, :, 10] += 30
         assert torch.equal(made(triptychs), made(changed))
 
 
@@ -82,7 +82,7 @@ def test_each_frequency_has_weights_of_its_own():
     made, seen = made_network(), {}
     made.embed.register_forward_hook(lambda layer, given, out: seen.update(given=given[0]))
     with torch.no_grad():
-        maps = made.maps(torch.randn(2, 3, 3, 15, 6))
+        maps = made.maps(torch.randn(2, 3, 3, 10, 6))
     given = seen["given"]  # [n·3, width, column, row]
     weight, bias = made.embed.weight.detach(), made.embed.bias.detach()
     for row in range(5):
@@ -94,7 +94,7 @@ def test_each_frequency_has_weights_of_its_own():
 def test_the_score_has_one_gradient_for_all_of_a_map():
     """What Grad-CAM assumes: nothing after the explained layer tells places of a map apart."""
     made = made_network()
-    maps = made.maps(torch.randn(2, 3, 3, 15, 6)).detach().requires_grad_(True)
+    maps = made.maps(torch.randn(2, 3, 3, 10, 6)).detach().requires_grad_(True)
     (gradients,) = torch.autograd.grad(made.decide(maps).sum(), maps)
     torch.testing.assert_close(gradients, gradients[..., :1, :1].expand_as(gradients))
     assert gradients.abs().max() > 1e-4
@@ -104,8 +104,8 @@ def test_training_statistics_normalise_and_keep_the_amplitude():
     """The training mean everywhere is encoded as zeros are by a network whose mean is 0; scaled by the deviation. 10 dB
     more everywhere changes the score."""
     made, plain = made_network(), made_network()
-    plain.mean, plain.deviation = torch.zeros(3, 15, 1), torch.ones(3, 5, 1)
-    triptychs, step = torch.randn(2, 3, 3, 15, 6), torch.tensor(4.0)
+    plain.mean, plain.deviation = torch.zeros(3, 10, 1), torch.ones(3, 5, 1)
+    triptychs, step = torch.randn(2, 3, 3, 10, 6), torch.tensor(4.0)
     made.deviation = step.expand(3, 5, 1)
     with torch.no_grad():
         torch.testing.assert_close(made(triptychs * step + made.mean), plain(triptychs), rtol=1e-4, atol=1e-5)

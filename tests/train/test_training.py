@@ -20,11 +20,11 @@ SIZE = 8  # columns of a frame
 
 
 def powers_and_samples(names, seed=3):
-    """Recordings of 6 channels and 12 bins whose seizures, columns 40–80 of 120, are 20 dB louder in three bins."""
+    """Recordings of 6 channels and 8 bins whose seizures, columns 40–80 of 120, are 20 dB louder in two bins."""
     generator, powers, rows = np.random.default_rng(seed), {}, []
     for name in names:
-        power = generator.normal(0, 3, (6, 12, 120))
-        power[:, 3:6, 40:80] += 20
+        power = generator.normal(0, 3, (6, 8, 120))
+        power[:, 2:4, 40:80] += 20
         powers[name] = power.astype(np.float16)
         rows += [(name, column, *(int(40 <= column + at < 80) for at in (2, 10, 18))) for column in range(0, 97, 4)]
     return powers, pd.DataFrame(rows, columns=["recording", "column", "label_t0", "label_t1", "label"])
@@ -57,10 +57,10 @@ def weights(result):
 def test_slices_by_hand():
     """A spectrogram that counts its columns: t0, t1, t2 of 4 columns from column 4 on hold 4–7, 8–11, 12–15; pooled by
     two they are 4.5 6.5, 8.5 10.5, 12.5 14.5."""
-    counted = {"a": np.broadcast_to(np.arange(30, dtype=np.float16), (2, 6, 30))}
+    counted = {"a": np.broadcast_to(np.arange(30, dtype=np.float16), (2, 4, 30))}
     table = pd.DataFrame({"recording": ["a", "a"], "column": [4, 18]})
     found = inputs.slices(counted, table, 4)
-    assert found.shape == (2, 3, 2, 6, 4) and found.dtype == torch.float32
+    assert found.shape == (2, 3, 2, 4, 4) and found.dtype == torch.float32
     assert found[0, :, 1, 2].tolist() == [[4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]
     assert found[1, 2, 0, 0].tolist() == [26, 27, 28, 29]
     found = inputs.slices(inputs.network_inputs(counted, 4).pooled, table, 4, 2)
@@ -70,7 +70,7 @@ def test_slices_by_hand():
 @pytest.mark.parametrize("length", [60, 61, 100])
 def test_inputs_in_blocks_are_those_at_once(monkeypatch, length):
     """In blocks of 16 columns, as an hour is in blocks of 2048: pooled to the same bits; NumPy's mean and deviation."""
-    powers = [np.random.default_rng(seed).normal(0, 5, (3, 10, length)).astype(np.float16) for seed in (0, 1)]
+    powers = [np.random.default_rng(seed).normal(0, 5, (3, 7, length)).astype(np.float16) for seed in (0, 1)]
     monkeypatch.setattr(inputs, "BLOCK_COLUMNS", 16)
     pooled = network.pool(torch.from_numpy(powers[0].astype(np.float32))[None], 2)[0].numpy()
     assert np.array_equal(inputs.pool_spectrogram(powers[0], 8), pooled)
@@ -153,8 +153,8 @@ def test_auxiliary_losses_by_hand(world, monkeypatch):
 def test_dropped_channels_are_at_the_mean(share):
     """Of 3000 triptychs of four channels, a share of the channels is at the pooled training mean, in all three frames,
     and the others stay as they are."""
-    triptychs, mean = torch.randn(3000, 3, 4, 2, 5) + 50, torch.arange(24.0).reshape(4, 6, 1)
-    pooled = torch.tensor([[1.0, 4.0], [7.0, 10.0], [13.0, 16.0], [19.0, 22.0]])[None, None, :, :, None]
+    triptychs, mean = torch.randn(3000, 3, 4, 2, 5) + 50, torch.arange(16.0).reshape(4, 4, 1)
+    pooled = torch.tensor([[0.5, 2.5], [4.5, 6.5], [8.5, 10.5], [12.5, 14.5]])[None, None, :, :, None]
     found = training.drop_channels(triptychs, mean, share, np.random.default_rng(0))
     dropped = (found == pooled).all(dim=(1, 3, 4))
     assert dropped.float().mean(dim=0).numpy() == pytest.approx(np.full(4, share), abs=0.03)

@@ -107,8 +107,7 @@ def occlude(network, triptychs, others, frequencies_hz):
     three frames are replaced together, so the map is the same at all times; a band's fall is shared by its cells.
     """
     pooled, channels = networks.pool_steps(triptychs), triptychs.shape[2]
-    middle = np.asarray(frequencies_hz)[networks.POOL_BINS // 2 :: networks.POOL_BINS]  # of each row of pooled bins
-    band = np.stack(list(band_masks(middle).values())).argmax(axis=0)
+    band = np.stack(list(band_masks(np.asarray(frequencies_hz)).values())).argmax(axis=0)[:: networks.POOL_BINS]
     group = torch.from_numpy(band[: pooled.shape[3]])[None] * channels + torch.arange(channels)[:, None]
     mask = group[None, None, :, :, None].expand(1, *pooled.shape[1:])
     with torch.no_grad():

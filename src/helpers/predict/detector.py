@@ -99,7 +99,7 @@ def _decide_block(recording, axis, networks, first, last):
     power, _ = filterbank.read_power(recording, axis, begin * size, last * size)
     pooled = torch.from_numpy(inputs.pool_spectrogram(power, size))
     pooled = pooled.unflatten(2, (-1, size // network.pooled_columns(size)))
-    frames, scored = pooled.permute(2, 0, 1, 3)[:, None], []  # [frame, 1, C, F/3, pooled column]
+    frames, scored = pooled.permute(2, 0, 1, 3)[:, None], []  # [frame, 1, C, F/2, pooled column]
     with torch.no_grad():
         for one in networks:
             # Each frame is encoded once, not in three triptychs; the mean over its columns is all that decides.

@@ -15,7 +15,7 @@ BLOCK_COLUMNS = 2048  # columns read at a time: an hour as float64 would take a 
 class Inputs(NamedTuple):
     """What networks read of recordings, by name: the same for all networks, so that it is computed once.
 
-    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/3, pooled column], column by
+    ``pooled``: the spectrogram, pooled as in the network (`network.pool`), float32 [C, F/2, pooled column], column by
     column in memory, as slices are read; ``sums`` and ``pooled_sums``: `moment_sums` of the spectrogram and of the
     pooled one.
     """
@@ -33,7 +33,7 @@ def network_inputs(spectrograms, frame_columns):
 
 
 def write_inputs(folder, names, target, frame_columns):
-    """Write the `Inputs` of the spectrograms in `folder` below `target`, some 10 MB an hour; return `target`."""
+    """Write the `Inputs` of the spectrograms in `folder` below `target`, some 15 MB an hour; return `target`."""
     pieces = [(folder, name, target, frame_columns) for name in names]
     parallel.parallel_map(_write_inputs, pieces, "pool", "recording")
     return target
@@ -51,7 +51,7 @@ def read_inputs(folder, names):
 
 
 def pool_spectrogram(power, frame_columns):
-    """Return a recording's spectrogram pooled as its frames are (`network.pool`), float32 [C, F/3, pooled column]."""
+    """Return a recording's spectrogram pooled as its frames are (`network.pool`), float32 [C, F/2, pooled column]."""
     parts = []
     for first in range(0, power.shape[2], BLOCK_COLUMNS):
         part = np.ascontiguousarray(power[:, :, first : first + BLOCK_COLUMNS], dtype=np.float32)

@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-POOL_BINS = 3  # that are averaged first
+POOL_BINS = 2  # that are averaged first
 REACH = 5  # rows, and columns, that a convolution sees
 
 
@@ -14,8 +14,8 @@ class SpectrogramNetwork(nn.Module):
     """Log-odds of seizure in the last frame of a triptych of spectrograms.
 
     Input is [triptych, step, C, F, T] in dB, step = t0, t1, t2: C EEG channels, F frequency bins, T columns a frame.
-    The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/3, T/4]: for 54 bins and 32
-    columns, 18 × 8; of shorter frames, T/2 (`pooled_columns`). Its maps are summed over frequency and averaged over
+    The convolutions have `width` feature maps, the explained layer `hidden` (K), [K, F/2, T/4]: for 54 bins and 32
+    columns, 27 × 8; of shorter frames, T/2 (`pooled_columns`). Its maps are summed over frequency and averaged over
     time, and nothing else is known of a frame: so the gradient of the score is the same at every place of a map, as
     Grad-CAM assumes (Selvaraju et al. 2017, section 3). `dropout` is the share of a frame's embedding that is dropped
     while training. There is no batch, group or layer normalisation: it would discard the amplitude, and a seizure is
@@ -31,7 +31,7 @@ class SpectrogramNetwork(nn.Module):
         self.mix = nn.Conv2d(channels, width, kernel_size=1)  # a montage of its own: weighted sums of channels
         self.shape = nn.Conv2d(width, width, kernel_size=(1, REACH))  # over frequency
         self.evolve = nn.Conv2d(width, width, kernel_size=(REACH, 1))  # over time
-        # A rhythm at 3 Hz is not one at 20 Hz: each row, three bins, has weights of its own.
+        # A rhythm at 3 Hz is not one at 20 Hz: each row, two bins, has weights of its own.
         self.embed = RowLinear(frequencies // POOL_BINS, width, hidden)
         self.dropout = nn.Dropout(dropout)
         self.recur = nn.GRU(hidden, hidden, batch_first=True)
@@ -39,21 +39,21 @@ class SpectrogramNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)  # faster on a CPU
 
     def encode(self, pooled):
-        """Return the explained layer of pooled triptychs: [triptych, step, C, F/3, T/4] → [triptych, step, K, …]."""
+        """Return the explained layer of pooled triptychs: [triptych, step, C, F/2, T/4] → [triptych, step, K, …]."""
         x = ((pooled - pool_bins(self.mean)) / self.deviation).flatten(0, 1)
-        x = x.transpose(2, 3)  # [n·3, C, T/4, F/3], as `inputs.slices` lie in memory: half the time of the other order
-        x = torch.relu(self.mix(x))  # [n·3, width, T/4, F/3]
+        x = x.transpose(2, 3)  # [n·3, C, T/4, F/2], as `inputs.slices` lie in memory: half the time of the other order
+        x = torch.relu(self.mix(x))  # [n·3, width, T/4, F/2]
         x = torch.relu(self.shape(repeat_edges(x, 3)))
         x = torch.relu(self.evolve(repeat_edges(x, 2)))
-        x = torch.relu(self.embed(x))  # [n·3, K, T/4, F/3]
+        x = torch.relu(self.embed(x))  # [n·3, K, T/4, F/2]
         return x.transpose(2, 3).unflatten(0, pooled.shape[:2])
 
     def maps(self, triptychs):
-        """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/3, T/4]."""
+        """Return the explained layer: [triptych, step, C, F, T] in dB → [triptych, step, K, F/2, T/4]."""
         return self.encode(pool_steps(triptychs))
 
     def decide(self, maps):
-        """Return log-odds of seizure in the last frame: [triptych, step, K, F/3, T/4] → [triptych]."""
+        """Return log-odds of seizure in the last frame: [triptych, step, K, F/2, T/4] → [triptych]."""
         return self.decide_each(maps)[:, -1]
 
     def decide_each(self, maps):
@@ -94,7 +94,7 @@ class RowLinear(nn.Module):
 class Ensemble(nn.Module):
     """The mean of several networks' log-odds, as one network: what a fold decides by, and what is explained.
 
-    Its explained layer holds the maps of all members, one after the other: [triptych, step, members · K, F/3, T/4].
+    Its explained layer holds the maps of all members, one after the other: [triptych, step, members · K, F/2, T/4].
     """
 
     def __init__(self, networks):
@@ -131,7 +131,7 @@ def pooled_columns(frame_columns):
 
 
 def pool(power, columns):
-    """Average 3 × `columns` cells of spectrograms in dB: [n, C, F, T] → [n, C, F/3, T/columns], without a rest.
+    """Average 2 × `columns` cells of spectrograms in dB: [n, C, F, T] → [n, C, F/2, T/columns], without a rest.
 
     One periodogram's log power varies by 5.6 dB from bin to bin by chance: a mean of several says more.
     """
@@ -139,19 +139,19 @@ def pool(power, columns):
 
 
 def pool_steps(triptychs):
-    """Pool each frame of triptychs: [triptych, step, C, F, T] → [triptych, step, C, F/3, T/4]."""
+    """Pool each frame of triptychs: [triptych, step, C, F, T] → [triptych, step, C, F/2, T/4]."""
     return pool(triptychs.flatten(0, 1), pooled_columns(triptychs.shape[-1])).unflatten(0, triptychs.shape[:2])
 
 
 def unpool(values, shape):
-    """Repeat values for the cells that `pool_steps` averaged: [triptych, step, C, F/3, T/4] → `shape`; others get 0."""
+    """Repeat values for the cells that `pool_steps` averaged: [triptych, step, C, F/2, T/4] → `shape`; others get 0."""
     columns = pooled_columns(shape[-1])
     repeated = values.repeat_interleave(POOL_BINS, dim=-2).repeat_interleave(columns, dim=-1)
     return nn.functional.pad(repeated, (0, shape[-1] % columns, 0, shape[-2] % POOL_BINS))
 
 
 def pool_bins(mean):
-    """Average the bins of [C, F, 1] as `pool` does those of a spectrogram: [C, F/3, 1]."""
+    """Average the bins of [C, F, 1] as `pool` does those of a spectrogram: [C, F/2, 1]."""
     return nn.functional.avg_pool2d(mean, (POOL_BINS, 1))
 
 

@@ -229,7 +229,7 @@ def random_gains(generator, count, channels, gain_db):
 
 
 def drop_channels(triptychs, mean, share, generator):
-    """Return triptychs [triptych, 3, C, F/3, T], in each a `share` of the channels at the mean [C, F, 1]."""
+    """Return triptychs [triptych, 3, C, F/2, T], in each a `share` of the channels at the mean [C, F, 1]."""
     found = triptychs.clone()
     row, channel = np.nonzero(generator.random(triptychs.shape[:3:2]) < share)
     found[row, :, channel] = pool_bins(mean)[channel][:, None]
