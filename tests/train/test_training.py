@@ -261,7 +261,7 @@ def test_networks_differ(world, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "changed", "seen"),
-    [("0-1a", "a", False), ("0-1a", "b", False), ("0-1a", "c", True), ("past3a", "d", False), ("past3a", "b", True)],
+    [("0-1a", "a", False), ("0-1a", "b", False), ("0-1a", "c", True), ("past4a", "e", False), ("past4a", "b", True)],
 )
 def test_what_is_not_trained_on_is_not_looked_at(name, changed, seen):
     """Change every value and label of a recording held out, inner or to come: weights and statistics stay the same, bit

@@ -101,14 +101,16 @@ def grow(folds, with_seizure, members=1, whole=False):
     """Return the networks of the protocol in order of time, trained on the past only: a list of lists of Split.
 
     The past ends after the first recording with a seizure, unless blocks stay `whole`, as patients must; then after
-    each block but the last.
+    each block but the last. Those of `splits` without the last two blocks know the past only, and are used again.
     """
-    recordings = [name for fold in folds for name in fold.held_out]
+    recordings, own = tuple(name for fold in folds for name in fold.held_out), {}
+    for split in splits(folds, members):
+        own.setdefault(split.train, []).append(split)
     ends = set(np.cumsum([len(fold.held_out) for fold in folds]).tolist())
     if not whole:
         ends.add(next(place for place, name in enumerate(recordings) if name in with_seizure) + 1)
-    ends = sorted(ends)[:-1]
-    return [[Split(f"past{end}{draw}", tuple(recordings[:end])) for draw in ascii_lowercase[:members]] for end in ends]
+    new = {end: [Split(f"past{end}{draw}", recordings[:end]) for draw in ascii_lowercase[:members]] for end in ends}
+    return [own.get(recordings[:end], new[end]) for end in sorted(ends)[:-1]]
 
 
 def check(folds, recordings):
