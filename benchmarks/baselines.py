@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import baseline_networks
-from benchmarks.common import FOLDER, ROOT, Unavailable, mean_interval, measured_at, progress, rounded
+from benchmarks.common import FOLDER, ROOT, Unavailable, measured_at, progress, rounded
 from helpers.acquire import edf, recordings
 from helpers.acquire.annotations import Annotations
 from helpers.acquire.simulated import simulation
@@ -160,29 +160,25 @@ def digest(method):
 
 def ahead(results):
     """Return by method and score the mean of ours minus the method's, with its interval over simulated patients."""
-    gaps = {method: {name: [] for name in SCORES} for method in METHODS if method != comparison.OURS}
-    for rows in (results[patient] for patient in SEEDS if patient in results):
-        for method in gaps.keys() & rows.keys() if comparison.OURS in rows else ():
-            for name in SCORES:
-                gaps[method][name].append(_gap(rows[comparison.OURS][name], rows[method][name]))
-    return {method: {name: mean_interval(one) for name, one in own.items()} for method, own in gaps.items()}
+    known, found = [results[patient] for patient in SEEDS if patient in results], {}
+    for method in METHODS[1:]:
+        both = [rows for rows in known if {comparison.OURS, method} <= rows.keys()]
+        found[method] = _lead(*([rows[name] for rows in both] for name in (comparison.OURS, method)))
+    return found
 
 
 def ahead_over_seeds(rows):
     """Return the same of one patient's rows, over the seeds that ours and the method share."""
-    ours = rows.get(comparison.OURS, {}).get("seeds")
-    return {
-        method: {
-            name: mean_interval([_gap(*pair) for pair in zip(ours[name], row["seeds"][name], strict=False)])
-            for name in SCORES
-        }
-        for method, row in rows.items()
-        if ours and method != comparison.OURS
-    }
+    if comparison.OURS not in rows:
+        return {}
+    seeds = {method: row["seeds"] for method, row in rows.items()}
+    ours = seeds.pop(comparison.OURS)
+    return {method: _lead(ours, own) for method, own in seeds.items()}
 
 
-def _gap(ours, other):
-    return None if None in (ours, other) else ours - other
+def _lead(ours, others):
+    one, other = (pd.DataFrame(rows, columns=list(SCORES), dtype=float) for rows in (ours, others))
+    return {name: comparison.mean_difference(one[name], other[name], paired=True) for name in SCORES}
 
 
 def write(results):

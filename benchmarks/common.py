@@ -12,10 +12,8 @@ import time
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import psutil
 import yaml
-from scipy import stats
 
 from helpers.study import files
 
@@ -68,15 +66,6 @@ def rounded(value, digits=4):
     if isinstance(value, list | tuple):
         return [rounded(item, digits) for item in value]
     return round(float(value), digits) if isinstance(value, float) else value
-
-
-def mean_interval(values):
-    """Return mean and 95 % interval of the mean by Student's t; None where there are too few values."""
-    values = [value for value in values if value is not None]
-    mean, n = (float(np.mean(values)) if values else None), len(values)
-    half = stats.t.ppf(0.975, n - 1) * stats.sem(values) if n > 1 else None
-    low, high = (None, None) if half is None else (mean - half, mean + half)
-    return {"n": n, "mean": mean, "low": low, "high": high}
 
 
 def notebook(stage):

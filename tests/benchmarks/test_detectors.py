@@ -20,7 +20,7 @@ def test_ours_is_held_against_each_method_over_patients():
         "sim53": {"forest": row | {"auprc": 0.1}},
     }  # fmt: skip
     found = baselines.ahead(results)
-    assert found["forest"]["auprc"]["mean"] == pytest.approx(0.2) and found["forest"]["auprc"]["n"] == 2
+    assert found["forest"]["auprc"]["value"] == pytest.approx(0.2) and found["forest"]["auprc"]["n"] == 2
     assert found["forest"]["event_f1"]["n"] == found["eegnet"]["auprc"]["n"] == 0 and "ours" not in found
 
 
@@ -31,7 +31,7 @@ def test_ours_is_held_against_each_method_over_seeds():
         for name, values in {"ours": [0.9, 0.8], "forest": [0.6, 0.7], "eegnet": [0.5]}.items()
     }
     found = baselines.ahead_over_seeds(rows)
-    assert {name: (row["auroc"]["n"], row["auroc"]["mean"]) for name, row in found.items()} == {
+    assert {name: (row["auroc"]["n"], row["auroc"]["value"]) for name, row in found.items()} == {
         "forest": (2, pytest.approx(0.2)),
         "eegnet": (1, pytest.approx(0.4)),
     }
