@@ -197,7 +197,7 @@ def test_occlusion_shares_out_the_fall_of_each_band_of_each_channel():
 
 
 def test_grad_cam_plus_plus_is_grad_cam_of_the_maps_with_a_positive_gradient(ensemble, triptychs):
-    """As the score is a sum over each map's places: rank correlation of the two above 0.99, whatever the weights."""
+    """As the score is a sum over each map's places: their correlation is above 0.99."""
     maps = ensemble.maps(triptychs).detach().requires_grad_(True)
     (gradients,) = torch.autograd.grad(ensemble.decide(maps).sum(), maps)
     maps, found = maps.detach(), attributions.grad_cam_plus_plus(maps, gradients).detach()

@@ -104,7 +104,8 @@ def occlude(network, triptychs, others, frequencies_hz):
     """Return how much the log-odds fall when a band of a channel is replaced by other EEG, [sample, 3, C, F, T].
 
     `others`, [sample, 3, C, F, T], is EEG outside seizures of the same patient: values that occur in the data. All
-    three frames are replaced together, so the map is the same at all times; a band's fall is shared by its cells.
+    three frames are replaced together, so the map is the same at all times; a band's fall is shared by its cells. A row
+    of pooled bins counts to the band of its first.
     """
     pooled, channels = networks.pool_steps(triptychs), triptychs.shape[2]
     band = np.stack(list(band_masks(np.asarray(frequencies_hz)).values())).argmax(axis=0)[:: networks.POOL_BINS]

@@ -4,6 +4,8 @@ They go the network's way: one for each Split, which scores what it has not seen
 averaged (`training.out_of_fold`), and its inner recordings choose all that makes decisions (`decisions.decide`).
 """
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy.special import logit
@@ -107,12 +109,12 @@ def log_covariances(arrays, table, axis):
     Covariance matrices lie on a curved (Riemannian) manifold, which the logarithm makes flat: log-Euclidean metric
     (Arsigny et al. 2006, doi:10.1002/mrm.20965). Arguments as for `features`.
     """
-    return frame_means(arrays["covariance"], table, axis, _logarithms).reshape(len(table), -1)
+    logarithms = partial(_logarithms, channels=len(axis["channels"]))
+    return frame_means(arrays["covariance"], table, axis, logarithms).reshape(len(table), -1)
 
 
-def _logarithms(pairs):
+def _logarithms(pairs, channels):
     """Return the logarithms of matrices, shrunk towards equal channels; both as upper triangles [frame, pair]."""
-    channels = round(((8 * pairs.shape[1] + 1) ** 0.5 - 1) / 2)
     upper, matrix = np.triu_indices(channels), np.empty((len(pairs), channels, channels))
     matrix[:, *upper] = matrix[:, *upper[::-1]] = pairs
     level = np.trace(matrix, axis1=1, axis2=2)[:, None, None] / channels
