@@ -72,7 +72,8 @@ def test_what_declaring_looks_at(project):
     (folder / "b.edf").rename(folder / "d.edf")
     summary = folder / "x-summary.txt"
     summary.write_text(summary.read_text().replace("b.edf", "d.edf"))
-    assert declare.fingerprint(folder) != before["fingerprint"]
+    declare.declare("mine", folder)
+    assert patients.load("mine")["fingerprint"] != before["fingerprint"]
     folder, source = recordings.acquire("mine")
     assert not source["simulated"] and "CHB-MIT's layout" in source["description"]
 

@@ -374,14 +374,14 @@ def test_another_recording_of_the_same_name_is_refused(known, tmp_path):
     folder, digest = annotated.result_folder("tiny", places[0])
     assert folder == tmp_path / "output" / "tiny" / "predictions" / "a" and annotated.result_folder("tiny", places[1])
     (folder / "a_events.tsv").write_text("events")
-    with pytest.raises(ValueError, match="output/tiny/predictions/a holds the events of another recording"):
+    with pytest.raises(ValueError, match="output/tiny/predictions/a holds the results of other EEG that is named a"):
         annotated.result_folder("tiny", places[0])  # of which nobody knows
-    (folder / "recording.sha256").write_text(f"{digest}\n")
+    (folder / annotated.KEPT).write_text(f"{digest}\n")
     assert annotated.result_folder("tiny", places[2]) == annotated.result_folder("tiny", places[0]) == (folder, digest)
     [message] = __main__.main(str(tmp_path / "two"), None, "tiny")
-    assert "is named a. Rename this recording, or move that folder away." in message
+    assert f"is named a. Rename {places[1]}, or move that folder away." in message
     assert "absent.edf cannot be read" in __main__.main(str(tmp_path / "absent.edf"), None, "tiny")[0]
-    assert sorted(path.name for path in folder.iterdir()) == ["a_events.tsv", "recording.sha256"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a_events.tsv", annotated.KEPT]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from conftest import SHARED, copy_project, environment, write_edf
 from test_predict import odd, write_study
 
 from helpers.explain import sample_figures
-from helpers.predict import __main__, detector, strangers, unseen
+from helpers.predict import __main__, annotated, detector, strangers, unseen
 from helpers.preprocess import filterbank, spectrograms
 from helpers.study import files
 from helpers.study.errors import RecordingError
@@ -190,6 +190,22 @@ def run(root, folder):
     own = environment(root) | {"PATIENT": "tiny"}
     done = subprocess.run(command, cwd=root, env=own, capture_output=True, text=True)
     return done, root / "output" / "tiny" / "strangers" / folder.name
+
+
+def test_other_clips_in_a_folder_of_the_same_name_are_refused(known, tmp_path):
+    """Nothing that was made is lost: corrected votes make a new page of the same clips, other clips none."""
+    for place, seconds in (("one", 20), ("two", 30)):
+        (tmp_path / place).mkdir()
+        write_clips(tmp_path / place / "x", ROW.replace("20", str(seconds)), seconds=seconds)
+    folder, digest = annotated.result_folder("tiny", tmp_path / "one" / "x")
+    assert folder == tmp_path / "output" / "tiny" / "strangers" / "x"
+    (folder / "clips.csv").write_text("kept")
+    (folder / annotated.KEPT).write_text(f"{digest}\n")
+    write_clips(tmp_path / "one" / "x", ROW.replace("\t1\n", "\t0\n"))
+    assert annotated.result_folder("tiny", tmp_path / "one" / "x") == (folder, digest)
+    [message] = __main__.main(str(tmp_path / "two" / "x"), None, "tiny")
+    assert "output/tiny/strangers/x holds the results of other EEG that is named x" in message
+    assert (folder / "clips.csv").read_text() == "kept" and len(list(folder.iterdir())) == 2
 
 
 @pytest.mark.slow

@@ -28,16 +28,6 @@ frame_s: {frame_s}
 """
 
 
-def fingerprint(folder):
-    """Return the SHA-256 over the names and contents of the recordings and annotations below `folder`."""
-    from helpers.acquire import layouts  # here and below, as `make study` with nothing to do needs none of them
-
-    digest = hashlib.sha256()
-    for path in layouts.contents(folder):
-        digest.update(f"{path.relative_to(folder).as_posix()} {files.sha256(path)}\n".encode())
-    return digest.hexdigest()
-
-
 def declare(patient, folder):
     """Declare `patient` as the recordings in `folder`, or renew the declaration when they have changed.
 
@@ -50,8 +40,10 @@ def declare(patient, folder):
     known = patients.load(patient) if patient in patients.declared() else {"source": "directory"}
     if known["source"] != "directory":
         raise ValueError(f"'{patient}' is already declared, from another source: choose another name for {folder}.")
+    from helpers.acquire import layouts  # here and below, as `make study` with nothing to do needs none of them
+
     folder = Path(folder).expanduser().resolve()
-    digest, frame_s = fingerprint(folder), known.get("frame_s")
+    digest, frame_s = files.fingerprint(layouts.contents(folder), folder), known.get("frame_s")
     if frame_s is None or digest != known.get("fingerprint"):
         from helpers.acquire import recordings
 

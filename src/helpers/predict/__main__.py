@@ -36,12 +36,9 @@ def write_page(patient, source):
 
     clips = source.is_dir()
     name = "strangers" if clips else "predict"
-    if clips:
-        place = source.resolve()
-        folder, given = files.stage_folder(patient, f"strangers/{place.name}"), {"folder": str(place)}
-    else:
-        place, (folder, _) = source.absolute(), annotated.result_folder(patient, source)
-        given = {"edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
+    place = source.resolve() if clips else source.absolute()
+    folder, _ = annotated.result_folder(patient, place)
+    given = {"folder": str(place)} if clips else {"edf": str(place), "copy_recording": os.environ.get("COPY") == "1"}
     notebook, executed = (
         str(path / f"{name}.ipynb").replace("{", "{{").replace("}", "}}")  # papermill formats its paths
         for path in (files.ROOT / "notebooks", folder)

@@ -9,19 +9,27 @@ import pandas as pd
 from helpers.study import files
 from helpers.study.errors import RecordingError
 
+KEPT = "eeg.sha256"  # beside results: whose they are
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
 
 
 def result_folder(patient, source):
-    """Return ``output/<patient>/predictions/<name>``, made if absent, and the SHA-256 of the recording at `source`.
+    """Return where the results of a recording, or a folder of clips, belong, made if absent, and the EEG's SHA-256.
 
-    Raises ValueError if the folder holds the events of another recording, by ``recording.sha256``.
+    That is ``output/<patient>/predictions/<name>`` or, of clips, ``output/<patient>/strangers/<name>``. ValueError if
+    results of other EEG are there, by ``eeg.sha256``.
     """
-    digest, folder = files.sha256(source), files.stage_folder(patient, f"predictions/{source.stem}")
-    kept = folder / "recording.sha256"
-    if (folder / f"{source.stem}_events.tsv").exists() and not (kept.exists() and kept.read_text() == f"{digest}\n"):
-        found = f"{files.display_path(folder)} holds the events of another recording that is named {source.stem}"
-        raise ValueError(f"{found}. Rename this recording, or move that folder away.")
+    if source.is_dir():
+        clips = sorted(path for path in source.iterdir() if path.suffix.lower() == ".edf")
+        digest, name, place, result = files.fingerprint(clips, source), source.name, "strangers", "clips.csv"
+    else:
+        digest, name, place = files.sha256(source), source.stem, "predictions"
+        result = f"{name}_events.tsv"
+    folder = files.stage_folder(patient, f"{place}/{name}")
+    kept = folder / KEPT
+    if (folder / result).exists() and not (kept.exists() and kept.read_text() == f"{digest}\n"):
+        found = f"{files.display_path(folder)} holds the results of other EEG that is named {name}"
+        raise ValueError(f"{found}. Rename {source}, or move that folder away.")
     return folder, digest
 
 

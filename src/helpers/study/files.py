@@ -174,3 +174,9 @@ def sha256(path):
     """Return the SHA-256 of a file in hex."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(paths, folder):
+    """Return the SHA-256, in hex, over the names and contents of files below `folder`, in the order given."""
+    lines = (f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
