@@ -73,17 +73,17 @@ def notebook(stage):
     return f"notebooks/{STAGES.index(stage) + 1:02d}_{stage}.ipynb"
 
 
-def stage_command(stage, patient):
-    """Return the command that runs a stage from the project's folder, as ``dvc.yaml`` has it."""
-    book = notebook(stage)
-    run = ["papermill", book, f"output/{patient}/{book}", "--engine", "study", "--log-level", "WARNING"]
-    return [sys.executable, "-m", *run, "-f", f"params/{stage}.yaml", "-r", "patient", patient]
+def stage_command(stage, patient, root=ROOT):
+    """Return the command that runs a stage from a project's folder, all that its ``dvc.yaml`` has for it."""
+    commands = files.read_yaml(root / "dvc.yaml")["stages"][stage]["cmd"]
+    joined = commands if isinstance(commands, str) else " && ".join(commands)
+    return ["sh", "-c", joined.replace("${item.patient}", patient)]
 
 
 def run_stage(stage, patient, root=ROOT, environment=None):
     """Run a stage in a copy of the project and return what `cost` does."""
     (root / "output" / patient / "notebooks").mkdir(parents=True, exist_ok=True)
-    return cost(stage_command(stage, patient), root, environment)
+    return cost(stage_command(stage, patient, root), root, environment)
 
 
 def size_mb(*places):

@@ -56,7 +56,9 @@ def test_numbers_are_rounded():
 def test_a_stage_runs_in_a_copy_of_the_project(tmp_path):
     copy_project(tmp_path, "tiny", bytes.TINY, models=False)
     for stage in STAGES:
-        assert set(stage_command(stage, "tiny")) >= {notebook(stage), f"params/{stage}.yaml", "tiny"}
+        *_, command = stage_command(stage, "tiny", tmp_path)
+        assert set(command.split()) >= {notebook(stage), f"params/{stage}.yaml", "tiny"} and "${" not in command
+        assert ("&& python -m helpers.report.site tiny" in command) == (stage == "report")
         assert (tmp_path / notebook(stage)).exists() and (tmp_path / "params" / f"{stage}.yaml").exists()
     assert files.read_yaml(tmp_path / "params" / "study.yaml") == {"patients": ["tiny"]}
 
