@@ -81,13 +81,6 @@ def _found(value, low=None, high=None, kind=None, dropped=0.0, reason=None):
     return {"value": value, "low": low, "high": high, "kind": kind, "dropped": float(dropped), "reason": reason}
 
 
-def excludes_zero(found):
-    """Return 1 or −1 if an interval (of a difference) lies above or below zero, 0 if it does not, or is a range."""
-    if found["kind"] in (None, "range"):
-        return 0
-    return int(found["low"] > 0) - int(found["high"] < 0)
-
-
 def bootstrap(metrics, sums, seed=0, draws=DRAWS):
     """Return a dict of score → `Draws`: what `metrics` returns (floats or None) for sums over the recordings drawn.
 

@@ -14,8 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from helpers.acquire import edf
 from helpers.acquire.montages import PAIRS
 from helpers.evaluate.figures import AROUND_S, draw_course
-from helpers.explain import attributions
-from helpers.explain.attributions import METHODS
+from helpers.explain.attributions import METHODS, toward_seizure
 from helpers.figures import SEIZURE, SPECTROGRAM_MAP, WIDTH, begin, draw, draw_traces, letter
 from helpers.preprocess import filterbank
 
@@ -52,7 +51,7 @@ def read_moment(network, recording, axis, sample):
     steps = round((sample.end_s - sample.start_s) / axis["frame_s"])
     power, _ = filterbank.read_power(recording, axis, sample.column, sample.column + steps * size)
     frames = torch.from_numpy(power.astype(np.float32)).unflatten(2, (steps, size)).permute(2, 0, 1, 3)[None]
-    (values,) = attributions.toward_seizure(network, frames.contiguous(), steps=32).numpy()
+    (values,) = toward_seizure(network, frames.contiguous(), steps=32).numpy()
     samples = round(sample.start_s * rate), min(round(sample.end_s * rate), recording.header.samples)
     above, signal = (power - network.mean.numpy()).mean(axis=0), edf.read(recording, *samples)
     return Moment(sample, signal, above, {"ig": values.sum(axis=1)}, values.sum(axis=(2, 3)))

@@ -36,9 +36,9 @@ def differences(patient, axis, examined, mean_power):
         for distance, word in ((here - high, "above the highest"), (low - here, "below the lowest")):
             if count := int((distance[number] > BEYOND_DB).sum()):
                 worst = int(distance[number].argmax())
-                found, channel = f"up to {distance[number, worst]:.1f} dB {word}", axis["channels"][worst]
-                span = f"{channel}: {low[number, worst]:.1f} to {high[number, worst]:.1f} dB"
-                rows.append((f"power of {band}, {name}", f"{found}, in {count} of {len(here[number])} channels", span))
+                found = f"up to {distance[number, worst]:.1f} dB {word}, in {count} of {len(here[number])} channels"
+                span = f"{low[number, worst]:.1f} to {high[number, worst]:.1f} dB".replace("-", "−")
+                rows.append((f"power of {band}, {name}", found, f"{axis['channels'][worst]}: {span}"))
     for _, channel, what, value in quality.warnings({header.file: examined}):
         rows.append((f"{what}, {channel}" if channel else what, value, ""))
     return pd.DataFrame(rows, columns=["what", "here", "in the study"])
