@@ -1,6 +1,6 @@
 """What each stage of sim08 costs: ``python -m benchmarks.stages [rounds]`` writes ``output/benchmark/stages.json``.
 
-Needs the study of sim08. Each stage runs again in each of five rounds (45 minutes), then `dvc repro` and `make study`
+Needs the study of sim08. Each stage runs again in each of five rounds (20 minutes), then `dvc repro` and `make study`
 with nothing changed: wall seconds, CPU seconds of all processes, the most memory that they had together; medians.
 """
 
