@@ -179,7 +179,7 @@ def test_real_eeg(study, monkeypatch):
     for given in study.sanity["verdicts"].values():
         given |= dict.fromkeys(PLANTED)
     low, middle, high = (dict.fromkeys(("event_f1", "auprc_smoothed", "auroc"), value) for value in (0.7, 0.8, 0.9))
-    over = {"auprc_smoothed": {"n": 2, "mean": 0.2, "low": 0.1, "high": 0.3}}
+    over = {"auprc_smoothed": {"n": 2, "value": 0.2, "low": 0.1, "high": 0.3}}
     rows = {"ours": middle, "logistic": high, "deep4": low}
     benchmark = {"patients": {"excerpts01": rows, "sim08": rows, "sim51": rows}, "ahead": {"logistic": over}}
     text = write_article(study, monkeypatch, benchmark)
@@ -189,6 +189,17 @@ def test_real_eeg(study, monkeypatch):
     assert "| 0.90 | 0.90 | 0.90 | 0.200 (0.100 to 0.300) |" in text
     assert "Over 2 simulated patients" in text and "significantly lower than that of no other" in text
     assert "the network is significantly better than logistic regression: the order does not carry over" in text
+
+
+@pytest.mark.slow
+def test_the_article_says_which_recordings_its_figure_shows(finished, study, monkeypatch):
+    """All of three; where evaluation has drawn them on further pages, those that fit, and where the others are."""
+    assert "shows every decision. The alarms" in write_article(study, monkeypatch)
+    page = finished / "output" / "sim08" / "evaluate" / "pages" / "probability_1.svg"
+    page.touch()
+    text = write_article(study, monkeypatch)
+    page.unlink()
+    assert "those with a seizure or an alarm first; [notebook 4](" in text and "shows every decision" not in text
 
 
 @pytest.mark.slow
