@@ -1,7 +1,8 @@
 """How costs grow with hours of EEG: ``python -m benchmarks.growth [hours …]`` writes ``output/benchmark/growth.json``.
 
 A simulated patient with five seizures as long as chb08's, in 1, 5 and 20 hours of EEG, goes through all stages in a
-temporary copy of the project (5 GB for 20 hours; an hour in all). With hours named, the others' results stay.
+temporary copy of the project (5 GB for 20 hours; a quarter of an hour in all). With hours named, the others' results
+stay.
 """
 
 import sys
