@@ -193,7 +193,8 @@ def run(root, folder):
 
 
 def test_other_clips_in_a_folder_of_the_same_name_are_refused(known, tmp_path):
-    """Nothing that was made is lost: corrected votes make a new page of the same clips, other clips none."""
+    """Nothing that was made is lost: corrected votes make a new page of the same clips, as does a file of macOS beside
+    them; other clips make none."""
     for place, seconds in (("one", 20), ("two", 30)):
         (tmp_path / place).mkdir()
         write_clips(tmp_path / place / "x", ROW.replace("20", str(seconds)), seconds=seconds)
@@ -201,7 +202,7 @@ def test_other_clips_in_a_folder_of_the_same_name_are_refused(known, tmp_path):
     assert folder == tmp_path / "output" / "tiny" / "strangers" / "x"
     (folder / "clips.csv").write_text("kept")
     (folder / annotated.KEPT).write_text(f"{digest}\n")
-    write_clips(tmp_path / "one" / "x", ROW.replace("\t1\n", "\t0\n"))
+    write_clips(tmp_path / "one" / "x", ROW.replace("\t1\n", "\t0\n"), names=("a", "._a"))
     assert annotated.result_folder("tiny", tmp_path / "one" / "x") == (folder, digest)
     [message] = __main__.main(str(tmp_path / "two" / "x"), None, "tiny")
     assert "output/tiny/strangers/x holds the results of other EEG that is named x" in message

@@ -6,6 +6,7 @@ from datetime import time
 import edfio
 import pandas as pd
 
+from helpers.predict import strangers
 from helpers.study import files
 from helpers.study.errors import RecordingError
 
@@ -20,8 +21,8 @@ def result_folder(patient, source):
     results of other EEG are there, by ``eeg.sha256``.
     """
     if source.is_dir():
-        clips = sorted(path for path in source.iterdir() if path.suffix.lower() == ".edf")
-        digest, name, place, result = files.fingerprint(clips, source), source.name, "strangers", "clips.csv"
+        digest, name = files.fingerprint(strangers.list_clips(source), source), source.name
+        place, result = "strangers", "clips.csv"
     else:
         digest, name, place = files.sha256(source), source.stem, "predictions"
         result = f"{name}_events.tsv"

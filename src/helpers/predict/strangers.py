@@ -55,10 +55,14 @@ def read_votes(folder):
     return clips.assign(**votes, **seconds, **found, label=seizure.astype(float).mask(tie & seizure)), classes
 
 
+def list_clips(folder):
+    """Return the paths of a folder's EDF files, sorted; macOS's own beside them are none."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.name[:2] != "._")
+
+
 def _compare(names, folder):
     """List how names of files differ from the EDF files of a folder."""
-    there = {path.name for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.name[:2] != "._"}
-    listed = set(names)
+    there, listed = {path.name for path in list_clips(folder)}, set(names)
     faults = [f"{name} is listed, and not there" for name in sorted(listed - there)]
     faults += [f"{name} is there, and not listed" for name in sorted(there - listed)]
     return faults + [f"{name} is listed twice" for name in sorted(names[names.duplicated()].unique())]
